@@ -1,0 +1,59 @@
+# How kvs targets are compiled. Every folder is one library made by kvs_library, with the folders that it may include named
+# as its dependencies: includes point downwards only because nothing else is on the include path of the linker.
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+set(KVS_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,undefined")
+
+add_library(kvs_options INTERFACE)
+target_include_directories(kvs_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(kvs_options INTERFACE -Wall -Wextra -Wswitch -Werror -Wno-missing-field-initializers)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  target_compile_options(kvs_options INTERFACE -Wthread-safety)
+endif()
+if(KVS_SANITIZE)
+  add_compile_options(-fsanitize=${KVS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${KVS_SANITIZE})
+endif()
+
+# A build with ccache and mold where they are installed; neither is needed.
+find_program(KVS_CCACHE ccache)
+if(KVS_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${KVS_CCACHE})
+endif()
+find_program(KVS_MOLD mold)
+if(KVS_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12.1)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+# kvs_library(NAME SOURCES... DEPS...): a static library. GRPC says that its sources include gRPC headers: they share one
+# precompiled header, which halves the time of a clean build.
+function(kvs_library name)
+  cmake_parse_arguments(ARG "GRPC" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS} PRIVATE kvs_options)
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  if(ARG_GRPC)
+    kvs_use_grpc_pch(${name})
+  endif()
+endfunction()
+
+# kvs_executable(NAME SOURCES... DEPS...): a program in bin/.
+function(kvs_executable name)
+  cmake_parse_arguments(ARG "GRPC" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} kvs_options)
+  if(ARG_GRPC)
+    kvs_use_grpc_pch(${name})
+  endif()
+endfunction()
+
+function(kvs_use_grpc_pch name)
+  target_precompile_headers(${name} REUSE_FROM kvs_grpc_pch)
+endfunction()

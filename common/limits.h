@@ -1,0 +1,50 @@
+// Every fixed limit, by name. Configurable ones name their flag and give its default. Limits are checked before anything is
+// logged and never during replay, so that lowering one cannot make a ledger unreadable. docs/configuration.md and
+// docs/errors.md tell users about them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kvs {
+
+inline constexpr size_t kKiB = 1024;
+inline constexpr size_t kMiB = 1024 * kKiB;
+
+// Keys, set members and map field names, in bytes of UTF-8. A PostgreSQL index entry holds 2,704 bytes.
+inline constexpr size_t kMaxKeyBytes = 1024;
+
+// A string, a map field's value, or everything that one mutation carries.
+inline constexpr size_t kMaxValueBytes = 1 * kMiB;
+
+// --max-collection-bytes: what a set or map may grow to, counting members, names and values.
+inline constexpr size_t kDefaultMaxCollectionBytes = 64 * kMiB;
+
+// The payload of one reply; whatever is larger has to be paged through.
+inline constexpr size_t kMaxReplyBytes = 3 * kMiB;
+
+// The pages of ListMembers and ListFields.
+inline constexpr uint32_t kDefaultPageEntries = 1000;
+inline constexpr uint32_t kMaxPageEntries = 10000;
+inline constexpr size_t kMaxPageBytes = 1 * kMiB;
+
+// The keys in one message of Keys.List.
+inline constexpr size_t kListChunkKeys = 1000;
+
+// A request to kvs_server; gRPC answers RESOURCE_EXHAUSTED past it.
+inline constexpr size_t kMaxRequestBytes = 4 * kMiB;
+
+// One indivisible record of the ledger: an atomic batch.
+inline constexpr size_t kMaxRecordBytes = 4 * kMiB;
+
+// Frames between the servers: what writers aim at, and what readers accept.
+inline constexpr size_t kTargetFrameBytes = 1 * kMiB;
+inline constexpr size_t kMaxFrameBytes = 16 * kMiB;
+
+// --max-pending-bytes: transactions that the ledger has not acknowledged.
+inline constexpr size_t kDefaultMaxPendingBytes = 64 * kMiB;
+
+// --max-waiting-replies: replies that wait for something to become durable.
+inline constexpr size_t kDefaultMaxWaitingReplies = 100000;
+
+}  // namespace kvs
