@@ -16,7 +16,7 @@ std::optional<google::rpc::ErrorInfo> InfoOf(const absl::Status& status) {
 
 }  // namespace
 
-absl::Status Error(ErrorKind kind, std::string_view message, ErrorMetadata metadata) {
+absl::Status Error(ErrorKind kind, absl::string_view message, ErrorMetadata metadata) {
   google::rpc::ErrorInfo info;
   info.set_reason(std::string(kind.reason));
   info.set_domain("kvs");
@@ -35,7 +35,7 @@ std::string ReasonOf(const absl::Status& status) {
   return info ? info->reason() : std::string();
 }
 
-std::string MetadataOf(const absl::Status& status, std::string_view name) {
+std::string MetadataOf(const absl::Status& status, absl::string_view name) {
   const auto info = InfoOf(status);
   if (!info) return {};
   const auto it = info->metadata().find(std::string(name));

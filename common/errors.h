@@ -1,64 +1,64 @@
 // The errors that kvs answers: one table of reasons, each with its canonical code.
 //
-// Inside the servers an error is an absl::Status that carries a google.rpc.ErrorInfo as a payload; at the border it becomes a
-// grpc::Status with the same details (common/rpc/status.h). Programs branch on the reason, never on the text. The message
-// says what happened and what to do next. docs/errors.md explains every reason, which a test checks.
+// Inside the servers an error is an absl::Status that carries a google.rpc.ErrorInfo as a payload; at the border it
+// becomes a grpc::Status with the same details (common/rpc/status.h). Programs branch on the reason, never on the text.
+// The message says what happened and what to do next. docs/errors.md explains every reason, which a test checks.
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace kvs {
 
 struct ErrorKind {
   absl::StatusCode code;
-  std::string_view reason;
+  absl::string_view reason;
 };
 
 namespace errors {
 
-#define KVS_ERRORS(X)                                                                             \
-  /* The request is wrong; nothing was changed. */                                                \
-  X(kMalformedRequest, kInvalidArgument, "MALFORMED_REQUEST")                                     \
-  X(kMissingField, kInvalidArgument, "MISSING_FIELD")                                             \
-  X(kInvalidKey, kInvalidArgument, "INVALID_KEY")                                                 \
-  X(kInvalidText, kInvalidArgument, "INVALID_TEXT")                                               \
-  X(kValueTooLarge, kInvalidArgument, "VALUE_TOO_LARGE")                                          \
-  X(kNotFinite, kInvalidArgument, "NOT_FINITE")                                                   \
-  X(kUnknownType, kInvalidArgument, "UNKNOWN_TYPE")                                               \
-  X(kInvalidLimit, kInvalidArgument, "INVALID_LIMIT")                                             \
-  X(kUnsupportedOption, kUnimplemented, "UNSUPPORTED_OPTION")                                     \
-  /* The state does not allow it; nothing was changed. */                                         \
-  X(kKeyNotFound, kNotFound, "KEY_NOT_FOUND")                                                     \
-  X(kOverflow, kOutOfRange, "OVERFLOW")                                                           \
-  X(kResultTooLarge, kResourceExhausted, "RESULT_TOO_LARGE")                                      \
-  X(kCollectionTooLarge, kResourceExhausted, "COLLECTION_TOO_LARGE")                              \
-  X(kReplyTooLarge, kResourceExhausted, "REPLY_TOO_LARGE")                                        \
-  /* The server is busy or not ready; nothing was changed. */                                     \
-  X(kPendingWindowFull, kResourceExhausted, "PENDING_WINDOW_FULL")                                \
-  X(kTooManyWaiting, kResourceExhausted, "TOO_MANY_WAITING")                                      \
-  X(kReplaying, kUnavailable, "REPLAYING")                                                        \
-  X(kDraining, kUnavailable, "DRAINING")                                                          \
-  X(kNotApplied, kUnavailable, "NOT_APPLIED")                                                     \
-  X(kPendingWrite, kUnavailable, "PENDING_WRITE")                                                 \
-  X(kOutcomeUnknown, kDeadlineExceeded, "OUTCOME_UNKNOWN")                                        \
-  /* The ledger. */                                                                               \
-  X(kNotPermitted, kPermissionDenied, "NOT_PERMITTED")                                            \
-  X(kUnknownPartition, kNotFound, "UNKNOWN_PARTITION")                                            \
-  X(kWriterActive, kFailedPrecondition, "WRITER_ACTIVE")                                          \
-  X(kFenced, kAborted, "FENCED")                                                                  \
-  X(kGap, kFailedPrecondition, "GAP")                                                             \
-  X(kMalformedFrame, kInvalidArgument, "MALFORMED_FRAME")                                         \
-  X(kNoSpace, kResourceExhausted, "NO_SPACE")                                                     \
-  X(kCompacted, kOutOfRange, "COMPACTED")                                                         \
-  X(kLedgerLostData, kDataLoss, "LEDGER_LOST_DATA")                                               \
-  X(kDamagedLog, kDataLoss, "DAMAGED_LOG")                                                        \
-  X(kUnsupportedLogVersion, kFailedPrecondition, "UNSUPPORTED_LOG_VERSION")                       \
-  X(kLogInUse, kFailedPrecondition, "LOG_IN_USE")                                                 \
+#define KVS_ERRORS(X)                                                       \
+  /* The request is wrong; nothing was changed. */                          \
+  X(kMalformedRequest, kInvalidArgument, "MALFORMED_REQUEST")               \
+  X(kMissingField, kInvalidArgument, "MISSING_FIELD")                       \
+  X(kInvalidKey, kInvalidArgument, "INVALID_KEY")                           \
+  X(kInvalidText, kInvalidArgument, "INVALID_TEXT")                         \
+  X(kValueTooLarge, kInvalidArgument, "VALUE_TOO_LARGE")                    \
+  X(kNotFinite, kInvalidArgument, "NOT_FINITE")                             \
+  X(kUnknownType, kInvalidArgument, "UNKNOWN_TYPE")                         \
+  X(kInvalidLimit, kInvalidArgument, "INVALID_LIMIT")                       \
+  X(kUnsupportedOption, kUnimplemented, "UNSUPPORTED_OPTION")               \
+  /* The state does not allow it; nothing was changed. */                   \
+  X(kKeyNotFound, kNotFound, "KEY_NOT_FOUND")                               \
+  X(kOverflow, kOutOfRange, "OVERFLOW")                                     \
+  X(kResultTooLarge, kResourceExhausted, "RESULT_TOO_LARGE")                \
+  X(kCollectionTooLarge, kResourceExhausted, "COLLECTION_TOO_LARGE")        \
+  X(kReplyTooLarge, kResourceExhausted, "REPLY_TOO_LARGE")                  \
+  /* The server is busy or not ready; nothing was changed. */               \
+  X(kPendingWindowFull, kResourceExhausted, "PENDING_WINDOW_FULL")          \
+  X(kTooManyWaiting, kResourceExhausted, "TOO_MANY_WAITING")                \
+  X(kReplaying, kUnavailable, "REPLAYING")                                  \
+  X(kDraining, kUnavailable, "DRAINING")                                    \
+  X(kNotApplied, kUnavailable, "NOT_APPLIED")                               \
+  X(kPendingWrite, kUnavailable, "PENDING_WRITE")                           \
+  X(kOutcomeUnknown, kDeadlineExceeded, "OUTCOME_UNKNOWN")                  \
+  /* The ledger. */                                                         \
+  X(kNotPermitted, kPermissionDenied, "NOT_PERMITTED")                      \
+  X(kUnknownPartition, kNotFound, "UNKNOWN_PARTITION")                      \
+  X(kWriterActive, kFailedPrecondition, "WRITER_ACTIVE")                    \
+  X(kFenced, kAborted, "FENCED")                                            \
+  X(kGap, kFailedPrecondition, "GAP")                                       \
+  X(kMalformedFrame, kInvalidArgument, "MALFORMED_FRAME")                   \
+  X(kNoSpace, kResourceExhausted, "NO_SPACE")                               \
+  X(kCompacted, kOutOfRange, "COMPACTED")                                   \
+  X(kLedgerLostData, kDataLoss, "LEDGER_LOST_DATA")                         \
+  X(kDamagedLog, kDataLoss, "DAMAGED_LOG")                                  \
+  X(kUnsupportedLogVersion, kFailedPrecondition, "UNSUPPORTED_LOG_VERSION") \
+  X(kLogInUse, kFailedPrecondition, "LOG_IN_USE")                           \
   X(kLogFailed, kInternal, "LOG_FAILED")
 
 #define KVS_DEFINE_ERROR(name, code, reason) inline constexpr ErrorKind name{absl::StatusCode::code, reason};
@@ -78,7 +78,7 @@ inline constexpr ErrorKind kAll[] = {
 using ErrorMetadata = absl::Span<const std::pair<std::string, std::string>>;
 
 // An error of this kind, its ErrorInfo as payload.
-absl::Status Error(ErrorKind kind, std::string_view message, ErrorMetadata metadata = {});
+absl::Status Error(ErrorKind kind, absl::string_view message, ErrorMetadata metadata = {});
 
 // Whether `status` is an error of this kind.
 bool Is(const absl::Status& status, ErrorKind kind);
@@ -87,9 +87,9 @@ bool Is(const absl::Status& status, ErrorKind kind);
 std::string ReasonOf(const absl::Status& status);
 
 // The value of a metadata entry of an error, empty if it has none by that name.
-std::string MetadataOf(const absl::Status& status, std::string_view name);
+std::string MetadataOf(const absl::Status& status, absl::string_view name);
 
 // Where the serialized google.rpc.ErrorInfo is kept in an absl::Status.
-inline constexpr std::string_view kErrorInfoTypeUrl = "type.googleapis.com/google.rpc.ErrorInfo";
+inline constexpr absl::string_view kErrorInfoTypeUrl = "type.googleapis.com/google.rpc.ErrorInfo";
 
 }  // namespace kvs

@@ -1,6 +1,6 @@
-// Every fixed limit, by name. Configurable ones name their flag and give its default. Limits are checked before anything is
-// logged and never during replay, so that lowering one cannot make a ledger unreadable. docs/configuration.md and
-// docs/errors.md tell users about them.
+// Every fixed limit, by name. Configurable ones name their flag and give its default. Limits are checked before
+// anything is logged and never during replay, so that lowering one cannot make a ledger unreadable.
+// docs/configuration.md and docs/errors.md tell users about them.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,8 @@
 // The mutex of this project, with clang's thread-safety annotations.
 //
 // Abseil's mutex normally. Under ThreadSanitizer std::mutex, because the Abseil of the Linux distributions was compiled
-// without it and hides the edges between its lock and unlock from the sanitizer, which then reports races that are none.
+// without it and hides the edges between its lock and unlock from the sanitizer, which then reports races that are
+// none.
 #pragma once
 
 #include <absl/base/thread_annotations.h>
@@ -58,8 +59,7 @@ class CondVar {
   // Returns whether the time ran out.
   bool WaitWithTimeout(Mutex* mutex, absl::Duration timeout) {
     std::unique_lock<std::mutex> lock(mutex->mutex_, std::adopt_lock);
-    const bool timed_out =
-        condition_.wait_for(lock, absl::ToChronoNanoseconds(timeout)) == std::cv_status::timeout;
+    const bool timed_out = condition_.wait_for(lock, absl::ToChronoNanoseconds(timeout)) == std::cv_status::timeout;
     lock.release();
     return timed_out;
   }

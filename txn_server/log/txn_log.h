@@ -2,46 +2,49 @@
 // contract suite in tests/ runs against all of them.
 //
 // 1. A log is one history, named by its log id. Its transactions have consecutive revisions from 1.
-// 2. Only the writer of the current epoch appends. BeginEpoch durably names the writer; from then on Append refuses any other
+// 2. Only the writer of the current epoch appends. BeginEpoch durably names the writer; from then on Append refuses any
+// other
 //    epoch. Epochs start at 1 and grow by one.
-// 3. When Append returns OK, all of the group is durable; when it returns an error other than kLogFailed, none of it is or
-//    ever will be. After kLogFailed the state is known only to a new process: every later call returns kLogFailed, and the
-//    owner ends the process.
+// 3. When Append returns OK, all of the group is durable; when it returns an error other than kLogFailed, none of it is
+// or
+//    ever will be. After kLogFailed the state is known only to a new process: every later call returns kLogFailed, and
+//    the owner ends the process.
 // 4. Replay returns exactly the durable transactions, in order, with the bytes they were appended with.
 //
-// Thread-safety: BeginEpoch, Append, Idle and Close are called by one thread at a time; position(), size_bytes() and Replay
-// from any thread at any time. Calls block.
+// Thread-safety: BeginEpoch, Append, Idle and Close are called by one thread at a time; position(), size_bytes() and
+// Replay from any thread at any time. Calls block.
 #pragma once
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace kvs::txn {
 
-// Transactions with consecutive revisions, as they travel: `transactions` is a serialized txn.v1.TransactionList of at most
-// kMaxFrameBytes. Whoever makes a Frame from foreign bytes checks it with CheckFrame (txn_server/log/frame.h); logs rely on
-// that. A frame never ends inside an atomic batch, and a log keeps a frame whole: all of it becomes durable or nothing.
+// Transactions with consecutive revisions, as they travel: `transactions` is a serialized txn.v1.TransactionList of at
+// most kMaxFrameBytes. Whoever makes a Frame from foreign bytes checks it with CheckFrame (txn_server/log/frame.h);
+// logs rely on that. A frame never ends inside an atomic batch, and a log keeps a frame whole: all of it becomes
+// durable or nothing.
 struct Frame {
   uint64_t first_revision = 0;
   uint32_t count = 0;
-  std::string_view transactions;
+  absl::string_view transactions;
 
   uint64_t last_revision() const { return first_revision + count - 1; }
 };
 
 // What is durable.
 struct LogPosition {
-  std::string log_id;              // 16 bytes
-  uint64_t epoch = 0;              // 0 before the first BeginEpoch
-  std::string writer_id;           // the writer of `epoch`; empty before the first BeginEpoch
-  uint64_t durable_revision = 0;   // 0 before the first transaction
+  std::string log_id;             // 16 bytes
+  uint64_t epoch = 0;             // 0 before the first BeginEpoch
+  std::string writer_id;          // the writer of `epoch`; empty before the first BeginEpoch
+  uint64_t durable_revision = 0;  // 0 before the first transaction
 };
 
 // Reads a range of a log in order. Used by one thread; must not outlive its log.
@@ -49,8 +52,9 @@ class LogCursor {
  public:
   virtual ~LogCursor() = default;
 
-  // The next transactions, or nothing at the end. The frame is valid until the next call. Frames need not be divided as they
-  // were appended, but never inside an atomic batch. kDamagedLog with file, offset and revision if the log cannot be read.
+  // The next transactions, or nothing at the end. The frame is valid until the next call. Frames need not be divided as
+  // they were appended, but never inside an atomic batch. kDamagedLog with file, offset and revision if the log cannot
+  // be read.
   virtual absl::StatusOr<std::optional<Frame>> Next() = 0;
 };
 
@@ -59,26 +63,28 @@ class TxnLog {
   virtual ~TxnLog() = default;
 
   // The kind of log, such as "file".
-  virtual std::string_view backend() const = 0;
+  virtual absl::string_view backend() const = 0;
 
   virtual LogPosition position() const = 0;
 
   // The bytes taken on disk, preallocated space included.
   virtual uint64_t size_bytes() const = 0;
 
-  // Durably makes `writer_id` (1 to 64 bytes) the writer, with an epoch one above the current one, and returns that epoch.
-  virtual absl::StatusOr<uint64_t> BeginEpoch(std::string_view writer_id) = 0;
+  // Durably makes `writer_id` (1 to 64 bytes) the writer, with an epoch one above the current one, and returns that
+  // epoch.
+  virtual absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) = 0;
 
-  // Makes the frames durable as one group commit; the first one begins one above the durable revision. kFenced for another
-  // epoch than the current one, kGap for another first revision or a gap between frames, kNoSpace where there is no room.
+  // Makes the frames durable as one group commit; the first one begins one above the durable revision. kFenced for
+  // another epoch than the current one, kGap for another first revision or a gap between frames, kNoSpace where there
+  // is no room.
   virtual absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) = 0;
 
-  // Called when nothing waits to be appended: a chance to make the end of the log recognisable. Cheap when there is nothing
-  // to do.
+  // Called when nothing waits to be appended: a chance to make the end of the log recognisable. Cheap when there is
+  // nothing to do.
   virtual absl::Status Idle() = 0;
 
-  // Reads from `from_revision` to what is durable now, and keeps that readable as long as the cursor lives. kCompacted if
-  // `from_revision` is no longer kept, OutOfRange if it is 0 or past the newest plus one.
+  // Reads from `from_revision` to what is durable now, and keeps that readable as long as the cursor lives. kCompacted
+  // if `from_revision` is no longer kept, OutOfRange if it is 0 or past the newest plus one.
   virtual absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) = 0;
 
   // Ends the log cleanly. Called once; only the destructor may follow.
