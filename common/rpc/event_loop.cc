@@ -1,0 +1,95 @@
+#include "common/rpc/event_loop.h"
+
+#include <grpc/support/time.h>
+
+namespace kvs::rpc {
+
+EventLoop::EventLoop(std::unique_ptr<grpc::CompletionQueue> queue) : queue_(std::move(queue)) {}
+
+EventLoop::~EventLoop() {
+  if (thread_.joinable()) Stop();
+}
+
+void EventLoop::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void EventLoop::Stop() {
+  {
+    // A wake-up must not be set on a queue that is shut down.
+    MutexLock lock(&mutex_);
+    stopped_ = true;
+    queue_->Shutdown();
+  }
+  thread_.join();
+}
+
+void EventLoop::Post(Task task) {
+  MutexLock lock(&mutex_);
+  if (stopped_) return;
+  posted_.push_back(std::move(task));
+  if (wake_pending_) return;
+  wake_pending_ = true;
+  wake_alarm_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &wake_tag_);
+}
+
+EventLoop::TimerId EventLoop::RunAfter(absl::Duration delay, Task task) {
+  const TimerId id{std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(delay), next_timer_++};
+  timers_.emplace(id, std::move(task));
+  return id;
+}
+
+void EventLoop::Cancel(TimerId id) { timers_.erase(id); }
+
+void EventLoop::Run() {
+  thread_id_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  for (;;) {
+    void* tag = nullptr;
+    bool ok = false;
+    const gpr_timespec deadline = drain_requested_ ? gpr_inf_past(GPR_CLOCK_MONOTONIC) : NextDeadline();
+    switch (queue_->AsyncNext(&tag, &ok, deadline)) {
+      case grpc::CompletionQueue::GOT_EVENT:
+        static_cast<Tag*>(tag)->Complete(ok);
+        break;
+      case grpc::CompletionQueue::TIMEOUT:
+        if (drain_requested_) {
+          drain_requested_ = false;
+          for (Task& task : on_drained_) task();
+        }
+        break;
+      case grpc::CompletionQueue::SHUTDOWN:
+        return;
+    }
+    if (!timers_.empty()) RunDueTimers();
+  }
+}
+
+void EventLoop::RunPosted() {
+  std::vector<Task> tasks;
+  {
+    MutexLock lock(&mutex_);
+    wake_pending_ = false;
+    tasks.swap(posted_);
+  }
+  for (Task& task : tasks) task();
+  drain_requested_ = true;
+}
+
+void EventLoop::RunDueTimers() {
+  const auto now = std::chrono::steady_clock::now();
+  while (!timers_.empty() && timers_.begin()->first.first <= now) {
+    Task task = std::move(timers_.begin()->second);
+    timers_.erase(timers_.begin());
+    task();
+    drain_requested_ = true;
+  }
+}
+
+gpr_timespec EventLoop::NextDeadline() const {
+  if (timers_.empty()) return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+  const auto wait = timers_.begin()->first.first - std::chrono::steady_clock::now();
+  const int64_t nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(wait).count();
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(nanos, GPR_TIMESPAN));
+}
+
+}  // namespace kvs::rpc

@@ -1,0 +1,117 @@
+// EventLoop: one thread that polls one completion queue and does everything that comes out of it.
+//
+// What costs time in a gRPC server is the hand-over between threads, so the calls of clients and the link to the ledger are
+// polled by the same loop, and their work is done inline. Whatever is better done once for many events, such as sending what
+// has queued for the ledger, is done when the queue is empty, before the loop blocks (see OnDrained).
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+#include <absl/time/time.h>
+#include <grpcpp/alarm.h>
+#include <grpcpp/completion_queue.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "common/sync.h"
+
+namespace kvs::rpc {
+
+// What a completion queue hands back when an operation is over. Outlives the operation.
+class Tag {
+ public:
+  // `ok` as CompletionQueue::Next describes it for the kind of operation.
+  virtual void Complete(bool ok) = 0;
+
+ protected:
+  ~Tag() = default;
+};
+
+// A Tag that calls a function; for operations that are members of something else.
+class CallbackTag final : public Tag {
+ public:
+  explicit CallbackTag(absl::AnyInvocable<void(bool ok)> callback) : callback_(std::move(callback)) {}
+  void Complete(bool ok) override { callback_(ok); }
+
+ private:
+  absl::AnyInvocable<void(bool ok)> callback_;
+};
+
+class EventLoop {
+ public:
+  using Task = absl::AnyInvocable<void()>;
+  using TimerId = std::pair<std::chrono::steady_clock::time_point, uint64_t>;
+
+  explicit EventLoop(std::unique_ptr<grpc::CompletionQueue> queue);
+  // Every operation on the queue must be over or be ended by its Shutdown.
+  ~EventLoop();
+
+  // Where operations of this loop go; their tags are Tag*.
+  grpc::CompletionQueue* queue() { return queue_.get(); }
+
+  // Starts the thread.
+  void Start();
+
+  // Shuts the queue down, runs until it is empty and ends the thread. No operation may be started afterwards. Called once, from
+  // another thread.
+  void Stop();
+
+  // Runs a task on the loop's thread. From any thread, until Stop.
+  void Post(Task task);
+
+  // Runs a task on the loop's thread when `delay` has passed; what has not run when the loop stops never runs. Only on the
+  // loop's thread.
+  TimerId RunAfter(absl::Duration delay, Task task);
+
+  // Forgets a timer; one that has run is ignored. Only on the loop's thread.
+  void Cancel(TimerId id);
+
+  // Adds a function that is called on the loop's thread when it has handled all events at hand. Before Start.
+  void OnDrained(Task task) { on_drained_.push_back(std::move(task)); }
+
+  // Asks for the OnDrained functions before the loop blocks the next time; without it they are not called. Only on the loop's
+  // thread; Post does it for others.
+  void RequestDrain() { drain_requested_ = true; }
+
+  bool IsCurrentThread() const { return std::this_thread::get_id() == thread_id_.load(std::memory_order_relaxed); }
+
+ private:
+  class WakeTag final : public Tag {
+   public:
+    explicit WakeTag(EventLoop* loop) : loop_(loop) {}
+    void Complete(bool) override { loop_->RunPosted(); }
+
+   private:
+    EventLoop* const loop_;
+  };
+
+  void Run();
+  void RunPosted() ABSL_LOCKS_EXCLUDED(mutex_);
+  void RunDueTimers();
+  gpr_timespec NextDeadline() const;
+
+  const std::unique_ptr<grpc::CompletionQueue> queue_;
+  std::vector<Task> on_drained_;
+  std::thread thread_;
+  std::atomic<std::thread::id> thread_id_{};
+
+  // Of the loop's thread alone.
+  bool drain_requested_ = false;
+  uint64_t next_timer_ = 0;
+  std::map<TimerId, Task> timers_;
+
+  WakeTag wake_tag_{this};
+  Mutex mutex_;
+  grpc::Alarm wake_alarm_ ABSL_GUARDED_BY(mutex_);
+  bool wake_pending_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<Task> posted_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace kvs::rpc

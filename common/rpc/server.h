@@ -1,0 +1,65 @@
+// Server: a gRPC server whose services run on event loops; shared by both programs and by the tests.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/rpc/event_loop.h"
+#include "common/rpc/service.h"
+
+namespace kvs::rpc {
+
+struct ServerOptions {
+  std::string address;  // host:port; port 0 takes any free one
+  std::shared_ptr<grpc::ServerCredentials> credentials;
+  int event_loops = 1;
+  int max_receive_bytes = 0;
+};
+
+// Thread-safety: used by one thread.
+class Server {
+ public:
+  explicit Server(ServerOptions options) : options_(std::move(options)) {}
+  // Shuts down at once if that has not happened.
+  ~Server();
+
+  // `service` outlives the server. Before Start.
+  void Add(Service* service) { services_.push_back(service); }
+
+  // Creates the loops and opens the port, which refuses to be shared with another process. Calls wait until Run.
+  absl::Status Listen();
+
+  // Starts the threads of the loops.
+  void Run();
+
+  // The loops; the first one is where background work belongs. After Listen.
+  EventLoop& loop(size_t i = 0) { return *loops_[i]; }
+  size_t loop_count() const { return loops_.size(); }
+
+  // The port in use. After Listen.
+  int port() const { return port_; }
+
+  // Tells streams to finish, refuses new calls, waits for those under way until `timeout` has passed, cancels the rest. Loops
+  // run on, so that background work can still finish.
+  void Drain(absl::Duration timeout);
+
+  // Stops the loops. After Drain.
+  void Stop();
+
+ private:
+  const ServerOptions options_;
+  std::vector<Service*> services_;
+  std::vector<std::unique_ptr<EventLoop>> loops_;
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+  bool running_ = false;
+  bool drained_ = false;
+};
+
+}  // namespace kvs::rpc

@@ -1,0 +1,260 @@
+#include "common/rpc/service.h"
+
+#include <absl/strings/str_cat.h>
+#include <grpcpp/impl/rpc_service_method.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "common/errors.h"
+#include "common/rpc/status.h"
+
+namespace kvs::rpc {
+namespace {
+
+// Requests for calls that are kept open for each method and loop, so that a burst finds them ready.
+constexpr int kUnarySlots = 32;
+
+// The program is wired wrongly; no request can cause this.
+[[noreturn]] void Die(const std::string& message) {
+  std::fprintf(stderr, "fatal: %s\n", message.c_str());
+  std::abort();
+}
+
+grpc::ServerCompletionQueue* ServerQueue(EventLoop* loop) {
+  return static_cast<grpc::ServerCompletionQueue*>(loop->queue());
+}
+
+}  // namespace
+
+UnaryCall::UnaryCall(Service* service, int method, EventLoop* loop) : service_(service), method_(method), loop_(loop) {}
+
+void UnaryCall::Request() { service_->RequestUnary(method_, this); }
+
+void UnaryCall::Arrived(bool ok) {
+  if (!ok) {
+    delete this;
+    return;
+  }
+  (new UnaryCall(service_, method_, loop_))->Request();
+  service_->methods_[method_].unary(*this, request_);
+}
+
+void UnaryCall::Reply(grpc::ByteBuffer response) { writer_.Finish(response, grpc::Status::OK, &finished_); }
+
+void UnaryCall::Finish(const grpc::Status& error) { writer_.FinishWithError(error, &finished_); }
+
+ServerStream::ServerStream(Service* service, int method, EventLoop* loop)
+    : service_(service),
+      method_(method),
+      loop_(loop),
+      started_([this](bool ok) { Started(ok); }),
+      read_([this](bool ok) { Read(ok); }),
+      written_([this](bool ok) { Written(ok); }),
+      finished_([this](bool) { OperationEnded(); }),
+      done_([this](bool) { OperationEnded(); }) {}
+
+void ServerStream::Request() {
+  context_.AsyncNotifyWhenDone(&done_);
+  service_->RequestStream(method_, this);
+}
+
+void ServerStream::Started(bool ok) {
+  if (!ok) {
+    delete this;
+    return;
+  }
+  (new ServerStream(service_, method_, loop_))->Request();
+  operations_ = 1;  // done_
+  handler_ = service_->methods_[method_].stream(*this);
+  StartRead();
+  service_->Track(this);
+}
+
+void ServerStream::StartRead() {
+  reading_ = true;
+  operations_++;
+  stream_.Read(&incoming_, &read_);
+}
+
+void ServerStream::ResumeReading() {
+  if (!reading_) StartRead();
+}
+
+void ServerStream::Read(bool ok) {
+  reading_ = false;
+  if (!ok) {
+    // Nothing more comes; a later ResumeReading must not start another read.
+    reading_ = true;
+    handler_->OnHalfClose();
+  } else if (handler_->OnMessage(incoming_)) {
+    StartRead();
+  }
+  OperationEnded();
+}
+
+void ServerStream::Write(grpc::ByteBuffer message) {
+  MutexLock lock(&mutex_);
+  if (broken_ || finish_) return;
+  outgoing_.push_back(std::move(message));
+  StartNext();
+}
+
+size_t ServerStream::queued() const {
+  MutexLock lock(&mutex_);
+  return outgoing_.size();
+}
+
+void ServerStream::Finish(const grpc::Status& status) {
+  MutexLock lock(&mutex_);
+  if (finish_) return;
+  finish_ = std::make_unique<grpc::Status>(status);
+  StartNext();
+}
+
+void ServerStream::StartNext() {
+  if (writing_ || finish_started_) return;
+  if (!outgoing_.empty()) {
+    writing_ = true;
+    operations_++;
+    stream_.Write(outgoing_.front(), &written_);
+  } else if (finish_) {
+    finish_started_ = true;
+    operations_++;
+    stream_.Finish(*finish_, &finished_);
+  }
+}
+
+void ServerStream::Written(bool ok) {
+  {
+    MutexLock lock(&mutex_);
+    writing_ = false;
+    if (ok) {
+      outgoing_.pop_front();
+    } else {
+      broken_ = true;
+      outgoing_.clear();
+    }
+    StartNext();
+  }
+  if (ok) handler_->OnWritten();
+  OperationEnded();
+}
+
+void ServerStream::OperationEnded() {
+  if (--operations_ > 0) return;
+  service_->Forget(this);
+  handler_->OnDone();
+  delete this;
+}
+
+Service::Service(const google::protobuf::ServiceDescriptor* descriptor) : name_(descriptor->full_name()) {
+  methods_.resize(descriptor->method_count());
+  for (int i = 0; i < descriptor->method_count(); ++i) {
+    Method& method = methods_[i];
+    method.descriptor = descriptor->method(i);
+    method.path = absl::StrCat("/", name_, "/", method.descriptor->name());
+    const bool streaming = method.descriptor->client_streaming() || method.descriptor->server_streaming();
+    // Every kind of streaming is received as a stream in both directions: the wire is the same.
+    AddMethod(new grpc::internal::RpcServiceMethod(
+        method.path.c_str(),
+        streaming ? grpc::internal::RpcMethod::BIDI_STREAMING : grpc::internal::RpcMethod::NORMAL_RPC, nullptr));
+    MarkMethodRaw(i);
+  }
+}
+
+Service::Method& Service::Find(absl::string_view name) {
+  for (Method& method : methods_) {
+    if (method.descriptor->name() == name) return method;
+  }
+  Die(absl::StrCat(name_, " has no method ", name));
+}
+
+void Service::AddUnaryBytes(absl::string_view name, const google::protobuf::Descriptor* request,
+                            const google::protobuf::Descriptor* response, UnaryHandler handler) {
+  Method& method = Find(name);
+  if (method.descriptor->input_type() != request || method.descriptor->output_type() != response) {
+    Die(absl::StrCat(method.path, " takes or returns another message than its handler"));
+  }
+  method.unary = std::move(handler);
+}
+
+void Service::AddStream(absl::string_view name, StreamFactory factory) { Find(name).stream = std::move(factory); }
+
+std::vector<std::string> Service::MissingMethods() const {
+  std::vector<std::string> missing;
+  for (const Method& method : methods_) {
+    if (!method.unary && !method.stream) missing.push_back(method.path);
+  }
+  return missing;
+}
+
+void Service::Listen(EventLoop* loop) {
+  if (const auto missing = MissingMethods(); !missing.empty()) Die(absl::StrCat("no handler for ", missing.front()));
+  for (int i = 0; i < static_cast<int>(methods_.size()); ++i) {
+    if (methods_[i].stream) {
+      (new ServerStream(this, i, loop))->Request();
+    } else {
+      for (int slot = 0; slot < kUnarySlots; ++slot) (new UnaryCall(this, i, loop))->Request();
+    }
+  }
+}
+
+void Service::RequestUnary(int method, UnaryCall* call) {
+  grpc::ServerCompletionQueue* queue = ServerQueue(call->loop_);
+  RequestAsyncUnary(method, &call->context_, &call->request_, &call->writer_, queue, queue, &call->arrived_);
+}
+
+void Service::RequestStream(int method, ServerStream* stream) {
+  grpc::ServerCompletionQueue* queue = ServerQueue(stream->loop_);
+  RequestAsyncBidiStreaming(method, &stream->context_, &stream->stream_, queue, queue, &stream->started_);
+}
+
+void Service::Track(ServerStream* stream) {
+  bool draining = false;
+  {
+    MutexLock lock(&mutex_);
+    streams_.insert(stream);
+    draining = draining_;
+  }
+  if (draining) stream->handler_->OnDrain();
+}
+
+void Service::Forget(ServerStream* stream) {
+  MutexLock lock(&mutex_);
+  streams_.erase(stream);
+}
+
+void Service::Drain() {
+  std::set<EventLoop*> loops;
+  {
+    MutexLock lock(&mutex_);
+    draining_ = true;
+    for (ServerStream* stream : streams_) loops.insert(stream->loop_);
+  }
+  // Streams begin and end on their loop, so they are told there, where none can go away meanwhile.
+  for (EventLoop* loop : loops) {
+    loop->Post([this, loop] {
+      std::vector<ServerStream*> streams;
+      {
+        MutexLock lock(&mutex_);
+        for (ServerStream* stream : streams_) {
+          if (stream->loop_ == loop) streams.push_back(stream);
+        }
+      }
+      for (ServerStream* stream : streams) stream->handler_->OnDrain();
+    });
+  }
+}
+
+grpc::Status Service::MalformedError(const google::protobuf::Descriptor& expected) {
+  return ToGrpc(Error(errors::kMalformedRequest,
+                      absl::StrCat("the request is not a valid ", expected.full_name(),
+                                   ": its bytes are malformed, or a text in it is not UTF-8")));
+}
+
+void Service::FinishMalformed(UnaryCall& call, const google::protobuf::Descriptor& expected) {
+  call.Finish(MalformedError(expected));
+}
+
+}  // namespace kvs::rpc

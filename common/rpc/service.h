@@ -1,0 +1,234 @@
+// Service: a gRPC service whose calls are handled on event loops.
+//
+// The methods come from the descriptor of the proto file; a handler is registered for each by name, with the request and
+// response types checked against the descriptor. Messages travel as bytes up to here and are parsed on an arena, so that a
+// request that cannot be parsed gets an error that says so, which generated code cannot give.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+#include <absl/strings/string_view.h>
+#include <google/protobuf/arena.h>
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/impl/service_type.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_stream.h>
+#include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/status.h>
+
+#include <deque>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/rpc/event_loop.h"
+#include "common/rpc/message.h"
+#include "common/sync.h"
+
+namespace kvs::rpc {
+
+class Service;
+
+// One unary call. It ends, and this object with it, when Finish or Reply is called: exactly once, from any thread.
+class UnaryCall {
+ public:
+  UnaryCall(const UnaryCall&) = delete;
+  UnaryCall& operator=(const UnaryCall&) = delete;
+
+  const grpc::ServerContext& context() const { return context_; }
+  EventLoop& loop() const { return *loop_; }
+  google::protobuf::Arena* arena() { return &arena_; }
+
+  void Reply(grpc::ByteBuffer response);
+  void Reply(const google::protobuf::MessageLite& response) { Reply(Serialize(response)); }
+  void Finish(const grpc::Status& error);
+
+ private:
+  friend class Service;
+
+  UnaryCall(Service* service, int method, EventLoop* loop);
+  void Request();
+  void Arrived(bool ok);
+
+  class ArrivedTag final : public Tag {
+   public:
+    explicit ArrivedTag(UnaryCall* call) : call_(call) {}
+    void Complete(bool ok) override { call_->Arrived(ok); }
+
+   private:
+    UnaryCall* const call_;
+  };
+  class FinishedTag final : public Tag {
+   public:
+    explicit FinishedTag(UnaryCall* call) : call_(call) {}
+    void Complete(bool) override { delete call_; }
+
+   private:
+    UnaryCall* const call_;
+  };
+
+  Service* const service_;
+  const int method_;
+  EventLoop* const loop_;
+  google::protobuf::Arena arena_;
+  grpc::ServerContext context_;
+  grpc::ByteBuffer request_;
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
+  ArrivedTag arrived_{this};
+  FinishedTag finished_{this};
+};
+
+class ServerStream;
+
+// What a service does with one stream. Called on the stream's loop, one call at a time; deleted after OnDone.
+class StreamHandler {
+ public:
+  virtual ~StreamHandler() = default;
+
+  // A message arrived. The next one is read when this returns true, or when ResumeReading is called.
+  virtual bool OnMessage(const grpc::ByteBuffer& message) = 0;
+  // The client sends no more. Streams that only answer one request finish from OnMessage and ignore this.
+  virtual void OnHalfClose() = 0;
+  // A message was handed to the transport: room for the next one.
+  virtual void OnWritten() {}
+  // The server drains: finish soon.
+  virtual void OnDrain() = 0;
+  // The stream is over, however it ended: neither Write nor Finish has an effect any more, and the stream is deleted next.
+  virtual void OnDone() {}
+};
+
+// One streaming call. Write, Finish and queued() may be called from any thread as long as OnDone has not been called.
+class ServerStream {
+ public:
+  ServerStream(const ServerStream&) = delete;
+  ServerStream& operator=(const ServerStream&) = delete;
+
+  const grpc::ServerContext& context() const { return context_; }
+  EventLoop& loop() const { return *loop_; }
+
+  // Queues a message. The caller bounds the queue with queued() and OnWritten.
+  void Write(grpc::ByteBuffer message) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Write(const google::protobuf::MessageLite& message) { Write(Serialize(message)); }
+
+  // Messages that were not handed to the transport yet.
+  size_t queued() const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends the stream after what is queued. Only the first call counts.
+  void Finish(const grpc::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends the stream at once, as if the client had gone.
+  void Cancel() { context_.TryCancel(); }
+
+  // Reads on after OnMessage returned false. Only on the stream's loop.
+  void ResumeReading();
+
+ private:
+  friend class Service;
+
+  ServerStream(Service* service, int method, EventLoop* loop);
+  ~ServerStream() = default;
+
+  void Request();
+  void Started(bool ok);
+  void Read(bool ok);
+  void Written(bool ok) ABSL_LOCKS_EXCLUDED(mutex_);
+  void StartNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StartRead();
+  void OperationEnded();
+
+  Service* const service_;
+  const int method_;
+  EventLoop* const loop_;
+  std::unique_ptr<StreamHandler> handler_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&context_};
+
+  CallbackTag started_;
+  CallbackTag read_;
+  CallbackTag written_;
+  CallbackTag finished_;
+  CallbackTag done_;
+
+  // Of the loop's thread alone.
+  grpc::ByteBuffer incoming_;
+  bool reading_ = false;
+
+  // Operations that the queue has not handed back; at zero the stream is deleted.
+  std::atomic<int> operations_{0};
+
+  mutable Mutex mutex_;
+  std::deque<grpc::ByteBuffer> outgoing_ ABSL_GUARDED_BY(mutex_);
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool broken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finish_started_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<grpc::Status> finish_ ABSL_GUARDED_BY(mutex_);
+};
+
+class Service : public grpc::Service {
+ public:
+  using UnaryHandler = absl::AnyInvocable<void(UnaryCall&, const grpc::ByteBuffer& request)>;
+  using StreamFactory = absl::AnyInvocable<std::unique_ptr<StreamHandler>(ServerStream&)>;
+
+  // `descriptor` outlives the service. Handlers are added before the server starts, all of them.
+  explicit Service(const google::protobuf::ServiceDescriptor* descriptor);
+
+  // `handler` is called on the call's loop as handler(UnaryCall&, const Request&); the request lives as long as the call.
+  template <class Request, class Response, class Handler>
+  void AddUnary(absl::string_view method, Handler handler) {
+    AddUnaryBytes(method, Request::descriptor(), Response::descriptor(),
+                  [handler = std::move(handler)](UnaryCall& call, const grpc::ByteBuffer& bytes) {
+                    auto* request = google::protobuf::Arena::CreateMessage<Request>(call.arena());
+                    if (Parse(bytes, request)) {
+                      handler(call, *request);
+                    } else {
+                      FinishMalformed(call, *Request::descriptor());
+                    }
+                  });
+  }
+
+  // `factory` is called when a stream begins; client streaming, server streaming and both look the same here.
+  void AddStream(absl::string_view method, StreamFactory factory);
+
+  absl::string_view name() const { return name_; }
+
+  // Every method of the descriptor that has no handler.
+  std::vector<std::string> MissingMethods() const;
+
+  // Accepts calls on a loop; once for each loop, after the server was built and before the loop starts.
+  void Listen(EventLoop* loop);
+
+  // Tells all streams to finish.
+  void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  static grpc::Status MalformedError(const google::protobuf::Descriptor& expected);
+
+ private:
+  friend class UnaryCall;
+  friend class ServerStream;
+
+  struct Method {
+    const google::protobuf::MethodDescriptor* descriptor = nullptr;
+    std::string path;
+    UnaryHandler unary;
+    StreamFactory stream;
+  };
+
+  static void FinishMalformed(UnaryCall& call, const google::protobuf::Descriptor& expected);
+  void AddUnaryBytes(absl::string_view method, const google::protobuf::Descriptor* request,
+                     const google::protobuf::Descriptor* response, UnaryHandler handler);
+  Method& Find(absl::string_view method);
+  void RequestUnary(int method, UnaryCall* call);
+  void RequestStream(int method, ServerStream* stream);
+  void Track(ServerStream* stream) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Forget(ServerStream* stream) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const std::string name_;
+  std::vector<Method> methods_;
+
+  Mutex mutex_;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;
+  std::set<ServerStream*> streams_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace kvs::rpc
