@@ -1,8 +1,8 @@
 // EventLoop: one thread that polls one completion queue and does everything that comes out of it.
 //
-// What costs time in a gRPC server is the hand-over between threads, so the calls of clients and the link to the ledger are
-// polled by the same loop, and their work is done inline. Whatever is better done once for many events, such as sending what
-// has queued for the ledger, is done when the queue is empty, before the loop blocks (see OnDrained).
+// What costs time in a gRPC server is the hand-over between threads, so the calls of clients and the link to the ledger
+// are polled by the same loop, and their work is done inline. Whatever is better done once for many events, such as
+// sending what has queued for the ledger, is done when the queue is empty, before the loop blocks (see OnDrained).
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -58,15 +58,15 @@ class EventLoop {
   // Starts the thread.
   void Start();
 
-  // Shuts the queue down, runs until it is empty and ends the thread. No operation may be started afterwards. Called once, from
-  // another thread.
+  // Shuts the queue down, runs until it is empty and ends the thread. No operation may be started afterwards. Called
+  // once, from another thread.
   void Stop();
 
   // Runs a task on the loop's thread. From any thread, until Stop.
   void Post(Task task);
 
-  // Runs a task on the loop's thread when `delay` has passed; what has not run when the loop stops never runs. Only on the
-  // loop's thread.
+  // Runs a task on the loop's thread when `delay` has passed; what has not run when the loop stops never runs. Only on
+  // the loop's thread.
   TimerId RunAfter(absl::Duration delay, Task task);
 
   // Forgets a timer; one that has run is ignored. Only on the loop's thread.
@@ -75,8 +75,8 @@ class EventLoop {
   // Adds a function that is called on the loop's thread when it has handled all events at hand. Before Start.
   void OnDrained(Task task) { on_drained_.push_back(std::move(task)); }
 
-  // Asks for the OnDrained functions before the loop blocks the next time; without it they are not called. Only on the loop's
-  // thread; Post does it for others.
+  // Asks for the OnDrained functions before the loop blocks the next time; without it they are not called. Only on the
+  // loop's thread; Post does it for others.
   void RequestDrain() { drain_requested_ = true; }
 
   bool IsCurrentThread() const { return std::this_thread::get_id() == thread_id_.load(std::memory_order_relaxed); }

@@ -27,9 +27,10 @@ absl::Status Server::Listen() {
   if (!server_ || port == 0) {
     for (auto& loop : loops_) loop->Start();
     loops_.clear();
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", options_.address,
-                                               ": the address is already in use or not one of this machine; see who has "
-                                               "it with: ss -ltnp"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on ", options_.address,
+                     ": the address is already in use or not one of this machine; see who has "
+                     "it with: ss -ltnp"));
   }
   port_ = port;
   for (auto& loop : loops_) {

@@ -45,8 +45,8 @@ class Server {
   // The port in use. After Listen.
   int port() const { return port_; }
 
-  // Tells streams to finish, refuses new calls, waits for those under way until `timeout` has passed, cancels the rest. Loops
-  // run on, so that background work can still finish.
+  // Tells streams to finish, refuses new calls, waits for those under way until `timeout` has passed, cancels the rest.
+  // Loops run on, so that background work can still finish.
   void Drain(absl::Duration timeout);
 
   // Stops the loops. After Drain.

@@ -248,9 +248,9 @@ void Service::Drain() {
 }
 
 grpc::Status Service::MalformedError(const google::protobuf::Descriptor& expected) {
-  return ToGrpc(Error(errors::kMalformedRequest,
-                      absl::StrCat("the request is not a valid ", expected.full_name(),
-                                   ": its bytes are malformed, or a text in it is not UTF-8")));
+  return ToGrpc(
+      Error(errors::kMalformedRequest, absl::StrCat("the request is not a valid ", expected.full_name(),
+                                                    ": its bytes are malformed, or a text in it is not UTF-8")));
 }
 
 void Service::FinishMalformed(UnaryCall& call, const google::protobuf::Descriptor& expected) {

@@ -1,8 +1,8 @@
 // Service: a gRPC service whose calls are handled on event loops.
 //
-// The methods come from the descriptor of the proto file; a handler is registered for each by name, with the request and
-// response types checked against the descriptor. Messages travel as bytes up to here and are parsed on an arena, so that a
-// request that cannot be parsed gets an error that says so, which generated code cannot give.
+// The methods come from the descriptor of the proto file; a handler is registered for each by name, with the request
+// and response types checked against the descriptor. Messages travel as bytes up to here and are parsed on an arena, so
+// that a request that cannot be parsed gets an error that says so, which generated code cannot give.
 #pragma once
 
 #include <absl/functional/any_invocable.h>
@@ -94,7 +94,8 @@ class StreamHandler {
   virtual void OnWritten() {}
   // The server drains: finish soon.
   virtual void OnDrain() = 0;
-  // The stream is over, however it ended: neither Write nor Finish has an effect any more, and the stream is deleted next.
+  // The stream is over, however it ended: neither Write nor Finish has an effect any more, and the stream is deleted
+  // next.
   virtual void OnDone() {}
 };
 
@@ -173,7 +174,8 @@ class Service : public grpc::Service {
   // `descriptor` outlives the service. Handlers are added before the server starts, all of them.
   explicit Service(const google::protobuf::ServiceDescriptor* descriptor);
 
-  // `handler` is called on the call's loop as handler(UnaryCall&, const Request&); the request lives as long as the call.
+  // `handler` is called on the call's loop as handler(UnaryCall&, const Request&); the request lives as long as the
+  // call.
   template <class Request, class Response, class Handler>
   void AddUnary(absl::string_view method, Handler handler) {
     AddUnaryBytes(method, Request::descriptor(), Response::descriptor(),

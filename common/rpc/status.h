@@ -1,5 +1,5 @@
-// absl::Status, which the code works with, to and from grpc::Status, which travels. The ErrorInfo of common/errors.h is kept
-// in both directions.
+// absl::Status, which the code works with, to and from grpc::Status, which travels. The ErrorInfo of common/errors.h is
+// kept in both directions.
 #pragma once
 
 #include <absl/status/status.h>

@@ -1,0 +1,108 @@
+#include "common/model/fold.h"
+
+#include <string>
+#include <type_traits>
+
+namespace kvs {
+namespace {
+
+absl::Status WrongType() { return absl::DataLossError("an operation does not belong to the type of its key"); }
+absl::Status WrongState() { return absl::DataLossError("an operation cannot have had its effect on this value"); }
+
+// Build: a stored value from the operand of a Put.
+int64_t Build(int64_t value) { return value; }
+uint64_t Build(uint64_t value) { return value; }
+double Build(double value) { return value; }
+std::string Build(absl::string_view value) { return std::string(value); }
+SetValue Build(const Texts& members) {
+  SetValue set;
+  for (const absl::string_view member : members) set.Insert(member);
+  return set;
+}
+MapValue Build(const Fields& fields) {
+  MapValue map;
+  for (const auto& [name, value] : fields) map.Put(name, value);
+  return map;
+}
+
+// Change: what an operation does to a value of the type that it belongs to.
+template <class T, class Op>
+absl::Status Change(T&, const Op&) {
+  return WrongType();
+}
+
+absl::Status Change(int64_t& value, const operation::IntIncrement& op) {
+  value = op.result;
+  return absl::OkStatus();
+}
+
+absl::Status Change(uint64_t& value, const operation::UintIncrement& op) {
+  value = op.result;
+  return absl::OkStatus();
+}
+
+absl::Status Change(double& value, const operation::FloatIncrement& op) {
+  value = op.result;
+  return absl::OkStatus();
+}
+
+absl::Status Change(std::string& value, const operation::Append& op) {
+  value.append(op.text.data(), op.text.size());
+  return absl::OkStatus();
+}
+
+absl::Status Change(SetValue& set, const operation::AddMembers& op) {
+  for (const absl::string_view member : op.members) {
+    if (!set.Insert(member)) return WrongState();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Change(SetValue& set, const operation::RemoveMembers& op) {
+  for (const absl::string_view member : op.members) {
+    if (!set.Erase(member)) return WrongState();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Change(MapValue& map, const operation::PutFields& op) {
+  for (const auto& [name, value] : op.fields) map.Put(name, value);
+  return absl::OkStatus();
+}
+
+absl::Status Change(MapValue& map, const operation::RemoveFields& op) {
+  for (const absl::string_view name : op.names) {
+    if (!map.Erase(name)) return WrongState();
+  }
+  return absl::OkStatus();
+}
+
+template <class T>
+absl::Status Change(T& value, const operation::Put& op) {
+  return std::visit(
+      [&](const auto& view) {
+        if constexpr (std::is_same_v<decltype(Build(view)), T>) {
+          value = Build(view);
+          return absl::OkStatus();
+        } else {
+          return WrongType();
+        }
+      },
+      op.value);
+}
+
+}  // namespace
+
+template <class T>
+absl::Status Fold(T& value, const Operation& operation) {
+  return std::visit([&](const auto& op) { return Change(value, op); }, operation);
+}
+
+template absl::Status Fold(int64_t&, const Operation&);
+template absl::Status Fold(uint64_t&, const Operation&);
+template absl::Status Fold(double&, const Operation&);
+template absl::Status Fold(std::string&, const Operation&);
+template absl::Status Fold(SetValue&, const Operation&);
+template absl::Status Fold(MapValue&, const Operation&);
+
+}  // namespace kvs

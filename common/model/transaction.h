@@ -1,0 +1,88 @@
+// Transaction: the effect that one mutation had on one key. It is the only thing that is logged, and applying
+// transactions in order is the only way in which state changes; nothing is decided again.
+//
+// A Transaction borrows: its texts belong to the request or to the message that it was decoded from, and must outlive
+// it.
+#pragma once
+
+#include <absl/strings/string_view.h>
+
+#include <cstdint>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/model/value.h"
+
+namespace kvs {
+
+// Without repetition, in byte order.
+using Texts = std::vector<absl::string_view>;
+// Without repetition, in byte order of the names.
+using Fields = std::vector<std::pair<absl::string_view, absl::string_view>>;
+
+// A value of any type as operands carry it; the alternatives stand in the order of ValueType.
+using ValueView = std::variant<int64_t, uint64_t, double, absl::string_view, Texts, Fields>;
+
+namespace operation {
+
+// The key has this value now.
+struct Put {
+  ValueView value;
+};
+// The key is absent now.
+struct Delete {
+  enum class Cause { kRequested };
+  Cause cause = Cause::kRequested;
+};
+// A number changed by `delta` to `result`.
+struct IntIncrement {
+  int64_t delta = 0;
+  int64_t result = 0;
+};
+struct UintIncrement {
+  uint64_t delta = 0;
+  bool decrement = false;  // `delta` was taken from the value
+  uint64_t result = 0;
+};
+struct FloatIncrement {
+  double delta = 0;
+  double result = 0;
+};
+// A string grew at its end.
+struct Append {
+  absl::string_view text;
+};
+// A set gained members, none of which it had; or lost members, all of which it had.
+struct AddMembers {
+  Texts members;
+};
+struct RemoveMembers {
+  Texts members;
+};
+// A map has these fields now, besides those it had; or lost fields, all of which it had.
+struct PutFields {
+  Fields fields;
+};
+struct RemoveFields {
+  Texts names;
+};
+
+}  // namespace operation
+
+using Operation = std::variant<operation::Put, operation::Delete, operation::IntIncrement, operation::UintIncrement,
+                               operation::FloatIncrement, operation::Append, operation::AddMembers,
+                               operation::RemoveMembers, operation::PutFields, operation::RemoveFields>;
+
+struct Transaction {
+  uint64_t revision = 0;           // from 1, without gaps
+  int64_t time_micros = 0;         // since 1970 in UTC; never runs backwards
+  uint64_t previous_revision = 0;  // of this key's change before, 0 if it was absent
+  absl::string_view actor;         // empty if anonymous
+  ValueType type = ValueType::kInt;
+  absl::string_view key;
+  uint32_t batch_remaining = 0;  // transactions that follow in the same atomic batch
+  Operation operation;
+};
+
+}  // namespace kvs

@@ -1,0 +1,234 @@
+#include "common/model/transaction_codec.h"
+
+#include <google/protobuf/arena.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <cstring>
+
+namespace kvs {
+namespace {
+
+namespace pb = txn::v1;
+
+// The wire form of the first two fields, both of fixed width; see transaction.proto.
+constexpr uint8_t kListEntryTag = 0x0A;
+constexpr size_t kTagBytes = 1;
+constexpr size_t kTimeOffset = 2 * kTagBytes + sizeof(uint64_t);
+
+pb::StoreType ToStored(ValueType type) {
+  switch (type) {
+    case ValueType::kInt:
+      return pb::STORE_TYPE_INT;
+    case ValueType::kUint:
+      return pb::STORE_TYPE_UINT;
+    case ValueType::kFloat:
+      return pb::STORE_TYPE_FLOAT;
+    case ValueType::kString:
+      return pb::STORE_TYPE_STRING;
+    case ValueType::kSet:
+      return pb::STORE_TYPE_SET;
+    case ValueType::kMap:
+      return pb::STORE_TYPE_MAP;
+  }
+  return pb::STORE_TYPE_UNSPECIFIED;
+}
+
+bool FromStored(pb::StoreType stored, ValueType* type) {
+  for (const ValueType candidate : kValueTypes) {
+    if (ToStored(candidate) != stored) continue;
+    *type = candidate;
+    return true;
+  }
+  return false;
+}
+
+void Set(std::string* field, absl::string_view text) { field->assign(text.data(), text.size()); }
+
+void SetTexts(pb::Texts* stored, const Texts& texts) {
+  for (const absl::string_view text : texts) Set(stored->add_texts(), text);
+}
+
+void SetFields(pb::StringMap* stored, const Fields& fields) {
+  for (const auto& [name, value] : fields) {
+    auto* field = stored->add_fields();
+    Set(field->mutable_name(), name);
+    Set(field->mutable_value(), value);
+  }
+}
+
+// ToStored: an operation into its field of the stored transaction.
+struct OperationWriter {
+  pb::Transaction* stored;
+
+  void operator()(const operation::Put& op) const { std::visit(ValueWriter{stored->mutable_put()}, op.value); }
+  void operator()(const operation::Delete& op) const {
+    switch (op.cause) {
+      case operation::Delete::Cause::kRequested:
+        stored->mutable_delete_()->set_cause(pb::Delete::CAUSE_REQUESTED);
+    }
+  }
+  void operator()(const operation::IntIncrement& op) const {
+    stored->mutable_int_increment()->set_delta(op.delta);
+    stored->mutable_int_increment()->set_result(op.result);
+  }
+  void operator()(const operation::UintIncrement& op) const {
+    stored->mutable_uint_increment()->set_delta(op.delta);
+    stored->mutable_uint_increment()->set_decrement(op.decrement);
+    stored->mutable_uint_increment()->set_result(op.result);
+  }
+  void operator()(const operation::FloatIncrement& op) const {
+    stored->mutable_float_increment()->set_delta(op.delta);
+    stored->mutable_float_increment()->set_result(op.result);
+  }
+  void operator()(const operation::Append& op) const { Set(stored->mutable_append(), op.text); }
+  void operator()(const operation::AddMembers& op) const { SetTexts(stored->mutable_add_members(), op.members); }
+  void operator()(const operation::RemoveMembers& op) const { SetTexts(stored->mutable_remove_members(), op.members); }
+  void operator()(const operation::PutFields& op) const { SetFields(stored->mutable_put_fields(), op.fields); }
+  void operator()(const operation::RemoveFields& op) const { SetTexts(stored->mutable_remove_fields(), op.names); }
+
+  struct ValueWriter {
+    pb::Value* stored;
+    void operator()(int64_t value) const { stored->set_int_value(value); }
+    void operator()(uint64_t value) const { stored->set_uint_value(value); }
+    void operator()(double value) const { stored->set_float_value(value); }
+    void operator()(absl::string_view value) const { Set(stored->mutable_string_value(), value); }
+    void operator()(const Texts& value) const { SetTexts(stored->mutable_set_value(), value); }
+    void operator()(const Fields& value) const { SetFields(stored->mutable_map_value(), value); }
+  };
+};
+
+absl::Status Malformed(const char* what) {
+  return absl::DataLossError(std::string("a stored transaction has ") + what);
+}
+
+Texts ReadTexts(const pb::Texts& stored) { return Texts(stored.texts().begin(), stored.texts().end()); }
+
+Fields ReadFields(const pb::StringMap& stored) {
+  Fields fields;
+  fields.reserve(stored.fields_size());
+  for (const auto& field : stored.fields()) fields.emplace_back(field.name(), field.value());
+  return fields;
+}
+
+absl::Status ReadValue(const pb::Value& stored, ValueView* value) {
+  switch (stored.kind_case()) {
+    case pb::Value::kIntValue:
+      *value = stored.int_value();
+      return absl::OkStatus();
+    case pb::Value::kUintValue:
+      *value = stored.uint_value();
+      return absl::OkStatus();
+    case pb::Value::kFloatValue:
+      *value = stored.float_value();
+      return absl::OkStatus();
+    case pb::Value::kStringValue:
+      *value = absl::string_view(stored.string_value());
+      return absl::OkStatus();
+    case pb::Value::kSetValue:
+      *value = ReadTexts(stored.set_value());
+      return absl::OkStatus();
+    case pb::Value::kMapValue:
+      *value = ReadFields(stored.map_value());
+      return absl::OkStatus();
+    case pb::Value::KIND_NOT_SET:
+      return Malformed("a value of no known type");
+  }
+  return Malformed("a value of no known type");
+}
+
+absl::Status ReadOperation(const pb::Transaction& stored, Operation* result) {
+  switch (stored.operation_case()) {
+    case pb::Transaction::kPut: {
+      operation::Put put;
+      if (absl::Status status = ReadValue(stored.put(), &put.value); !status.ok()) return status;
+      *result = std::move(put);
+      return absl::OkStatus();
+    }
+    case pb::Transaction::kDelete:
+      if (stored.delete_().cause() != pb::Delete::CAUSE_REQUESTED) return Malformed("a delete of no known cause");
+      *result = operation::Delete{};
+      return absl::OkStatus();
+    case pb::Transaction::kIntIncrement:
+      *result = operation::IntIncrement{stored.int_increment().delta(), stored.int_increment().result()};
+      return absl::OkStatus();
+    case pb::Transaction::kUintIncrement:
+      *result = operation::UintIncrement{stored.uint_increment().delta(), stored.uint_increment().decrement(),
+                                         stored.uint_increment().result()};
+      return absl::OkStatus();
+    case pb::Transaction::kFloatIncrement:
+      *result = operation::FloatIncrement{stored.float_increment().delta(), stored.float_increment().result()};
+      return absl::OkStatus();
+    case pb::Transaction::kAppend:
+      *result = operation::Append{stored.append()};
+      return absl::OkStatus();
+    case pb::Transaction::kAddMembers:
+      *result = operation::AddMembers{ReadTexts(stored.add_members())};
+      return absl::OkStatus();
+    case pb::Transaction::kRemoveMembers:
+      *result = operation::RemoveMembers{ReadTexts(stored.remove_members())};
+      return absl::OkStatus();
+    case pb::Transaction::kPutFields:
+      *result = operation::PutFields{ReadFields(stored.put_fields())};
+      return absl::OkStatus();
+    case pb::Transaction::kRemoveFields:
+      *result = operation::RemoveFields{ReadTexts(stored.remove_fields())};
+      return absl::OkStatus();
+    case pb::Transaction::OPERATION_NOT_SET:
+      return Malformed("no known operation");
+  }
+  return Malformed("no known operation");
+}
+
+void PutFixed64(char* to, uint64_t value) {
+  google::protobuf::io::CodedOutputStream::WriteLittleEndian64ToArray(value, reinterpret_cast<uint8_t*>(to));
+}
+
+}  // namespace
+
+EncodedTransaction::EncodedTransaction(const Transaction& transaction) {
+  google::protobuf::Arena arena;
+  auto* stored = google::protobuf::Arena::CreateMessage<pb::Transaction>(&arena);
+  // Zero would be left out on the wire; Stamp overwrites both.
+  stored->set_revision(1);
+  stored->set_time_micros(1);
+  stored->set_previous_revision(transaction.previous_revision);
+  Set(stored->mutable_actor(), transaction.actor);
+  stored->set_type(ToStored(transaction.type));
+  Set(stored->mutable_key(), transaction.key);
+  stored->set_batch_remaining(transaction.batch_remaining);
+  std::visit(OperationWriter{stored}, transaction.operation);
+
+  using google::protobuf::io::CodedOutputStream;
+  const size_t size = stored->ByteSizeLong();
+  const size_t length_bytes = CodedOutputStream::VarintSize64(size);
+  bytes_.resize(kTagBytes + length_bytes + size);
+  auto* out = reinterpret_cast<uint8_t*>(bytes_.data());
+  *out++ = kListEntryTag;
+  out = CodedOutputStream::WriteVarint64ToArray(size, out);
+  stored->SerializeWithCachedSizesToArray(out);
+  revision_offset_ = kTagBytes + length_bytes;
+}
+
+void EncodedTransaction::Stamp(uint64_t revision, int64_t time_micros) {
+  char* start = bytes_.data() + revision_offset_;
+  PutFixed64(start + kTagBytes, revision);
+  PutFixed64(start + kTimeOffset, static_cast<uint64_t>(time_micros));
+}
+
+absl::StatusOr<Transaction> Decode(const pb::Transaction& stored) {
+  Transaction transaction;
+  transaction.revision = stored.revision();
+  transaction.time_micros = stored.time_micros();
+  transaction.previous_revision = stored.previous_revision();
+  transaction.actor = stored.actor();
+  transaction.key = stored.key();
+  transaction.batch_remaining = stored.batch_remaining();
+  if (transaction.revision == 0) return Malformed("no revision");
+  if (transaction.key.empty()) return Malformed("no key");
+  if (!FromStored(stored.type(), &transaction.type)) return Malformed("no known type");
+  if (absl::Status status = ReadOperation(stored, &transaction.operation); !status.ok()) return status;
+  return transaction;
+}
+
+}  // namespace kvs

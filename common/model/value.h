@@ -1,0 +1,80 @@
+// The values that a key may have, and the types they belong to.
+#pragma once
+
+#include <absl/container/btree_map.h>
+#include <absl/container/btree_set.h>
+#include <absl/strings/string_view.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <variant>
+
+namespace kvs {
+
+enum class ValueType : uint8_t { kInt, kUint, kFloat, kString, kSet, kMap };
+
+inline constexpr std::array kValueTypes = {ValueType::kInt,    ValueType::kUint, ValueType::kFloat,
+                                           ValueType::kString, ValueType::kSet,  ValueType::kMap};
+inline constexpr size_t kValueTypeCount = kValueTypes.size();
+
+// The name that people see: "int", "uint", "float", "string", "set", "map".
+absl::string_view TypeName(ValueType type);
+
+// A set of texts in byte order that knows its size.
+class SetValue {
+ public:
+  using Members = absl::btree_set<std::string, std::less<>>;
+
+  // Whether it was not there.
+  bool Insert(absl::string_view member);
+  // Whether it was there.
+  bool Erase(absl::string_view member);
+  bool Contains(absl::string_view member) const { return members_.contains(member); }
+
+  const Members& members() const { return members_; }
+  // The bytes of all members.
+  size_t bytes() const { return bytes_; }
+
+  friend bool operator==(const SetValue& a, const SetValue& b) { return a.members_ == b.members_; }
+
+ private:
+  Members members_;
+  size_t bytes_ = 0;
+};
+
+// A map from text to text in byte order of the names that knows its size.
+class MapValue {
+ public:
+  using Fields = absl::btree_map<std::string, std::string, std::less<>>;
+
+  // Whether the name was not there.
+  bool Put(absl::string_view name, absl::string_view value);
+  // Whether it was there.
+  bool Erase(absl::string_view name);
+  // Null if it is not there.
+  const std::string* Find(absl::string_view name) const;
+
+  const Fields& fields() const { return fields_; }
+  // The bytes of all names and values.
+  size_t bytes() const { return bytes_; }
+
+  friend bool operator==(const MapValue& a, const MapValue& b) { return a.fields_ == b.fields_; }
+
+ private:
+  Fields fields_;
+  size_t bytes_ = 0;
+};
+
+// The alternatives stand in the order of ValueType.
+using Value = std::variant<int64_t, uint64_t, double, std::string, SetValue, MapValue>;
+
+// The alternative of Value that belongs to a type.
+template <ValueType kType>
+using ValueOf = std::variant_alternative_t<static_cast<size_t>(kType), Value>;
+
+inline ValueType TypeOf(const Value& value) { return static_cast<ValueType>(value.index()); }
+
+}  // namespace kvs
