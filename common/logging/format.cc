@@ -1,0 +1,189 @@
+#include "common/logging/format.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+namespace kvs {
+namespace {
+
+constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
+
+std::string Timestamp(absl::Time time) { return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", time, absl::UTCTimeZone()); }
+
+struct ByteRange {
+  unsigned char low, high;
+};
+
+// What the second byte of a sequence may be: it excludes overlong forms, surrogates and what is past U+10FFFF.
+ByteRange SecondByte(unsigned char lead) {
+  switch (lead) {
+    case 0xE0:
+      return {0xA0, 0xBF};
+    case 0xED:
+      return {0x80, 0x9F};
+    case 0xF0:
+      return {0x90, 0xBF};
+    case 0xF4:
+      return {0x80, 0x8F};
+  }
+  return {0x80, 0xBF};
+}
+
+// Bytes of the UTF-8 sequence at the front of `text`, 0 if there is no valid one.
+size_t SequenceLength(absl::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  const size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
+                        : (lead & 0xF0) == 0xE0        ? 3
+                        : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                       : 0;
+  if (length == 0 || text.size() < length) return 0;
+  const ByteRange second = SecondByte(lead);
+  if (byte(1) < second.low || byte(1) > second.high) return 0;
+  for (size_t i = 2; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  return length;
+}
+
+// Quotes and backslashes are kept as they are outside of quotes.
+enum class Quoting { kNone, kQuoted };
+
+void AppendCharacter(std::string& out, char c, Quoting quoting) {
+  const auto byte = static_cast<unsigned char>(c);
+  if (c == '\n') {
+    out += "\\n";
+  } else if (c == '\r') {
+    out += "\\r";
+  } else if (c == '\t') {
+    out += "\\t";
+  } else if (byte < 0x20 || byte == 0x7F) {
+    absl::StrAppendFormat(&out, "\\u%04x", byte);
+  } else {
+    if (quoting == Quoting::kQuoted && (c == '"' || c == '\\')) out += '\\';
+    out += c;
+  }
+}
+
+// U+0080 to U+009F, which some terminals obey like escape sequences.
+bool IsControl(absl::string_view sequence) {
+  return sequence.size() == 2 && sequence[0] == '\xC2' && static_cast<unsigned char>(sequence[1]) < 0xA0;
+}
+
+// What is quoted this way is the inside of a JSON string; text uses the same escapes.
+void AppendEscaped(std::string& out, absl::string_view text, Quoting quoting) {
+  while (!text.empty()) {
+    const size_t length = SequenceLength(text);
+    const absl::string_view sequence = text.substr(0, length);
+    if (length == 0) {
+      absl::StrAppend(&out, kReplacement);
+    } else if (length == 1) {
+      AppendCharacter(out, text[0], quoting);
+    } else if (IsControl(sequence)) {
+      absl::StrAppendFormat(&out, "\\u%04x", static_cast<unsigned char>(sequence[1]));
+    } else {
+      absl::StrAppend(&out, sequence);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+}
+
+void AppendQuoted(std::string& out, absl::string_view text) {
+  out += '"';
+  AppendEscaped(out, text, Quoting::kQuoted);
+  out += '"';
+}
+
+bool NeedsQuotes(absl::string_view text) {
+  return text.empty() || std::any_of(text.begin(), text.end(), [](char c) {
+           const auto byte = static_cast<unsigned char>(c);
+           return byte <= ' ' || byte >= 0x7F || c == '"' || c == '=' || c == '\\';
+         });
+}
+
+void AppendValue(std::string& out, const LogField& field, LogFormat format) {
+  std::visit(
+      [&](const auto& value) {
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, bool>) {
+          out += value ? "true" : "false";
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          if (format == LogFormat::kText && !NeedsQuotes(value)) {
+            out += value;
+          } else {
+            AppendQuoted(out, value);
+          }
+        } else if constexpr (std::is_same_v<T, double>) {
+          if (format == LogFormat::kJson && !std::isfinite(value)) {
+            AppendQuoted(out, absl::StrCat(value));
+          } else {
+            absl::StrAppend(&out, value);
+          }
+        } else {
+          absl::StrAppend(&out, value);
+        }
+      },
+      field.value());
+}
+
+// Padded, so that messages start in one column.
+absl::string_view TextLevel(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "DEBUG";
+    case LogLevel::kInfo:
+      return "INFO ";
+    case LogLevel::kWarn:
+      return "WARN ";
+    case LogLevel::kError:
+      return "ERROR";
+  }
+  return "ERROR";
+}
+
+}  // namespace
+
+absl::string_view LevelName(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarn:
+      return "warn";
+    case LogLevel::kError:
+      return "error";
+  }
+  return "error";
+}
+
+std::string FormatText(absl::Time time, LogLevel level, absl::string_view message, LogFields fields) {
+  std::string line = absl::StrCat(Timestamp(time), " ", TextLevel(level), " ");
+  AppendEscaped(line, message, Quoting::kNone);
+  for (const LogField& field : fields) {
+    absl::StrAppend(&line, &field == fields.begin() ? "  " : " ", field.name(), "=");
+    AppendValue(line, field, LogFormat::kText);
+  }
+  return line;
+}
+
+std::string FormatJson(absl::Time time, LogLevel level, absl::string_view message, LogFields fields) {
+  std::string line =
+      absl::StrCat("{\"time\":\"", Timestamp(time), "\",\"level\":\"", LevelName(level), "\",\"message\":");
+  AppendQuoted(line, message);
+  for (const LogField& field : fields) {
+    line += ',';
+    AppendQuoted(line, field.name());
+    line += ':';
+    AppendValue(line, field, LogFormat::kJson);
+  }
+  line += '}';
+  return line;
+}
+
+}  // namespace kvs
