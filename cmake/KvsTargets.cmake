@@ -25,10 +25,12 @@ if(KVS_SANITIZE)
   add_link_options(-fsanitize=${KVS_SANITIZE})
 endif()
 
-# A build with ccache and mold where they are installed; neither is needed.
+# A build with ccache and mold where they are installed; neither is needed. The base directory makes paths relative before
+# they are hashed, so that a second checkout finds what the first one compiled.
 find_program(KVS_CCACHE ccache)
 if(KVS_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${KVS_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${KVS_CCACHE})
 endif()
 find_program(KVS_MOLD mold)
 if(KVS_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12.1)
