@@ -1,0 +1,439 @@
+#include "kvs_server/journal/ledger_link.h"
+
+#include <absl/strings/escaping.h>
+#include <absl/strings/str_cat.h>
+#include <absl/synchronization/notification.h>
+#include <absl/time/clock.h>
+#include <google/protobuf/arena.h>
+#include <grpcpp/alarm.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/crc32c.h"
+#include "common/errors.h"
+#include "common/logging/logging.h"
+#include "common/model/transaction_codec.h"
+#include "common/rpc/status.h"
+
+namespace kvs::server {
+namespace {
+
+// How often the clocks of the link are looked at: heartbeats, silence, waits that took too long.
+constexpr absl::Duration kTick = absl::Milliseconds(100);
+constexpr absl::Duration kProgressLogInterval = absl::Seconds(2);
+
+std::string RandomId() {
+  absl::BitGen random;
+  std::string id(16, '\0');
+  for (char& c : id) c = static_cast<char>(absl::Uniform<uint32_t>(random, 0, 256));
+  return id;
+}
+
+}  // namespace
+
+// A unary call that tells the link when it is over. Deletes itself.
+template <class Request, class Response>
+class LedgerLink::UnaryCall final : public rpc::Tag {
+ public:
+  using Done = void (LedgerLink::*)(const grpc::Status&, const Response&);
+
+  template <class Prepare>
+  UnaryCall(LedgerLink* link, const Request& request, Done done, Prepare prepare) : link_(link), done_(done) {
+    context_.set_deadline(absl::ToChronoTime(absl::Now() + link->options_.call_timeout));
+    link->CallBegan(&context_);
+    reader_ = prepare(&context_, request, link->loop_->queue());
+    reader_->StartCall();
+    reader_->Finish(&response_, &status_, this);
+  }
+
+  void Complete(bool) override {
+    LedgerLink* link = link_;
+    link->CallEnded(&context_);
+    (link->*done_)(status_, response_);
+    delete this;
+    link->StopOnLoop();
+  }
+
+ private:
+  LedgerLink* const link_;
+  const Done done_;
+  grpc::ClientContext context_;
+  Response response_;
+  grpc::Status status_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> reader_;
+};
+
+// The stream of a replay. Deletes itself.
+class LedgerLink::ReplayCall {
+ public:
+  ReplayCall(LedgerLink* link, const ::txn::v1::ReplayRequest& request)
+      : link_(link),
+        started_([this](bool ok) { ok ? Read() : Finish(); }),
+        read_([this](bool ok) { OnRead(ok); }),
+        finished_([this](bool) { OnFinished(); }) {
+    link->CallBegan(&context_);
+    reader_ = link->stub_->PrepareAsyncReplay(&context_, request, link->loop_->queue());
+    reader_->StartCall(&started_);
+  }
+
+ private:
+  void Read() { reader_->Read(&message_, &read_); }
+  void Finish() { reader_->Finish(&status_, &finished_); }
+  void OnRead(bool ok) {
+    if (!ok) return Finish();
+    link_->OnReplayMessage(message_);
+    Read();
+  }
+  void OnFinished() {
+    LedgerLink* link = link_;
+    link->CallEnded(&context_);
+    link->OnReplayClosed(status_);
+    delete this;
+    link->StopOnLoop();
+  }
+
+  LedgerLink* const link_;
+  grpc::ClientContext context_;
+  ::txn::v1::ReplayResponse message_;
+  grpc::Status status_;
+  std::unique_ptr<grpc::ClientAsyncReader<::txn::v1::ReplayResponse>> reader_;
+  rpc::CallbackTag started_;
+  rpc::CallbackTag read_;
+  rpc::CallbackTag finished_;
+};
+
+LedgerLink::LedgerLink(LedgerLinkOptions options, std::shared_ptr<grpc::Channel> channel, rpc::EventLoop* loop,
+                       Journal* journal, LedgerLinkEvents events)
+    : options_(std::move(options)),
+      writer_id_(RandomId()),
+      stub_(::txn::v1::Ledger::NewStub(channel)),
+      loop_(loop),
+      journal_(journal),
+      events_(std::move(events)) {
+  loop->OnDrained([this] { Flush(); });
+}
+
+void LedgerLink::Start() {
+  loop_->Post([this] {
+    Tick();
+    Open();
+  });
+}
+
+void LedgerLink::Stop() {
+  absl::Notification stopped;
+  loop_->Post([this, &stopped] {
+    stopping_ = true;
+    stopped_ = [&stopped] { stopped.Notify(); };
+    for (grpc::ClientContext* call : calls_) call->TryCancel();
+    if (stream_) stream_->Cancel();
+    StopOnLoop();
+  });
+  stopped.WaitForNotification();
+}
+
+void LedgerLink::StopOnLoop() {
+  if (!stopping_ || !stopped_ || stream_ || !calls_.empty()) return;
+  std::exchange(stopped_, nullptr)();
+}
+
+void LedgerLink::CallBegan(grpc::ClientContext* context) { calls_.push_back(context); }
+
+void LedgerLink::CallEnded(grpc::ClientContext* context) {
+  calls_.erase(std::find(calls_.begin(), calls_.end(), context));
+}
+
+void LedgerLink::SetState(LedgerState state, absl::string_view detail) {
+  state_ = state;
+  journal_->SetState(state, detail);
+  events_.state_changed(state);
+}
+
+void LedgerLink::Retry(void (LedgerLink::*attempt)()) {
+  if (stopping_ || ended_) return;
+  const int doublings = std::min(failed_attempts_++, 16);
+  const absl::Duration ceiling = std::min(options_.min_backoff * (1 << doublings), options_.max_backoff);
+  loop_->RunAfter(ceiling * absl::Uniform(random_, 0.5, 1.0), [this, attempt] {
+    if (!stopping_ && !ended_) (this->*attempt)();
+  });
+}
+
+// The states below end the attempts: they do not get better by themselves.
+
+void LedgerLink::Fail(LedgerState state, const absl::Status& status) {
+  ended_ = true;
+  SetState(state, status.message());
+}
+
+void LedgerLink::LoseData(absl::string_view detail) {
+  LogError(
+      "the ledger holds less than it acknowledged: mutations are refused, reads go on; the memory of this process may "
+      "be "
+      "the only good copy, so do not restart it before its data is saved",
+      {{"detail", detail}});
+  Fail(LedgerState::kDataLoss, absl::DataLossError(detail));
+}
+
+bool LedgerLink::FailIfPermanent(const absl::Status& status) {
+  if (Is(status, errors::kLedgerLostData)) {
+    LoseData(status.message());
+  } else if (Is(status, errors::kFenced)) {
+    Fail(LedgerState::kFenced, status);
+    events_.fatal(status);
+  } else if (Is(status, errors::kGap) || Is(status, errors::kMalformedFrame) || Is(status, errors::kUnknownPartition)) {
+    LogError("the ledger can never accept what is pending: mutations are refused, reads go on", {{"status", status}});
+    Fail(LedgerState::kRefused, status);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void LedgerLink::Open() {
+  ::txn::v1::OpenRequest request;
+  request.set_partition(options_.partition);
+  request.set_writer_id(writer_id_);
+  request.set_writer_name(options_.writer_name);
+  request.set_take_over_epoch(options_.take_over_epoch);
+  new UnaryCall<::txn::v1::OpenRequest, ::txn::v1::OpenResponse>(
+      this, request, &LedgerLink::OnOpened, [this](auto* context, const auto& message, auto* queue) {
+        return stub_->PrepareAsyncOpen(context, message, queue);
+      });
+}
+
+void LedgerLink::OnOpened(const grpc::Status& grpc_status, const ::txn::v1::OpenResponse& response) {
+  if (stopping_) return;
+  const absl::Status status = rpc::FromGrpc(grpc_status);
+  if (Is(status, errors::kWriterActive) || absl::IsPermissionDenied(status)) {
+    ended_ = true;
+    events_.fatal(status);
+    return;
+  }
+  if (!status.ok()) {
+    if (failed_attempts_ == 0) LogWarn("waiting for the ledger", {{"status", status}});
+    SetState(LedgerState::kWaiting, status.message());
+    return Retry(&LedgerLink::Open);
+  }
+  failed_attempts_ = 0;
+  log_id_ = response.log_id();
+  epoch_ = response.epoch();
+  journal_->SetLedger(log_id_, epoch_, response.durable_revision());
+  LogInfo("opened the ledger", {{"log_id", absl::BytesToHexString(log_id_)},
+                                {"epoch", epoch_},
+                                {"durable_revision", response.durable_revision()}});
+  SetState(LedgerState::kReplaying, "replaying");
+  Attach();
+  Replay();
+}
+
+void LedgerLink::Attach() {
+  ::txn::v1::Attach attach;
+  attach.set_partition(options_.partition);
+  attach.set_epoch(epoch_);
+  attach.set_writer_id(writer_id_);
+  last_heard_ = last_sent_ = absl::Now();
+  stream_ = new AppendStream(stub_.get(), loop_, this, attach);
+}
+
+void LedgerLink::Replay() {
+  ::txn::v1::ReplayRequest request;
+  request.set_partition(options_.partition);
+  request.set_from_revision(applied_revision_ + 1);
+  replay_from_ = applied_revision_ + 1;
+  replay_count_ = 0;
+  replay_crc_ = 0;
+  replay_complete_ = false;
+  replay_under_way_ = true;
+  new ReplayCall(this, request);
+}
+
+void LedgerLink::OnReplayMessage(const ::txn::v1::ReplayResponse& message) {
+  if (stopping_ || ended_) return;
+  absl::Status status;
+  switch (message.message_case()) {
+    case ::txn::v1::ReplayResponse::kFrame:
+      status = ApplyFrame(message.frame());
+      break;
+    case ::txn::v1::ReplayResponse::kEnd:
+      status = CheckReplayEnd(message.end());
+      replay_complete_ = status.ok();
+      break;
+    case ::txn::v1::ReplayResponse::MESSAGE_NOT_SET:
+      status = absl::DataLossError("the ledger sent a replay message that this version does not know");
+      break;
+  }
+  if (status.ok()) return;
+  ended_ = true;
+  events_.fatal(status);
+}
+
+absl::Status LedgerLink::ApplyFrame(const ::txn::v1::Frame& frame) {
+  google::protobuf::Arena arena;
+  auto* list = google::protobuf::Arena::CreateMessage<::txn::v1::TransactionList>(&arena);
+  if (!list->ParseFromString(frame.transactions())) {
+    return absl::DataLossError(absl::StrCat("the replay after revision ", applied_revision_, " cannot be read"));
+  }
+  int64_t time_micros = 0;
+  for (const auto& stored : list->transactions()) {
+    const absl::StatusOr<Transaction> transaction = Decode(stored);
+    if (!transaction.ok()) {
+      return absl::DataLossError(
+          absl::StrCat("the transaction after revision ", applied_revision_, ": ", transaction.status().message()));
+    }
+    if (transaction->revision != applied_revision_ + 1) {
+      return absl::DataLossError(
+          absl::StrCat("the replay jumps from revision ", applied_revision_, " to ", transaction->revision));
+    }
+    if (absl::Status status = events_.apply(*transaction); !status.ok()) return status;
+    applied_revision_ = transaction->revision;
+    time_micros = transaction->time_micros;
+  }
+  replay_count_ += list->transactions_size();
+  replay_crc_ = ExtendCrc32c(replay_crc_, frame.transactions());
+  if (list->transactions_size() > 0) journal_->Replayed(applied_revision_, time_micros);
+  return absl::OkStatus();
+}
+
+absl::Status LedgerLink::CheckReplayEnd(const ::txn::v1::ReplayEnd& end) const {
+  if (end.last_revision() == applied_revision_ && end.count() == replay_count_ && end.crc32c() == replay_crc_) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat("the replay from revision ", replay_from_, " ended at ", applied_revision_,
+                                          " with ", replay_count_, " transactions, but the ledger sent ", end.count(),
+                                          " up to ", end.last_revision(), ", or other bytes"));
+}
+
+void LedgerLink::OnReplayClosed(const grpc::Status& grpc_status) {
+  replay_under_way_ = false;
+  if (stopping_ || ended_) return;
+  if (replay_complete_) {
+    failed_attempts_ = 0;
+    journal_->ReplayEnded();
+    events_.replayed();
+    if (stream_) {
+      SetState(LedgerState::kConnected, "");
+      loop_->RequestDrain();
+    } else {
+      SetState(LedgerState::kReconnecting, "the stream to the ledger ended during the replay");
+      Resume();
+    }
+    return;
+  }
+  const absl::Status status = rpc::FromGrpc(grpc_status);
+  if (absl::IsDataLoss(status)) {
+    ended_ = true;
+    events_.fatal(status);
+    return;
+  }
+  LogWarn("the replay was cut; going on from where it stopped", {{"revision", applied_revision_}, {"status", status}});
+  Retry(&LedgerLink::Replay);
+}
+
+void LedgerLink::Resume() {
+  ::txn::v1::ResumeRequest request;
+  request.set_partition(options_.partition);
+  request.set_log_id(log_id_);
+  request.set_epoch(epoch_);
+  request.set_writer_id(writer_id_);
+  request.set_acknowledged_revision(journal_->durable_revision());
+  request.set_sent_revision(journal_->sent_revision());
+  new UnaryCall<::txn::v1::ResumeRequest, ::txn::v1::ResumeResponse>(
+      this, request, &LedgerLink::OnResumed, [this](auto* context, const auto& message, auto* queue) {
+        return stub_->PrepareAsyncResume(context, message, queue);
+      });
+}
+
+void LedgerLink::OnResumed(const grpc::Status& grpc_status, const ::txn::v1::ResumeResponse& response) {
+  if (stopping_ || ended_) return;
+  const absl::Status status = rpc::FromGrpc(grpc_status);
+  if (!status.ok()) {
+    if (FailIfPermanent(status)) return;
+    if (state_ == LedgerState::kReconnecting) {
+      LogWarn("the ledger is away: mutations are refused until it is back, reads go on", {{"status", status}});
+    }
+    if (state_ != LedgerState::kReadOnly) SetState(LedgerState::kAway, status.message());
+    return Retry(&LedgerLink::Resume);
+  }
+  if (response.durable_revision() < journal_->durable_revision()) {
+    return LoseData(absl::StrCat("it acknowledged revision ", journal_->durable_revision(), " and now ends at ",
+                                 response.durable_revision()));
+  }
+  if (!journal_->Acknowledge(response.durable_revision())) {
+    return LoseData(absl::StrCat("it holds revision ", response.durable_revision(), ", which this writer never sent"));
+  }
+  journal_->Rewind();
+  Attach();
+}
+
+void LedgerLink::OnAppendResponse(const ::txn::v1::AppendResponse& response) {
+  last_heard_ = absl::Now();
+  if (ended_ || stopping_) return;
+  if (response.message_case() == ::txn::v1::AppendResponse::kDurableRevision &&
+      !journal_->Acknowledge(response.durable_revision())) {
+    return LoseData(absl::StrCat("it acknowledged revision ", response.durable_revision(), ", which was never sent"));
+  }
+  // Only the ledger's word that it took the stream, and for want of space that it wrote again, closes the breaker.
+  const bool progress = response.message_case() == ::txn::v1::AppendResponse::kDurableRevision;
+  if (state_ == LedgerState::kReconnecting || state_ == LedgerState::kAway ||
+      (state_ == LedgerState::kReadOnly && progress)) {
+    failed_attempts_ = 0;
+    LogInfo("the ledger is back", {{"durable_revision", journal_->durable_revision()}});
+    SetState(LedgerState::kConnected, "");
+  }
+}
+
+void LedgerLink::Flush() {
+  if (!stream_ || !stream_->writable() || stopping_ || ended_) return;
+  const auto frame = journal_->NextToSend();
+  if (!frame) return;
+  ::txn::v1::AppendRequest request;
+  request.mutable_frame()->set_first_revision(frame->first_revision);
+  request.mutable_frame()->set_count(frame->count);
+  request.mutable_frame()->set_transactions(frame->transactions);
+  last_sent_ = absl::Now();
+  stream_->Write(request);
+}
+
+void LedgerLink::OnAppendClosed(const grpc::Status& grpc_status) {
+  stream_ = nullptr;
+  if (stopping_) return StopOnLoop();
+  const absl::Status status = rpc::FromGrpc(grpc_status);
+  if (ended_ || FailIfPermanent(status)) return;
+  // During the replay nothing is pending; the stream is taken up again when the replay is over.
+  if (state_ == LedgerState::kReplaying) return;
+  if (Is(status, errors::kNoSpace)) {
+    if (state_ != LedgerState::kReadOnly) LogError("the ledger has no space", {{"status", status}});
+    SetState(LedgerState::kReadOnly, status.message());
+    return Retry(&LedgerLink::Resume);
+  }
+  if (state_ == LedgerState::kConnected) {
+    LogWarn("lost the stream to the ledger; reconnecting", {{"status", status}});
+    SetState(LedgerState::kReconnecting, status.message());
+    return Resume();
+  }
+  if (state_ == LedgerState::kReconnecting) SetState(LedgerState::kAway, status.message());
+  Retry(&LedgerLink::Resume);
+}
+
+void LedgerLink::Tick() {
+  const absl::Time now = absl::Now();
+  journal_->ExpireWaits(now);
+  if (stream_ && now - last_heard_ > options_.silence_timeout) {
+    LogWarn("the ledger has been silent for too long", {{"limit", options_.silence_timeout}});
+    stream_->Cancel();
+    last_heard_ = now;
+  } else if (stream_ && stream_->writable() && now - last_sent_ > options_.heartbeat_interval) {
+    ::txn::v1::AppendRequest request;
+    request.mutable_heartbeat();
+    last_sent_ = now;
+    stream_->Write(request);
+  }
+  if (replay_under_way_ && now - last_progress_log_ > kProgressLogInterval) {
+    last_progress_log_ = now;
+    LogInfo("replaying", {{"revision", applied_revision_}, {"last_revision", journal_->status().replay_last_revision}});
+  }
+  loop_->RunAfter(kTick, [this] { Tick(); });
+}
+
+}  // namespace kvs::server

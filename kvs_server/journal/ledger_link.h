@@ -1,0 +1,126 @@
+// LedgerLink: the connection from the journal to txn_server, as a state machine on one event loop.
+//
+// Open once; attach an Append stream; replay; then send frames and take acknowledgements. When the stream breaks,
+// Resume is tried at once while mutations still queue. If that fails the circuit breaker opens: waits end as unknown,
+// mutations are refused, and Resume is tried again with exponential back-off and jitter until it succeeds; then what is
+// pending is sent again, unchanged. Being fenced, a ledger that lost data, and one that refuses what is pending end the
+// attempts for good.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+#include <absl/random/random.h>
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+#include <grpcpp/channel.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/model/transaction.h"
+#include "common/rpc/event_loop.h"
+#include "kvs_server/journal/append_stream.h"
+#include "kvs_server/journal/journal.h"
+#include "txn/v1/ledger.grpc.pb.h"
+
+namespace kvs::server {
+
+struct LedgerLinkOptions {
+  std::string partition = "0";
+  std::string writer_name;       // for people: "host:pid"
+  uint64_t take_over_epoch = 0;  // 0: do not take over
+  absl::Duration heartbeat_interval = absl::Seconds(1);
+  absl::Duration silence_timeout = absl::Seconds(5);  // without a word the ledger counts as gone
+  absl::Duration call_timeout = absl::Seconds(5);     // of Open and Resume
+  absl::Duration min_backoff = absl::Milliseconds(50);
+  absl::Duration max_backoff = absl::Seconds(2);
+};
+
+// What the link tells its owner, on the loop's thread.
+struct LedgerLinkEvents {
+  // Changes the state; an error ends the attempts.
+  absl::AnyInvocable<absl::Status(const Transaction&)> apply;
+  // The replay is over, and mutations are accepted.
+  absl::AnyInvocable<void()> replayed;
+  // Mutations are accepted, or not.
+  absl::AnyInvocable<void(LedgerState)> state_changed;
+  // The process cannot go on as the writer: kWriterActive, kFenced, kNotPermitted, or DataLoss from the replay.
+  absl::AnyInvocable<void(const absl::Status&)> fatal;
+};
+
+class LedgerLink final : private AppendStream::Owner {
+ public:
+  // All pointers outlive the link. `loop` must not have started.
+  LedgerLink(LedgerLinkOptions options, std::shared_ptr<grpc::Channel> channel, rpc::EventLoop* loop, Journal* journal,
+             LedgerLinkEvents events);
+
+  // Begins. From any thread, once the loop runs.
+  void Start();
+
+  // Ends the stream and every attempt, and returns when nothing is under way. Not on the loop's thread.
+  void Stop();
+
+ private:
+  template <class Request, class Response>
+  class UnaryCall;
+  class ReplayCall;
+
+  void Open();
+  void OnOpened(const grpc::Status& status, const ::txn::v1::OpenResponse& response);
+  void Attach();
+  void Replay();
+  void OnReplayMessage(const ::txn::v1::ReplayResponse& message);
+  void OnReplayClosed(const grpc::Status& status);
+  absl::Status ApplyFrame(const ::txn::v1::Frame& frame);
+  absl::Status CheckReplayEnd(const ::txn::v1::ReplayEnd& end) const;
+  void Resume();
+  void OnResumed(const grpc::Status& status, const ::txn::v1::ResumeResponse& response);
+
+  void OnAppendResponse(const ::txn::v1::AppendResponse& response) override;
+  void OnAppendWritable() override { Flush(); }
+  void OnAppendClosed(const grpc::Status& status) override;
+
+  void Flush();
+  void Tick();
+  void SetState(LedgerState state, absl::string_view detail);
+  void Fail(LedgerState state, const absl::Status& status);
+  bool FailIfPermanent(const absl::Status& status);
+  void LoseData(absl::string_view detail);
+  void Retry(void (LedgerLink::*attempt)());
+  void CallBegan(grpc::ClientContext* context);
+  void CallEnded(grpc::ClientContext* context);
+  void StopOnLoop();
+
+  const LedgerLinkOptions options_;
+  const std::string writer_id_;
+  const std::unique_ptr<::txn::v1::Ledger::Stub> stub_;
+  rpc::EventLoop* const loop_;
+  Journal* const journal_;
+  LedgerLinkEvents events_;
+
+  // Of the loop's thread alone.
+  LedgerState state_ = LedgerState::kWaiting;
+  std::string log_id_;
+  uint64_t epoch_ = 0;
+  AppendStream* stream_ = nullptr;
+  std::vector<grpc::ClientContext*> calls_;
+  absl::Time last_heard_;
+  absl::Time last_sent_;
+  int failed_attempts_ = 0;
+  bool replay_under_way_ = false;
+  bool stopping_ = false;
+  bool ended_ = false;  // no attempt will be made any more
+  absl::AnyInvocable<void()> stopped_;
+  absl::BitGen random_;
+
+  // The replay under way.
+  uint64_t applied_revision_ = 0;
+  uint64_t replay_count_ = 0;
+  uint32_t replay_crc_ = 0;
+  uint64_t replay_from_ = 0;
+  bool replay_complete_ = false;
+  absl::Time last_progress_log_;
+};
+
+}  // namespace kvs::server
