@@ -1,0 +1,7 @@
+#include "common/config/version.h"
+
+namespace kvs {
+
+absl::string_view Version() { return KVS_VERSION; }
+
+}  // namespace kvs
