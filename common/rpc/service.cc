@@ -65,20 +65,22 @@ void ServerStream::Started(bool ok) {
     return;
   }
   (new ServerStream(service_, method_, loop_))->Request();
-  operations_ = 1;  // done_
+  {
+    MutexLock lock(&mutex_);
+    operations_ = 1;  // done_
+  }
   handler_ = service_->methods_[method_].stream(*this);
-  StartRead();
+  ResumeReading();
   service_->Track(this);
 }
 
-void ServerStream::StartRead() {
+void ServerStream::ResumeReading() {
+  if (reading_) return;
+  MutexLock lock(&mutex_);
+  if (over_) return;
   reading_ = true;
   operations_++;
   stream_.Read(&incoming_, &read_);
-}
-
-void ServerStream::ResumeReading() {
-  if (!reading_) StartRead();
 }
 
 void ServerStream::Read(bool ok) {
@@ -88,14 +90,14 @@ void ServerStream::Read(bool ok) {
     reading_ = true;
     handler_->OnHalfClose();
   } else if (handler_->OnMessage(incoming_)) {
-    StartRead();
+    ResumeReading();
   }
   OperationEnded();
 }
 
 void ServerStream::Write(grpc::ByteBuffer message) {
   MutexLock lock(&mutex_);
-  if (broken_ || finish_) return;
+  if (broken_ || finish_ || over_) return;
   outgoing_.push_back(std::move(message));
   StartNext();
 }
@@ -113,7 +115,7 @@ void ServerStream::Finish(const grpc::Status& status) {
 }
 
 void ServerStream::StartNext() {
-  if (writing_ || finish_started_) return;
+  if (writing_ || finish_started_ || over_) return;
   if (!outgoing_.empty()) {
     writing_ = true;
     operations_++;
@@ -142,7 +144,12 @@ void ServerStream::Written(bool ok) {
 }
 
 void ServerStream::OperationEnded() {
-  if (--operations_ > 0) return;
+  {
+    MutexLock lock(&mutex_);
+    if (--operations_ > 0) return;
+    // Another thread may still call Write or Finish, until OnDone has told it not to.
+    over_ = true;
+  }
   service_->Forget(this);
   handler_->OnDone();
   delete this;

@@ -122,7 +122,7 @@ class ServerStream {
   void Cancel() { context_.TryCancel(); }
 
   // Reads on after OnMessage returned false. Only on the stream's loop.
-  void ResumeReading();
+  void ResumeReading() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   friend class Service;
@@ -135,8 +135,7 @@ class ServerStream {
   void Read(bool ok);
   void Written(bool ok) ABSL_LOCKS_EXCLUDED(mutex_);
   void StartNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void StartRead();
-  void OperationEnded();
+  void OperationEnded() ABSL_LOCKS_EXCLUDED(mutex_);
 
   Service* const service_;
   const int method_;
@@ -155,10 +154,10 @@ class ServerStream {
   grpc::ByteBuffer incoming_;
   bool reading_ = false;
 
-  // Operations that the queue has not handed back; at zero the stream is deleted.
-  std::atomic<int> operations_{0};
-
   mutable Mutex mutex_;
+  // Operations that the queue has not handed back; at zero the stream is over and none is started any more.
+  int operations_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<grpc::ByteBuffer> outgoing_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;
