@@ -32,6 +32,7 @@ namespace errors {
   X(kUnknownType, kInvalidArgument, "UNKNOWN_TYPE")                         \
   X(kInvalidLimit, kInvalidArgument, "INVALID_LIMIT")                       \
   X(kUnsupportedOption, kUnimplemented, "UNSUPPORTED_OPTION")               \
+  X(kUnknownService, kNotFound, "UNKNOWN_SERVICE")                          \
   /* The state does not allow it; nothing was changed. */                   \
   X(kKeyNotFound, kNotFound, "KEY_NOT_FOUND")                               \
   X(kOverflow, kOutOfRange, "OVERFLOW")                                     \
