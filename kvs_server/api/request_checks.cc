@@ -1,0 +1,125 @@
+#include "kvs_server/api/request_checks.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/limits.h"
+
+namespace kvs::server {
+namespace {
+
+bool HasNul(absl::string_view text) { return text.find('\0') != absl::string_view::npos; }
+
+absl::Status TooLarge(absl::string_view what, size_t bytes) {
+  return Error(errors::kValueTooLarge,
+               absl::StrCat(what, " of ", bytes, " bytes is over the limit of ", kMaxValueBytes, " bytes"),
+               {{"limit", absl::StrCat(kMaxValueBytes)}});
+}
+
+}  // namespace
+
+absl::Status CheckName(absl::string_view name, absl::string_view what) {
+  if (name.empty()) return Error(errors::kInvalidKey, absl::StrCat("the ", what, " is empty"));
+  if (name.size() > kMaxKeyBytes) {
+    return Error(errors::kInvalidKey,
+                 absl::StrCat("a ", what, " of ", name.size(), " bytes is over the limit of ", kMaxKeyBytes, " bytes"),
+                 {{"limit", absl::StrCat(kMaxKeyBytes)}});
+  }
+  if (HasNul(name)) return Error(errors::kInvalidKey, absl::StrCat("the ", what, " contains a NUL character"));
+  return absl::OkStatus();
+}
+
+absl::Status CheckText(absl::string_view text, absl::string_view what) {
+  if (text.size() > kMaxValueBytes) return TooLarge(absl::StrCat("a ", what), text.size());
+  if (HasNul(text)) return Error(errors::kInvalidText, absl::StrCat("the ", what, " contains a NUL character"));
+  return absl::OkStatus();
+}
+
+absl::Status CheckFinite(double value, absl::string_view what) {
+  if (std::isfinite(value)) return absl::OkStatus();
+  return Error(errors::kNotFinite, absl::StrCat("the ", what, " is not a finite number"));
+}
+
+absl::StatusOr<uint32_t> CheckPageLimit(bool has_limit, uint32_t limit) {
+  if (!has_limit) return kDefaultPageEntries;
+  if (limit >= 1 && limit <= kMaxPageEntries) return limit;
+  return Error(errors::kInvalidLimit, absl::StrCat("the limit ", limit, " is not in 1 to ", kMaxPageEntries),
+               {{"limit", absl::StrCat(kMaxPageEntries)}});
+}
+
+absl::StatusOr<Texts> CheckNames(const RepeatedText& names, absl::string_view what, bool may_be_empty) {
+  if (names.empty() && !may_be_empty) return MissingField(absl::StrCat(what, "s"));
+  Texts texts;
+  texts.reserve(names.size());
+  size_t bytes = 0;
+  for (const std::string& name : names) {
+    if (absl::Status status = CheckName(name, what); !status.ok()) return status;
+    bytes += name.size();
+    texts.push_back(name);
+  }
+  if (bytes > kMaxValueBytes) return TooLarge(absl::StrCat("a request with ", what, "s"), bytes);
+  std::sort(texts.begin(), texts.end());
+  texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
+  return texts;
+}
+
+absl::StatusOr<Fields> CheckFields(const FieldMap& fields, bool may_be_empty) {
+  if (fields.empty() && !may_be_empty) return MissingField("fields");
+  Fields sorted;
+  sorted.reserve(fields.size());
+  size_t bytes = 0;
+  for (const auto& [name, value] : fields) {
+    if (absl::Status status = CheckName(name, "field name"); !status.ok()) return status;
+    if (absl::Status status = CheckText(value, "field value"); !status.ok()) return status;
+    bytes += name.size() + value.size();
+    sorted.emplace_back(name, value);
+  }
+  if (bytes > kMaxValueBytes) return TooLarge("a request with fields", bytes);
+  std::sort(sorted.begin(), sorted.end());
+  return sorted;
+}
+
+absl::StatusOr<std::vector<ValueType>> CheckTypes(const google::protobuf::RepeatedField<int>& types) {
+  std::vector<ValueType> checked;
+  for (const ValueType type : kValueTypes) {
+    if (types.empty() || std::find(types.begin(), types.end(), ToProto(type)) != types.end()) checked.push_back(type);
+  }
+  for (const int type : types) {
+    const bool known = std::any_of(checked.begin(), checked.end(), [&](ValueType t) { return ToProto(t) == type; });
+    if (!known) return Error(errors::kUnknownType, absl::StrCat("the value type ", type, " is not known"));
+  }
+  return checked;
+}
+
+kvs::v1::ValueType ToProto(ValueType type) {
+  switch (type) {
+    case ValueType::kInt:
+      return kvs::v1::VALUE_TYPE_INT;
+    case ValueType::kUint:
+      return kvs::v1::VALUE_TYPE_UINT;
+    case ValueType::kFloat:
+      return kvs::v1::VALUE_TYPE_FLOAT;
+    case ValueType::kString:
+      return kvs::v1::VALUE_TYPE_STRING;
+    case ValueType::kSet:
+      return kvs::v1::VALUE_TYPE_SET;
+    case ValueType::kMap:
+      return kvs::v1::VALUE_TYPE_MAP;
+  }
+  return kvs::v1::VALUE_TYPE_UNSPECIFIED;
+}
+
+absl::Status MissingField(absl::string_view field) {
+  return Error(errors::kMissingField, absl::StrCat("the field ", field, " must be set"),
+               {{"field", std::string(field)}});
+}
+
+absl::Status UnsupportedOption(absl::string_view option) {
+  return Error(errors::kUnsupportedOption,
+               absl::StrCat("nothing was changed: this version does not serve the option ", option, "; leave it out"),
+               {{"option", std::string(option)}});
+}
+
+}  // namespace kvs::server

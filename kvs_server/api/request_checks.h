@@ -1,0 +1,61 @@
+// Request checks: pure functions from what a client sent to OK or the error that tells what is wrong with it. They run
+// before anything is evaluated, so that bad input changes nothing.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+#include <google/protobuf/map.h>
+#include <google/protobuf/repeated_field.h>
+
+#include <string>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/model/transaction.h"
+#include "common/model/value.h"
+#include "kvs/v1/common.pb.h"
+
+namespace kvs::server {
+
+// A key, a set member or a map field name, `what` for people: 1 to kMaxKeyBytes bytes without NUL. That it is UTF-8 was
+// checked when the request was parsed.
+absl::Status CheckName(absl::string_view name, absl::string_view what);
+inline absl::Status CheckKey(absl::string_view key) { return CheckName(key, "key"); }
+
+// Text of at most kMaxValueBytes without NUL.
+absl::Status CheckText(absl::string_view text, absl::string_view what);
+
+// NaN and infinity are refused.
+absl::Status CheckFinite(double value, absl::string_view what);
+
+// The limit of a page: kDefaultPageEntries if it is not set.
+absl::StatusOr<uint32_t> CheckPageLimit(bool has_limit, uint32_t limit);
+
+// Names without repetition, in byte order; they borrow from the request. At least one unless `may_be_empty`.
+using RepeatedText = google::protobuf::RepeatedPtrField<std::string>;
+absl::StatusOr<Texts> CheckNames(const RepeatedText& names, absl::string_view what, bool may_be_empty);
+
+// Fields in byte order of their names; they borrow from the request. At least one unless `may_be_empty`.
+using FieldMap = google::protobuf::Map<std::string, std::string>;
+absl::StatusOr<Fields> CheckFields(const FieldMap& fields, bool may_be_empty);
+
+// Types without repetition, in ascending order; all of them for none.
+absl::StatusOr<std::vector<ValueType>> CheckTypes(const google::protobuf::RepeatedField<int>& types);
+
+kvs::v1::ValueType ToProto(ValueType type);
+
+// The error for a field that must be set.
+absl::Status MissingField(absl::string_view field);
+
+// UNIMPLEMENTED if a mutation sets one of the options that are defined, but not served by this version.
+absl::Status UnsupportedOption(absl::string_view option);
+template <class Request>
+absl::Status CheckOptions(const Request& request) {
+  if (!request.request_id().empty()) return UnsupportedOption("request_id");
+  if (request.has_precondition()) return UnsupportedOption("precondition");
+  if (request.has_ttl()) return UnsupportedOption("ttl");
+  return absl::OkStatus();
+}
+
+}  // namespace kvs::server

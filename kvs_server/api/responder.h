@@ -1,0 +1,73 @@
+// Responder: what every call of the data services has in common: whether it is served now, who calls, and the wait
+// until what its reply shows is durable.
+#pragma once
+
+#include <absl/functional/any_invocable.h>
+#include <grpcpp/server_context.h>
+
+#include <atomic>
+#include <string>
+#include <utility>
+
+#include "common/rpc/service.h"
+#include "kvs_server/engine/engine.h"
+#include "kvs_server/journal/journal.h"
+
+namespace kvs::server {
+
+class Responder {
+ public:
+  // The verified identity of a caller, empty if it is anonymous. Called from any event loop.
+  using ActorOf = std::function<std::string(const grpc::ServerContext&)>;
+
+  // `journal` outlives the responder.
+  Responder(Journal* journal, ActorOf actor_of) : journal_(journal), actor_of_(std::move(actor_of)) {}
+
+  // OK if data can be served; REPLAYING or DRAINING otherwise.
+  absl::Status CheckServing() const;
+
+  std::string ActorFor(const grpc::ServerContext& context) const { return actor_of_(context); }
+
+  // Answers the call when everything that the outcome observed is durable.
+  void Respond(rpc::UnaryCall& call, const Outcome& outcome, const google::protobuf::MessageLite& response);
+
+  // From now on every call is refused with DRAINING.
+  void Drain() { draining_ = true; }
+  bool draining() const { return draining_; }
+
+  Journal& journal() const { return *journal_; }
+
+  // Adds an unary method. handle(const std::string& actor, const Request&, Response*) returns the Outcome; it is called
+  // on the call's event loop when data can be served.
+  template <class Request, class Response, class Handle>
+  void Add(rpc::Service& service, absl::string_view method, Handle handle) {
+    service.AddUnary<Request, Response>(method, [this, handle](rpc::UnaryCall& call, const Request& request) {
+      Outcome outcome;
+      outcome.status = CheckServing();
+      auto* response = google::protobuf::Arena::CreateMessage<Response>(call.arena());
+      if (outcome.status.ok()) {
+        outcome = handle(ActorFor(call.context()), request, response);
+        if constexpr (requires { response->set_revision(0); }) response->set_revision(outcome.revision);
+        response->set_latest_revision(outcome.latest_revision);
+      }
+      Respond(call, outcome, *response);
+    });
+  }
+
+ private:
+  Journal* const journal_;
+  const ActorOf actor_of_;
+  std::atomic<bool> draining_{false};
+};
+
+// The error of a wait that ended without an answer, for a call that changed something, or for one that did not.
+absl::Status WaitError(bool logged);
+
+// An outcome that ends before anything was evaluated.
+inline Outcome Refused(absl::Status status) {
+  Outcome outcome;
+  outcome.status = std::move(status);
+  return outcome;
+}
+
+}  // namespace kvs::server
