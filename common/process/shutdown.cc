@@ -1,0 +1,57 @@
+#include "common/process/shutdown.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "common/logging/logging.h"
+
+namespace kvs {
+namespace {
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+}  // namespace
+
+Shutdown::Shutdown() {
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  // A peer that went away is an error of the write, not the end of the process.
+  signal(SIGPIPE, SIG_IGN);
+  std::thread([this] { Listen(); }).detach();
+}
+
+void Shutdown::Listen() {
+  const sigset_t signals = StopSignals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  LogInfo("stopping; a second signal ends the process at once", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  Request(kExitClean);
+  sigwait(&signals, &signal);
+  LogWarn("a second signal: ending at once");
+  _exit(kExitForced);
+}
+
+void Shutdown::Request(ExitCode code) {
+  MutexLock lock(&mutex_);
+  if (stop_) return;
+  stop_ = true;
+  code_ = code;
+  requested_.SignalAll();
+}
+
+ExitCode Shutdown::Wait() {
+  MutexLock lock(&mutex_);
+  while (!stop_) requested_.Wait(&mutex_);
+  return code_;
+}
+
+}  // namespace kvs
