@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <variant>
 
 namespace kvs {
@@ -74,6 +75,15 @@ using Value = std::variant<int64_t, uint64_t, double, std::string, SetValue, Map
 // The alternative of Value that belongs to a type.
 template <ValueType kType>
 using ValueOf = std::variant_alternative_t<static_cast<size_t>(kType), Value>;
+
+// The type that an alternative of Value belongs to.
+template <class T>
+inline constexpr ValueType kTypeOf = std::is_same_v<T, int64_t>       ? ValueType::kInt
+                                     : std::is_same_v<T, uint64_t>    ? ValueType::kUint
+                                     : std::is_same_v<T, double>      ? ValueType::kFloat
+                                     : std::is_same_v<T, std::string> ? ValueType::kString
+                                     : std::is_same_v<T, SetValue>    ? ValueType::kSet
+                                                                      : ValueType::kMap;
 
 inline ValueType TypeOf(const Value& value) { return static_cast<ValueType>(value.index()); }
 

@@ -95,8 +95,9 @@ std::unique_ptr<rpc::Service> MakeMaintenanceService(Engine* engine, Responder* 
         }
         v1::MaintenanceEchoResponse response;
         response.set_message(request.message());
-        const std::string actor = responder->ActorFor(call.context());
-        response.set_actor(actor.empty() ? "anonymous" : actor);
+        const absl::StatusOr<std::string> actor = responder->ActorFor(call.context());
+        if (!actor.ok()) return call.Finish(rpc::ToGrpc(actor.status()));
+        response.set_actor(actor->empty() ? "anonymous" : *actor);
         call.Reply(response);
       });
   return service;

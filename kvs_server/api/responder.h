@@ -2,10 +2,10 @@
 // until what its reply shows is durable.
 #pragma once
 
-#include <absl/functional/any_invocable.h>
 #include <grpcpp/server_context.h>
 
 #include <atomic>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -17,8 +17,9 @@ namespace kvs::server {
 
 class Responder {
  public:
-  // The verified identity of a caller, empty if it is anonymous. Called from any event loop.
-  using ActorOf = std::function<std::string(const grpc::ServerContext&)>;
+  // The verified identity of a caller, empty if it is anonymous; kNotPermitted for one that cannot be told. Called from
+  // any event loop.
+  using ActorOf = std::function<absl::StatusOr<std::string>(const grpc::ServerContext&)>;
 
   // `journal` outlives the responder.
   Responder(Journal* journal, ActorOf actor_of) : journal_(journal), actor_of_(std::move(actor_of)) {}
@@ -26,7 +27,7 @@ class Responder {
   // OK if data can be served; REPLAYING or DRAINING otherwise.
   absl::Status CheckServing() const;
 
-  std::string ActorFor(const grpc::ServerContext& context) const { return actor_of_(context); }
+  absl::StatusOr<std::string> ActorFor(const grpc::ServerContext& context) const { return actor_of_(context); }
 
   // Answers the call when everything that the outcome observed is durable.
   void Respond(rpc::UnaryCall& call, const Outcome& outcome, const google::protobuf::MessageLite& response);
@@ -45,8 +46,10 @@ class Responder {
       Outcome outcome;
       outcome.status = CheckServing();
       auto* response = google::protobuf::Arena::CreateMessage<Response>(call.arena());
+      const absl::StatusOr<std::string> actor = ActorFor(call.context());
+      if (outcome.status.ok()) outcome.status = actor.status();
       if (outcome.status.ok()) {
-        outcome = handle(ActorFor(call.context()), request, response);
+        outcome = handle(*actor, request, response);
         if constexpr (requires { response->set_revision(0); }) response->set_revision(outcome.revision);
         response->set_latest_revision(outcome.latest_revision);
       }

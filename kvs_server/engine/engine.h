@@ -91,9 +91,6 @@ class Engine {
   Store& store() { return *store_; }
 
  private:
-  template <class T>
-  static constexpr ValueType kTypeOf = static_cast<ValueType>(Value(std::in_place_type<T>).index());
-
   // What a caller sees of a key of this revision, 0 if it is absent.
   Outcome Observe(const Shard& shard, uint64_t revision) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex());
 

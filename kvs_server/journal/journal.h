@@ -69,9 +69,10 @@ struct JournalStatus {
 
 class Journal {
  public:
-  // `loop` polls the link; it is told when something is pending, and outlives the journal.
-  Journal(JournalOptions options, rpc::EventLoop* loop)
-      : options_(options), loop_(loop), window_(options.max_pending_bytes) {}
+  explicit Journal(JournalOptions options) : options_(options), window_(options.max_pending_bytes) {}
+
+  // The loop that polls the link, which is told when something is pending. Called once, before any call of Enqueue.
+  void SetLoop(rpc::EventLoop* loop) { loop_ = loop; }
 
   // Gives the transactions of one mutation consecutive revisions and one time, and queues them for the ledger.
   // NOT_APPLIED while the ledger is away, PENDING_WINDOW_FULL or TOO_MANY_WAITING past the bounds: then nothing
@@ -117,7 +118,7 @@ class Journal {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const JournalOptions options_;
-  rpc::EventLoop* const loop_;
+  rpc::EventLoop* loop_ = nullptr;
   std::atomic<uint64_t> durable_revision_{0};
   std::atomic<bool> replayed_{false};
   std::atomic<bool> notified_{false};

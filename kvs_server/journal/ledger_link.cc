@@ -103,11 +103,11 @@ class LedgerLink::ReplayCall {
   rpc::CallbackTag finished_;
 };
 
-LedgerLink::LedgerLink(LedgerLinkOptions options, std::shared_ptr<grpc::Channel> channel, rpc::EventLoop* loop,
-                       Journal* journal, LedgerLinkEvents events)
+LedgerLink::LedgerLink(LedgerLinkOptions options, ChannelSource channel, rpc::EventLoop* loop, Journal* journal,
+                       LedgerLinkEvents events)
     : options_(std::move(options)),
       writer_id_(RandomId()),
-      stub_(::txn::v1::Ledger::NewStub(channel)),
+      channel_(std::move(channel)),
       loop_(loop),
       journal_(journal),
       events_(std::move(events)) {
@@ -191,6 +191,7 @@ bool LedgerLink::FailIfPermanent(const absl::Status& status) {
 }
 
 void LedgerLink::Open() {
+  stub_ = ::txn::v1::Ledger::NewStub(channel_());
   ::txn::v1::OpenRequest request;
   request.set_partition(options_.partition);
   request.set_writer_id(writer_id_);
@@ -331,6 +332,7 @@ void LedgerLink::OnReplayClosed(const grpc::Status& grpc_status) {
 }
 
 void LedgerLink::Resume() {
+  stub_ = ::txn::v1::Ledger::NewStub(channel_());
   ::txn::v1::ResumeRequest request;
   request.set_partition(options_.partition);
   request.set_log_id(log_id_);

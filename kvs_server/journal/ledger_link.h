@@ -14,6 +14,7 @@
 #include <grpcpp/channel.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,9 @@ struct LedgerLinkOptions {
   absl::Duration max_backoff = absl::Seconds(2);
 };
 
+// The channel to the ledger; asked for before each attempt, so that it can follow renewed certificates.
+using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
+
 // What the link tells its owner, on the loop's thread.
 struct LedgerLinkEvents {
   // Changes the state; an error ends the attempts.
@@ -52,7 +56,7 @@ struct LedgerLinkEvents {
 class LedgerLink final : private AppendStream::Owner {
  public:
   // All pointers outlive the link. `loop` must not have started.
-  LedgerLink(LedgerLinkOptions options, std::shared_ptr<grpc::Channel> channel, rpc::EventLoop* loop, Journal* journal,
+  LedgerLink(LedgerLinkOptions options, ChannelSource channel, rpc::EventLoop* loop, Journal* journal,
              LedgerLinkEvents events);
 
   // Begins. From any thread, once the loop runs.
@@ -94,7 +98,7 @@ class LedgerLink final : private AppendStream::Owner {
 
   const LedgerLinkOptions options_;
   const std::string writer_id_;
-  const std::unique_ptr<::txn::v1::Ledger::Stub> stub_;
+  const ChannelSource channel_;
   rpc::EventLoop* const loop_;
   Journal* const journal_;
   LedgerLinkEvents events_;
@@ -103,6 +107,7 @@ class LedgerLink final : private AppendStream::Owner {
   LedgerState state_ = LedgerState::kWaiting;
   std::string log_id_;
   uint64_t epoch_ = 0;
+  std::unique_ptr<::txn::v1::Ledger::Stub> stub_;
   AppendStream* stream_ = nullptr;
   std::vector<grpc::ClientContext*> calls_;
   absl::Time last_heard_;

@@ -1,0 +1,94 @@
+#include "kvs_server/config.h"
+
+#include <absl/strings/str_cat.h>
+
+#include "common/config/log_options.h"
+#include "common/tls/identity.h"
+
+namespace kvs::server {
+namespace {
+
+void AddAddresses(ConfigParser& parser, Config* config) {
+  parser.AddSection("Addresses");
+  parser.AddAddress("listen", &config->listen, "Where clients connect. Port 0 takes a free one, which the log tells.");
+  parser.AddAddress("ledger-address", &config->ledger, "Where txn_server listens. It need not run yet.");
+  parser.AddInteger(
+      "take-over", &config->take_over, kAnyInteger,
+      "The current epoch of the ledger, to take it from another kvs_server whose connection is alive; that one "
+      "then stops. 0 to be refused instead.");
+}
+
+void AddTls(ConfigParser& parser, Config* config) {
+  parser.AddSection("TLS");
+  parser.AddPath("tls-ca", &config->tls.ca, "The CA certificates that clients and the ledger are trusted by, as PEM.");
+  parser.AddPath("tls-certificate", &config->tls.certificate,
+                 "The certificate shown to clients and to the ledger, as PEM. Its URI must be spiffe://<trust "
+                 "domain>/writer/<name>.");
+  parser.AddPath("tls-key", &config->tls.key, "The private key of the certificate, as PEM.");
+  parser.AddChoice("tls-client-auth", &config->require_client_certificate, {{"optional", false}, {"require", true}},
+                   "Whether clients must show a certificate. Without one they are anonymous in the ledger.");
+  parser.AddText("trust-domain", &config->trust_domain, "NAME", "The trust domain of all identities.");
+  parser.AddSwitch("insecure", &config->insecure, "Serve clients in plaintext, on loopback only.");
+  parser.AddSwitch("insecure-ledger", &config->insecure_ledger, "Speak plaintext to the ledger, on loopback only.");
+  parser.AddSwitch(
+      "insecure-any-address", &config->insecure_any_address,
+      "Allow plaintext on other addresses than loopback: everybody on the way can read and change everything.");
+}
+
+void AddLimits(ConfigParser& parser, Config* config) {
+  parser.AddSection("Limits");
+  parser.AddByteSize("max-collection-bytes", &config->max_collection_bytes, {1 * kKiB, 1024 * kMiB},
+                     "What a set or a map may grow to.");
+  parser.AddByteSize("max-pending-bytes", &config->max_pending_bytes, {2 * kMaxRecordBytes, 16384 * kMiB},
+                     "Changes that wait for the ledger; past it mutations are RESOURCE_EXHAUSTED.");
+  parser.AddInteger("max-waiting-replies", &config->max_waiting_replies, {1, 100000000},
+                    "Replies that wait for the ledger; past it mutations are RESOURCE_EXHAUSTED.");
+  parser.AddDuration("max-commit-wait", &config->max_commit_wait, {absl::Milliseconds(1), absl::Hours(1)},
+                     "How long a reply waits for the ledger before its outcome is answered as unknown.");
+  parser.AddDuration("drain-timeout", &config->drain_timeout, {absl::ZeroDuration(), absl::Hours(1)},
+                     "How long calls may take to finish after SIGTERM.");
+}
+
+}  // namespace
+
+ConfigParser MakeConfigParser(Config* config) {
+  ConfigParser parser(
+      "kvs_server", "KVS_SERVER_",
+      "A typed key-value store in memory. Every change is made durable by txn_server before it is answered.");
+  AddAddresses(parser, config);
+  AddTls(parser, config);
+  AddLimits(parser, config);
+  parser.AddSection("Tuning");
+  parser.AddInteger("event-loops", &config->event_loops, {1, 256},
+                    "Threads that serve calls. One is best on two cores; more cores carry more.");
+  parser.AddInteger("shards", &config->shards, {1, 65536}, "Parts of the store, each with a lock of its own.");
+  AddLogSettings(parser, &config->log);
+  return parser;
+}
+
+absl::Status CheckConfig(const Config& config) {
+  const bool needs_tls = !config.insecure || !config.insecure_ledger;
+  if (needs_tls && (config.tls.ca.empty() || config.tls.certificate.empty() || config.tls.key.empty())) {
+    return absl::InvalidArgumentError(
+        "--tls-ca, --tls-certificate and --tls-key must be set; `kvs certs init DIR` makes them for development");
+  }
+  if (!IsTrustDomain(config.trust_domain)) {
+    return absl::InvalidArgumentError("--trust-domain must be 1 to 255 lower-case letters, digits, '.', '-' and '_'");
+  }
+  if (config.insecure && config.require_client_certificate) {
+    return absl::InvalidArgumentError("--tls-client-auth=require cannot go with --insecure");
+  }
+  if (config.insecure_any_address) return absl::OkStatus();
+  if (config.insecure && !IsLoopback(config.listen)) {
+    return absl::InvalidArgumentError(absl::StrCat("--insecure would serve plaintext on ", config.listen.ToString(),
+                                                   "; if the network is safe, add --insecure-any-address"));
+  }
+  if (config.insecure_ledger && !IsLoopback(config.ledger)) {
+    return absl::InvalidArgumentError(absl::StrCat("--insecure-ledger would send plaintext to ",
+                                                   config.ledger.ToString(),
+                                                   "; if the network is safe, add --insecure-any-address"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kvs::server

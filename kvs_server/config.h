@@ -1,0 +1,47 @@
+// The settings of kvs_server; `kvs_server --help` explains each.
+#pragma once
+
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <string>
+
+#include "common/config/address.h"
+#include "common/config/config_parser.h"
+#include "common/limits.h"
+#include "common/logging/logging.h"
+#include "common/tls/key_set.h"
+
+namespace kvs::server {
+
+struct Config {
+  Address listen{"127.0.0.1", 5050};
+  uint64_t event_loops = 1;
+
+  Address ledger{"127.0.0.1", 5051};
+  uint64_t take_over = 0;
+
+  TlsFiles tls;
+  bool require_client_certificate = false;
+  std::string trust_domain = "kvs";
+  bool insecure = false;
+  bool insecure_ledger = false;
+  bool insecure_any_address = false;
+
+  uint64_t shards = 64;
+  size_t max_collection_bytes = kDefaultMaxCollectionBytes;
+  size_t max_pending_bytes = kDefaultMaxPendingBytes;
+  uint64_t max_waiting_replies = kDefaultMaxWaitingReplies;
+  absl::Duration max_commit_wait = absl::Seconds(5);
+  absl::Duration drain_timeout = absl::Seconds(10);
+
+  LogOptions log;
+};
+
+// The table of settings, with `config` as fields and defaults.
+ConfigParser MakeConfigParser(Config* config);
+
+// What the table cannot say: settings that do not go together.
+absl::Status CheckConfig(const Config& config);
+
+}  // namespace kvs::server

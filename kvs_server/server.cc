@@ -1,0 +1,187 @@
+#include "kvs_server/server.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
+#include <grpcpp/create_channel.h>
+#include <unistd.h>
+
+#include <string>
+#include <utility>
+
+#include "common/config/version.h"
+#include "common/errors.h"
+#include "common/logging/logging.h"
+#include "common/tls/identity.h"
+#include "kvs_server/api/keys.h"
+#include "kvs_server/api/maintenance.h"
+#include "kvs_server/api/stores.h"
+
+namespace kvs::server {
+namespace {
+
+// What is kept of the drain for telling callers how their calls ended, before the rest is cut.
+constexpr double kDrainShareForAnswers = 0.9;
+
+std::string WriterName() {
+  char host[256] = "";
+  gethostname(host, sizeof(host) - 1);
+  return absl::StrCat(host, ":", getpid());
+}
+
+grpc::ChannelArguments LedgerChannelArguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(kMaxFrameBytes + kMiB));
+  arguments.SetMaxSendMessageSize(static_cast<int>(kMaxFrameBytes + kMiB));
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // The link has a back-off of its own.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  return arguments;
+}
+
+ExitCode ExitCodeFor(const absl::Status& status) {
+  if (Is(status, errors::kWriterActive)) return kExitWriterActive;
+  if (Is(status, errors::kFenced)) return kExitFenced;
+  if (absl::IsPermissionDenied(status)) return kExitNotPermitted;
+  return kExitDataLoss;
+}
+
+}  // namespace
+
+KvsServer::KvsServer(const Config& config, Fatal fatal)
+    : config_(config), fatal_(std::move(fatal)), start_time_(absl::Now()), store_(config.shards) {}
+
+absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config, Fatal fatal) {
+  std::unique_ptr<KvsServer> server(new KvsServer(config, std::move(fatal)));
+  if (absl::Status status = server->LoadCredentials(); !status.ok()) return status;
+  if (absl::Status status = server->Listen(); !status.ok()) return status;
+  return server;
+}
+
+absl::Status KvsServer::LoadCredentials() {
+  if (config_.insecure && config_.insecure_ledger) return absl::OkStatus();
+  auto credentials = ReloadingCredentials::Create(config_.tls);
+  if (!credentials.ok()) return credentials.status();
+  credentials_ = *std::move(credentials);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> KvsServer::ActorOf(const grpc::ServerContext& context) const {
+  if (config_.insecure) return std::string();
+  auto identity = PeerIdentity(*context.auth_context(), config_.trust_domain);
+  if (!identity.ok()) return identity.status();
+  return *identity ? (*identity)->uri : std::string();
+}
+
+absl::Status KvsServer::Listen() {
+  rpc::ServerOptions options;
+  options.address = config_.listen.ToString();
+  options.event_loops = static_cast<int>(config_.event_loops);
+  options.max_receive_bytes = static_cast<int>(kMaxRequestBytes);
+  options.credentials =
+      config_.insecure
+          ? grpc::InsecureServerCredentials()
+          : credentials_->Server(config_.require_client_certificate ? ClientAuth::kRequire : ClientAuth::kOptional);
+  server_ = std::make_unique<rpc::Server>(options);
+  // The loops exist once the port is open, and the services are needed to open it: they get the journal through the
+  // responder, which is asked only when calls arrive.
+  MakeServices();
+  if (absl::Status status = server_->Listen(); !status.ok()) return status;
+  ConnectLedger();
+  server_->Run();
+  link_->Start();
+  LogInfo("listening", {{"address", absl::StrCat(config_.listen.host, ":", port())}, {"tls", !config_.insecure}});
+  return absl::OkStatus();
+}
+
+void KvsServer::MakeServices() {
+  JournalOptions journal_options;
+  journal_options.max_pending_bytes = config_.max_pending_bytes;
+  journal_options.max_waiting_replies = config_.max_waiting_replies;
+  journal_options.max_commit_wait = config_.max_commit_wait;
+  journal_ = std::make_unique<Journal>(journal_options);
+  engine_ = std::make_unique<Engine>(&store_, journal_.get());
+  responder_ = std::make_unique<Responder>(journal_.get(),
+                                           [this](const grpc::ServerContext& context) { return ActorOf(context); });
+  services_ = MakeStoreServices(engine_.get(), responder_.get(), StoreOptions{config_.max_collection_bytes});
+  services_.push_back(MakeKeysService(engine_.get(), responder_.get()));
+  services_.push_back(
+      MakeMaintenanceService(engine_.get(), responder_.get(),
+                             MaintenanceOptions{std::string(Version()), config_.ledger.ToString(), start_time_}));
+  std::vector<std::string> names;
+  for (const auto& service : services_) {
+    server_->Add(service.get());
+    names.emplace_back(service->name());
+    health_.Set(service->name(), rpc::HealthService::Status::kNotServing);
+  }
+  health_.Set(kWriteHealth, rpc::HealthService::Status::kNotServing);
+  reflection_ = std::make_unique<rpc::ReflectionService>(names);
+  server_->Add(&health_.service());
+  for (rpc::Service* service : reflection_->services()) server_->Add(service);
+}
+
+void KvsServer::ConnectLedger() {
+  LedgerLinkOptions options;
+  options.writer_name = WriterName();
+  options.take_over_epoch = config_.take_over;
+  ChannelSource channel;
+  if (config_.insecure_ledger) {
+    channel = [channel = grpc::CreateCustomChannel(config_.ledger.ToString(), grpc::InsecureChannelCredentials(),
+                                                   LedgerChannelArguments())] { return channel; };
+  } else {
+    PeerCheck check;
+    check.role = std::string(kLedgerRole);
+    check.trust_domain = config_.trust_domain;
+    auto source =
+        std::make_shared<ReloadingChannel>(*credentials_, config_.ledger.ToString(), check, LedgerChannelArguments());
+    channel = [source] { return source->Get(); };
+  }
+  LedgerLinkEvents events;
+  events.apply = [this](const Transaction& transaction) { return store_.Apply(transaction); };
+  events.replayed = [this] { OnReplayed(); };
+  events.state_changed = [this](LedgerState state) { OnLinkState(state); };
+  events.fatal = [this](const absl::Status& status) { OnFatal(status); };
+  journal_->SetLoop(&server_->loop());
+  link_ =
+      std::make_unique<LedgerLink>(options, std::move(channel), &server_->loop(), journal_.get(), std::move(events));
+}
+
+void KvsServer::OnReplayed() {
+  LogInfo("serving", {{"revision", journal_->durable_revision()}, {"after", absl::Now() - start_time_}});
+  if (responder_->draining()) return;
+  health_.SetAll(rpc::HealthService::Status::kServing);
+  health_.Set(kWriteHealth, rpc::HealthService::Status::kNotServing);
+}
+
+void KvsServer::OnLinkState(LedgerState state) {
+  if (responder_->draining()) return;
+  const bool writable = IsWritable(state) && journal_->replayed();
+  health_.Set(kWriteHealth, writable ? rpc::HealthService::Status::kServing : rpc::HealthService::Status::kNotServing);
+  // Memory may be the only good copy then; nobody should be sent here for anything but saving it.
+  if (state == LedgerState::kDataLoss) health_.Set("", rpc::HealthService::Status::kNotServing);
+}
+
+void KvsServer::OnFatal(const absl::Status& status) {
+  LogError("cannot go on as the writer of the ledger", {{"status", status}});
+  if (fatal_) std::exchange(fatal_, nullptr)(ExitCodeFor(status), status);
+}
+
+void KvsServer::Drain() {
+  drained_ = true;
+  responder_->Drain();
+  health_.SetAll(rpc::HealthService::Status::kNotServing);
+  server_->loop().Post([this] {
+    server_->loop().RunAfter(config_.drain_timeout * kDrainShareForAnswers, [this] { journal_->Abandon(); });
+  });
+  server_->Drain(config_.drain_timeout);
+  link_->Stop();
+  server_->Stop();
+  LogInfo("drained", {{"durable_revision", journal_->durable_revision()}});
+}
+
+KvsServer::~KvsServer() {
+  if (link_ && !drained_) Drain();
+}
+
+}  // namespace kvs::server

@@ -1,0 +1,128 @@
+// MemoryTxnLog: a TxnLog that keeps everything in memory, for tests of what is built on a log. It can be made to fail,
+// and to lose its newest frames, as a disk that was restored from an old copy has.
+#pragma once
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/sync.h"
+#include "txn_server/log/txn_log.h"
+
+namespace kvs::txn {
+
+class MemoryTxnLog final : public TxnLog {
+ public:
+  // What survives the log object: hand it to the next one to "restart".
+  struct Storage {
+    struct StoredFrame {
+      uint64_t first_revision;
+      uint32_t count;
+      std::string transactions;
+    };
+    Mutex mutex;
+    LogPosition position ABSL_GUARDED_BY(mutex);
+    std::vector<StoredFrame> frames ABSL_GUARDED_BY(mutex);
+    // Asked before each group; an error is what Append returns.
+    std::function<absl::Status()> before_append ABSL_GUARDED_BY(mutex);
+
+    Storage() { position.log_id = "memory-log-id-16"; }
+
+    void SetBeforeAppend(std::function<absl::Status()> hook) {
+      MutexLock lock(&mutex);
+      before_append = std::move(hook);
+    }
+
+    // Forgets everything after `revision`.
+    void RollBackTo(uint64_t revision) {
+      MutexLock lock(&mutex);
+      while (!frames.empty() && frames.back().first_revision > revision) frames.pop_back();
+      position.durable_revision = frames.empty() ? 0 : frames.back().first_revision + frames.back().count - 1;
+    }
+  };
+
+  explicit MemoryTxnLog(std::shared_ptr<Storage> storage = std::make_shared<Storage>())
+      : storage_(std::move(storage)) {}
+
+  absl::string_view backend() const override { return "memory"; }
+
+  LogPosition position() const override {
+    MutexLock lock(&storage_->mutex);
+    return storage_->position;
+  }
+
+  uint64_t size_bytes() const override {
+    MutexLock lock(&storage_->mutex);
+    uint64_t bytes = 0;
+    for (const auto& frame : storage_->frames) bytes += frame.transactions.size();
+    return bytes;
+  }
+
+  absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override {
+    MutexLock lock(&storage_->mutex);
+    storage_->position.writer_id = std::string(writer_id);
+    return ++storage_->position.epoch;
+  }
+
+  absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) override {
+    std::function<absl::Status()> hook;
+    {
+      MutexLock lock(&storage_->mutex);
+      hook = storage_->before_append;
+    }
+    if (hook) {
+      if (absl::Status status = hook(); !status.ok()) return status;
+    }
+    MutexLock lock(&storage_->mutex);
+    LogPosition& position = storage_->position;
+    if (epoch != position.epoch) return Error(errors::kFenced, absl::StrCat("the log is at epoch ", position.epoch));
+    uint64_t next = position.durable_revision + 1;
+    for (const Frame& frame : frames) {
+      if (frame.first_revision != next) return Error(errors::kGap, absl::StrCat("revision ", next, " must come next"));
+      next = frame.last_revision() + 1;
+    }
+    for (const Frame& frame : frames) {
+      storage_->frames.push_back({frame.first_revision, frame.count, std::string(frame.transactions)});
+    }
+    position.durable_revision = next - 1;
+    return absl::OkStatus();
+  }
+
+  absl::Status Idle() override { return absl::OkStatus(); }
+
+  absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override {
+    MutexLock lock(&storage_->mutex);
+    if (from_revision == 0 || from_revision > storage_->position.durable_revision + 1) {
+      return absl::OutOfRangeError(absl::StrCat("there is no revision ", from_revision));
+    }
+    auto cursor = std::make_unique<Cursor>();
+    for (const auto& frame : storage_->frames) {
+      if (frame.first_revision + frame.count > from_revision) cursor->frames.push_back(frame);
+    }
+    return cursor;
+  }
+
+  absl::Status Close() override { return absl::OkStatus(); }
+
+ private:
+  struct Cursor final : LogCursor {
+    std::vector<Storage::StoredFrame> frames;
+    size_t next = 0;
+    absl::StatusOr<std::optional<Frame>> Next() override {
+      if (next == frames.size()) return std::nullopt;
+      const auto& frame = frames[next++];
+      return Frame{frame.first_revision, frame.count, frame.transactions};
+    }
+  };
+
+  const std::shared_ptr<Storage> storage_;
+};
+
+}  // namespace kvs::txn

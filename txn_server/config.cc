@@ -1,0 +1,57 @@
+#include "txn_server/config.h"
+
+#include <absl/strings/str_cat.h>
+
+#include "common/config/log_options.h"
+#include "common/limits.h"
+#include "common/tls/identity.h"
+
+namespace kvs::txn {
+
+ConfigParser MakeConfigParser(Config* config) {
+  ConfigParser parser("txn_server", "TXN_SERVER_",
+                      "The ledger of kvs: makes every change durable before it is answered, and replays them.");
+  parser.AddSection("Addresses");
+  parser.AddAddress("listen", &config->listen,
+                    "Where kvs_server connects. Port 0 takes a free one, which the log tells.");
+  parser.AddSection("Ledger");
+  parser.AddChoice("ledger", &config->ledger, {{"file", LedgerKind::kFile}}, "How transactions are persisted.");
+  parser.AddPath("data-dir", &config->data_dir, "The directory of the file ledger; it is made if it does not exist.");
+  parser.AddByteSize("segment-size", &config->segment_bytes, {32 * kMiB, 4096 * kMiB},
+                     "The size of a segment of the file ledger. Two are preallocated.");
+  parser.AddSection("TLS");
+  parser.AddPath("tls-ca", &config->tls.ca, "The CA certificates that kvs_server is trusted by, as PEM.");
+  parser.AddPath("tls-certificate", &config->tls.certificate,
+                 "The certificate shown to kvs_server, as PEM. Its URI must be spiffe://<trust domain>/ledger/<name>.");
+  parser.AddPath("tls-key", &config->tls.key, "The private key of the certificate, as PEM.");
+  parser.AddText("trust-domain", &config->trust_domain, "NAME", "The trust domain of all identities.");
+  parser.AddSwitch("insecure", &config->insecure, "Serve in plaintext, on loopback only: everybody there may write.");
+  parser.AddSwitch(
+      "insecure-any-address", &config->insecure_any_address,
+      "Allow plaintext on other addresses than loopback: everybody on the way can read and change everything.");
+  parser.AddSection("Limits");
+  parser.AddDuration("writer-timeout", &config->writer_timeout, {absl::Milliseconds(100), absl::Hours(1)},
+                     "How long a writer may be silent before its connection counts as dead.");
+  parser.AddDuration("drain-timeout", &config->drain_timeout, {absl::ZeroDuration(), absl::Hours(1)},
+                     "How long calls may take to finish after SIGTERM.");
+  AddLogSettings(parser, &config->log);
+  return parser;
+}
+
+absl::Status CheckConfig(const Config& config) {
+  if (config.data_dir.empty()) return absl::InvalidArgumentError("--data-dir must be set");
+  if (!IsTrustDomain(config.trust_domain)) {
+    return absl::InvalidArgumentError("--trust-domain must be 1 to 255 lower-case letters, digits, '.', '-' and '_'");
+  }
+  if (!config.insecure && (config.tls.ca.empty() || config.tls.certificate.empty() || config.tls.key.empty())) {
+    return absl::InvalidArgumentError(
+        "--tls-ca, --tls-certificate and --tls-key must be set; `kvs certs init DIR` makes them for development");
+  }
+  if (config.insecure && !config.insecure_any_address && !IsLoopback(config.listen)) {
+    return absl::InvalidArgumentError(absl::StrCat("--insecure would serve plaintext on ", config.listen.ToString(),
+                                                   "; if the network is safe, add --insecure-any-address"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kvs::txn
