@@ -47,6 +47,10 @@ namespace errors {
   X(kNotApplied, kUnavailable, "NOT_APPLIED")                               \
   X(kPendingWrite, kUnavailable, "PENDING_WRITE")                           \
   X(kOutcomeUnknown, kDeadlineExceeded, "OUTCOME_UNKNOWN")                  \
+  /* Made by clients, before anything was sent. */                          \
+  X(kInvalidAddress, kInvalidArgument, "INVALID_ADDRESS")                   \
+  X(kInvalidCredentials, kInvalidArgument, "INVALID_CREDENTIALS")           \
+  X(kUnreachable, kUnavailable, "UNREACHABLE")                              \
   /* The ledger. */                                                         \
   X(kNotPermitted, kPermissionDenied, "NOT_PERMITTED")                      \
   X(kUnknownPartition, kNotFound, "UNKNOWN_PARTITION")                      \
