@@ -148,6 +148,12 @@ absl::string_view TextLevel(LogLevel level) {
 
 }  // namespace
 
+std::string JsonString(absl::string_view text) {
+  std::string out;
+  AppendQuoted(out, text);
+  return out;
+}
+
 absl::string_view LevelName(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:

@@ -17,6 +17,9 @@ std::string FormatText(absl::Time time, LogLevel level, absl::string_view messag
 // not know (NaN, infinities) become strings.
 std::string FormatJson(absl::Time time, LogLevel level, absl::string_view message, LogFields fields);
 
+// A text as a JSON string with its quotes, valid for every input like FormatJson.
+std::string JsonString(absl::string_view text);
+
 // Lower-case name, as in --log-level.
 absl::string_view LevelName(LogLevel level);
 

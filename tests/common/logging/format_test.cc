@@ -118,5 +118,11 @@ TEST_CASE("JSON is valid for random bytes in every place") {
   }
 }
 
+TEST_CASE("a text as a JSON string") {
+  CHECK(JsonString("") == "\"\"");
+  CHECK(JsonString("a \"b\"\n\\") == "\"a \\\"b\\\"\\n\\\\\"");
+  CHECK(JsonString("\xFF") == "\"\xEF\xBF\xBD\"");
+}
+
 }  // namespace
 }  // namespace kvs
