@@ -1,0 +1,151 @@
+#include "clients/cpp/connection.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
+#include <absl/time/clock.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <utility>
+
+#include "clients/cpp/client.h"
+#include "common/errors.h"
+#include "common/rpc/status.h"
+
+namespace kvs::client {
+namespace {
+
+constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
+constexpr absl::Duration kLongestPause = absl::Seconds(2);
+
+// Half of the pause is random, so that clients that failed together do not come back together.
+absl::Duration Jittered(absl::Duration pause) {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  return pause * std::uniform_real_distribution<double>(0.5, 1.0)(random);
+}
+
+absl::StatusOr<std::string> ReadPem(absl::string_view option, const std::string& path) {
+  if (path.empty()) return std::string();
+  std::ifstream file(path, std::ios::binary);
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file || text.empty()) {
+    return Error(errors::kInvalidCredentials, absl::StrCat("cannot read the ", option, " file ", path));
+  }
+  if (text.find("-----BEGIN ") == std::string::npos) {
+    return Error(errors::kInvalidCredentials, absl::StrCat("the ", option, " file ", path, " is not in PEM form"));
+  }
+  return text;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const Options& options) {
+  if (options.plaintext) return grpc::InsecureChannelCredentials();
+  if (options.certificate.empty() != options.key.empty()) {
+    return Error(errors::kInvalidCredentials, "a certificate needs its key, and a key its certificate");
+  }
+  const auto ca = ReadPem("ca", options.ca);
+  if (!ca.ok()) return ca.status();
+  const auto certificate = ReadPem("certificate", options.certificate);
+  if (!certificate.ok()) return certificate.status();
+  const auto key = ReadPem("key", options.key);
+  if (!key.ok()) return key.status();
+  return grpc::SslCredentials({.pem_root_certs = *ca, .pem_private_key = *key, .pem_cert_chain = *certificate});
+}
+
+grpc::ChannelArguments Arguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // What may be repeated is decided here, not by whoever answers for the domain's TXT records.
+  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+  return arguments;
+}
+
+bool SaysNothingWasDone(const absl::Status& status) {
+  return Is(status, errors::kNotApplied) || Is(status, errors::kReplaying) || Is(status, errors::kDraining) ||
+         Is(status, errors::kPendingWindowFull) || Is(status, errors::kTooManyWaiting);
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Connection>> Connection::Make(const Options& options) {
+  const auto address = ServerAddress(options.address);
+  if (!address.ok()) return address.status();
+  const auto credentials = Credentials(options);
+  if (!credentials.ok()) return credentials.status();
+  const std::string target = address->ToString();
+  return std::shared_ptr<const Connection>(
+      new Connection(options, target, grpc::CreateCustomChannel(target, *credentials, Arguments())));
+}
+
+Connection::Connection(const Options& options, std::string address, std::shared_ptr<grpc::Channel> channel)
+    : ints(v1::IntStore::NewStub(channel)),
+      uints(v1::UintStore::NewStub(channel)),
+      floats(v1::FloatStore::NewStub(channel)),
+      strings(v1::StringStore::NewStub(channel)),
+      sets(v1::SetStore::NewStub(channel)),
+      maps(v1::MapStore::NewStub(channel)),
+      keys(v1::Keys::NewStub(channel)),
+      maintenance(v1::Maintenance::NewStub(channel)),
+      options_(options),
+      address_(std::move(address)),
+      channel_(std::move(channel)) {}
+
+absl::Status Connection::Retry(Effect effect, const CallOptions& options,
+                               absl::FunctionRef<grpc::Status(absl::Time)> attempt) const {
+  const absl::Time deadline = absl::Now() + Timeout(options);
+  for (absl::Duration pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+    absl::Status status = AwaitConnection(deadline);
+    if (status.ok()) status = rpc::FromGrpc(attempt(deadline));
+    if (status.ok() || !MayRepeat(effect, status)) return status;
+    const absl::Duration jittered = Jittered(pause);
+    if (absl::Now() + jittered >= deadline) return status;
+    if (options_.on_retry) options_.on_retry(status);
+    absl::SleepFor(jittered);
+  }
+}
+
+bool Connection::MayRepeat(Effect effect, const absl::Status& status) const {
+  if (Is(status, errors::kUnreachable)) return !options_.fail_fast;
+  if (SaysNothingWasDone(status)) return true;
+  return effect == Effect::kRead && absl::IsUnavailable(status);
+}
+
+absl::Status Connection::AwaitConnection(absl::Time deadline) const {
+  grpc_connectivity_state state = channel_->GetState(/*try_to_connect=*/true);
+  while (state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING) {
+    if (!channel_->WaitForStateChange(state, absl::ToChronoTime(deadline))) {
+      return Error(errors::kUnreachable,
+                   absl::StrCat("no connection to ", address_, " within the timeout; nothing was sent"));
+    }
+    state = channel_->GetState(/*try_to_connect=*/true);
+  }
+  if (state == GRPC_CHANNEL_READY) return absl::OkStatus();
+
+  // A channel does not tell why it failed, but a call on it does. Echo changes nothing wherever it arrives.
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(deadline));
+  v1::MaintenanceEchoResponse response;
+  const grpc::Status probe = maintenance->Echo(&context, v1::MaintenanceEchoRequest(), &response);
+  if (probe.error_code() != grpc::StatusCode::UNAVAILABLE &&
+      probe.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED) {
+    return absl::OkStatus();
+  }
+  const std::string message = probe.error_message();
+  absl::string_view reason = message;
+  absl::ConsumePrefix(&reason, "failed to connect to all addresses; last error: ");
+  absl::ConsumePrefix(&reason, "UNKNOWN: ");
+  absl::ConsumePrefix(&reason, "UNAVAILABLE: ");
+  return Error(errors::kUnreachable, absl::StrCat("cannot connect to ", address_, ": ", reason, "; nothing was sent"));
+}
+
+bool MayHaveHappened(const absl::Status& status) {
+  if (Is(status, errors::kOutcomeUnknown)) return true;
+  if (!ReasonOf(status).empty()) return false;
+  return absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status) || absl::IsCancelled(status) ||
+         absl::IsInternal(status) || absl::IsUnknown(status);
+}
+
+}  // namespace kvs::client

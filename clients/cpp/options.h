@@ -1,0 +1,52 @@
+// How to reach a kvs_server.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+#include <absl/time/time.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "common/config/address.h"
+
+namespace kvs::client {
+
+inline constexpr uint16_t kDefaultPort = 5050;
+
+struct Options {
+  // "host", "host:port", "[IPv6 address]:port"; the port is 5050 if there is none.
+  std::string address = "localhost:5050";
+
+  // PEM files. Without `ca` the server is checked against the authorities that the system trusts; without `certificate`
+  // and `key` the caller is anonymous.
+  std::string ca;
+  std::string certificate;
+  std::string key;
+
+  // No TLS at all; the files above are not looked at.
+  bool plaintext = false;
+
+  // How long a call may take with all of its retries; for Keys::List, how long the next part may take.
+  absl::Duration timeout = absl::Seconds(10);
+
+  // Whether to answer kUnreachable at the first attempt that finds no server, instead of trying until the timeout.
+  bool fail_fast = false;
+
+  // Called before each retry with the reason for it, from the thread that made the call.
+  std::function<void(const absl::Status&)> on_retry;
+};
+
+// What one call does differently.
+struct CallOptions {
+  // Instead of Options::timeout.
+  std::optional<absl::Duration> timeout;
+};
+
+// Reads Options::address; kInvalidAddress if it is none.
+absl::StatusOr<Address> ServerAddress(absl::string_view address);
+
+}  // namespace kvs::client

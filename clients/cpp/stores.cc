@@ -1,0 +1,368 @@
+#include "clients/cpp/stores.h"
+
+#include <absl/time/clock.h>
+
+#include "clients/cpp/connection.h"
+#include "common/rpc/status.h"
+
+namespace kvs::client {
+namespace {
+
+template <typename Request>
+Request ForKey(absl::string_view key) {
+  Request request;
+  request.set_key(std::string(key));
+  return request;
+}
+
+template <typename Request>
+Request ForMembers(absl::string_view key, Texts members) {
+  Request request = ForKey<Request>(key);
+  request.mutable_members()->Assign(members.begin(), members.end());
+  return request;
+}
+
+template <typename Request>
+Request ForNames(absl::string_view key, Texts names) {
+  Request request = ForKey<Request>(key);
+  request.mutable_names()->Assign(names.begin(), names.end());
+  return request;
+}
+
+template <typename Request>
+Request ForFields(absl::string_view key, const Fields& fields) {
+  Request request = ForKey<Request>(key);
+  for (const auto& [name, value] : fields) (*request.mutable_fields())[name] = value;
+  return request;
+}
+
+template <typename Request>
+Request ForPage(absl::string_view key, absl::string_view start_after, uint32_t limit) {
+  Request request = ForKey<Request>(key);
+  request.set_start_after(std::string(start_after));
+  if (limit != 0) request.set_limit(limit);
+  return request;
+}
+
+template <typename Request>
+void AddTypes(Types types, Request* request) {
+  for (const v1::ValueType type : types) request->add_types(type);
+}
+
+}  // namespace
+
+absl::StatusOr<v1::IntStorePutResponse> IntStore::Put(absl::string_view key, int64_t value,
+                                                      const CallOptions& options) const {
+  auto request = ForKey<v1::IntStorePutRequest>(key);
+  request.set_value(value);
+  return connection_->Call(Effect::kMutation, *connection_->ints, &v1::IntStore::Stub::Put, request, options);
+}
+
+absl::StatusOr<v1::IntStoreGetResponse> IntStore::Get(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::IntStoreGetRequest>(key);
+  return connection_->Call(Effect::kRead, *connection_->ints, &v1::IntStore::Stub::Get, request, options);
+}
+
+absl::StatusOr<v1::IntStoreDeleteResponse> IntStore::Delete(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::IntStoreDeleteRequest>(key);
+  return connection_->Call(Effect::kMutation, *connection_->ints, &v1::IntStore::Stub::Delete, request, options);
+}
+
+absl::StatusOr<v1::IntStoreIncrementResponse> IntStore::Increment(absl::string_view key, int64_t delta,
+                                                                  const CallOptions& options) const {
+  auto request = ForKey<v1::IntStoreIncrementRequest>(key);
+  request.set_delta(delta);
+  return connection_->Call(Effect::kMutation, *connection_->ints, &v1::IntStore::Stub::Increment, request, options);
+}
+
+absl::StatusOr<v1::UintStorePutResponse> UintStore::Put(absl::string_view key, uint64_t value,
+                                                        const CallOptions& options) const {
+  auto request = ForKey<v1::UintStorePutRequest>(key);
+  request.set_value(value);
+  return connection_->Call(Effect::kMutation, *connection_->uints, &v1::UintStore::Stub::Put, request, options);
+}
+
+absl::StatusOr<v1::UintStoreGetResponse> UintStore::Get(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::UintStoreGetRequest>(key);
+  return connection_->Call(Effect::kRead, *connection_->uints, &v1::UintStore::Stub::Get, request, options);
+}
+
+absl::StatusOr<v1::UintStoreDeleteResponse> UintStore::Delete(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::UintStoreDeleteRequest>(key);
+  return connection_->Call(Effect::kMutation, *connection_->uints, &v1::UintStore::Stub::Delete, request, options);
+}
+
+absl::StatusOr<v1::UintStoreIncrementResponse> UintStore::Increment(absl::string_view key, uint64_t delta,
+                                                                    const CallOptions& options) const {
+  auto request = ForKey<v1::UintStoreIncrementRequest>(key);
+  request.set_delta(delta);
+  return connection_->Call(Effect::kMutation, *connection_->uints, &v1::UintStore::Stub::Increment, request, options);
+}
+
+absl::StatusOr<v1::UintStoreIncrementResponse> UintStore::Decrement(absl::string_view key, uint64_t decrement,
+                                                                    const CallOptions& options) const {
+  auto request = ForKey<v1::UintStoreIncrementRequest>(key);
+  request.set_decrement(decrement);
+  return connection_->Call(Effect::kMutation, *connection_->uints, &v1::UintStore::Stub::Increment, request, options);
+}
+
+absl::StatusOr<v1::FloatStorePutResponse> FloatStore::Put(absl::string_view key, double value,
+                                                          const CallOptions& options) const {
+  auto request = ForKey<v1::FloatStorePutRequest>(key);
+  request.set_value(value);
+  return connection_->Call(Effect::kMutation, *connection_->floats, &v1::FloatStore::Stub::Put, request, options);
+}
+
+absl::StatusOr<v1::FloatStoreGetResponse> FloatStore::Get(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::FloatStoreGetRequest>(key);
+  return connection_->Call(Effect::kRead, *connection_->floats, &v1::FloatStore::Stub::Get, request, options);
+}
+
+absl::StatusOr<v1::FloatStoreDeleteResponse> FloatStore::Delete(absl::string_view key,
+                                                                const CallOptions& options) const {
+  const auto request = ForKey<v1::FloatStoreDeleteRequest>(key);
+  return connection_->Call(Effect::kMutation, *connection_->floats, &v1::FloatStore::Stub::Delete, request, options);
+}
+
+absl::StatusOr<v1::FloatStoreIncrementResponse> FloatStore::Increment(absl::string_view key, double delta,
+                                                                      const CallOptions& options) const {
+  auto request = ForKey<v1::FloatStoreIncrementRequest>(key);
+  request.set_delta(delta);
+  return connection_->Call(Effect::kMutation, *connection_->floats, &v1::FloatStore::Stub::Increment, request, options);
+}
+
+absl::StatusOr<v1::StringStorePutResponse> StringStore::Put(absl::string_view key, absl::string_view value,
+                                                            const CallOptions& options) const {
+  auto request = ForKey<v1::StringStorePutRequest>(key);
+  request.set_value(std::string(value));
+  return connection_->Call(Effect::kMutation, *connection_->strings, &v1::StringStore::Stub::Put, request, options);
+}
+
+absl::StatusOr<v1::StringStoreGetResponse> StringStore::Get(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::StringStoreGetRequest>(key);
+  return connection_->Call(Effect::kRead, *connection_->strings, &v1::StringStore::Stub::Get, request, options);
+}
+
+absl::StatusOr<v1::StringStoreDeleteResponse> StringStore::Delete(absl::string_view key,
+                                                                  const CallOptions& options) const {
+  const auto request = ForKey<v1::StringStoreDeleteRequest>(key);
+  return connection_->Call(Effect::kMutation, *connection_->strings, &v1::StringStore::Stub::Delete, request, options);
+}
+
+absl::StatusOr<v1::StringStoreAppendResponse> StringStore::Append(absl::string_view key, absl::string_view text,
+                                                                  const CallOptions& options) const {
+  auto request = ForKey<v1::StringStoreAppendRequest>(key);
+  request.set_value(std::string(text));
+  return connection_->Call(Effect::kMutation, *connection_->strings, &v1::StringStore::Stub::Append, request, options);
+}
+
+absl::StatusOr<v1::SetStorePutResponse> SetStore::Put(absl::string_view key, Texts members,
+                                                      const CallOptions& options) const {
+  const auto request = ForMembers<v1::SetStorePutRequest>(key, members);
+  return connection_->Call(Effect::kMutation, *connection_->sets, &v1::SetStore::Stub::Put, request, options);
+}
+
+absl::StatusOr<v1::SetStoreGetResponse> SetStore::Get(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::SetStoreGetRequest>(key);
+  return connection_->Call(Effect::kRead, *connection_->sets, &v1::SetStore::Stub::Get, request, options);
+}
+
+absl::StatusOr<v1::SetStoreDeleteResponse> SetStore::Delete(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::SetStoreDeleteRequest>(key);
+  return connection_->Call(Effect::kMutation, *connection_->sets, &v1::SetStore::Stub::Delete, request, options);
+}
+
+absl::StatusOr<v1::SetStoreAddResponse> SetStore::Add(absl::string_view key, Texts members,
+                                                      const CallOptions& options) const {
+  const auto request = ForMembers<v1::SetStoreAddRequest>(key, members);
+  return connection_->Call(Effect::kMutation, *connection_->sets, &v1::SetStore::Stub::Add, request, options);
+}
+
+absl::StatusOr<v1::SetStoreRemoveResponse> SetStore::Remove(absl::string_view key, Texts members,
+                                                            const CallOptions& options) const {
+  const auto request = ForMembers<v1::SetStoreRemoveRequest>(key, members);
+  return connection_->Call(Effect::kMutation, *connection_->sets, &v1::SetStore::Stub::Remove, request, options);
+}
+
+absl::StatusOr<v1::SetStoreContainsResponse> SetStore::Contains(absl::string_view key, absl::string_view member,
+                                                                const CallOptions& options) const {
+  auto request = ForKey<v1::SetStoreContainsRequest>(key);
+  request.set_member(std::string(member));
+  return connection_->Call(Effect::kRead, *connection_->sets, &v1::SetStore::Stub::Contains, request, options);
+}
+
+absl::StatusOr<v1::SetStoreSizeResponse> SetStore::Size(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::SetStoreSizeRequest>(key);
+  return connection_->Call(Effect::kRead, *connection_->sets, &v1::SetStore::Stub::Size, request, options);
+}
+
+absl::StatusOr<v1::SetStoreListMembersResponse> SetStore::ListMembers(absl::string_view key,
+                                                                      absl::string_view start_after, uint32_t limit,
+                                                                      const CallOptions& options) const {
+  const auto request = ForPage<v1::SetStoreListMembersRequest>(key, start_after, limit);
+  return connection_->Call(Effect::kRead, *connection_->sets, &v1::SetStore::Stub::ListMembers, request, options);
+}
+
+absl::StatusOr<v1::MapStorePutResponse> MapStore::Put(absl::string_view key, const Fields& fields,
+                                                      const CallOptions& options) const {
+  const auto request = ForFields<v1::MapStorePutRequest>(key, fields);
+  return connection_->Call(Effect::kMutation, *connection_->maps, &v1::MapStore::Stub::Put, request, options);
+}
+
+absl::StatusOr<v1::MapStoreGetResponse> MapStore::Get(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::MapStoreGetRequest>(key);
+  return connection_->Call(Effect::kRead, *connection_->maps, &v1::MapStore::Stub::Get, request, options);
+}
+
+absl::StatusOr<v1::MapStoreDeleteResponse> MapStore::Delete(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::MapStoreDeleteRequest>(key);
+  return connection_->Call(Effect::kMutation, *connection_->maps, &v1::MapStore::Stub::Delete, request, options);
+}
+
+absl::StatusOr<v1::MapStorePutFieldsResponse> MapStore::PutFields(absl::string_view key, const Fields& fields,
+                                                                  const CallOptions& options) const {
+  const auto request = ForFields<v1::MapStorePutFieldsRequest>(key, fields);
+  return connection_->Call(Effect::kMutation, *connection_->maps, &v1::MapStore::Stub::PutFields, request, options);
+}
+
+absl::StatusOr<v1::MapStoreGetFieldsResponse> MapStore::GetFields(absl::string_view key, Texts names,
+                                                                  const CallOptions& options) const {
+  const auto request = ForNames<v1::MapStoreGetFieldsRequest>(key, names);
+  return connection_->Call(Effect::kRead, *connection_->maps, &v1::MapStore::Stub::GetFields, request, options);
+}
+
+absl::StatusOr<v1::MapStoreRemoveFieldsResponse> MapStore::RemoveFields(absl::string_view key, Texts names,
+                                                                        const CallOptions& options) const {
+  const auto request = ForNames<v1::MapStoreRemoveFieldsRequest>(key, names);
+  return connection_->Call(Effect::kMutation, *connection_->maps, &v1::MapStore::Stub::RemoveFields, request, options);
+}
+
+absl::StatusOr<v1::MapStoreSizeResponse> MapStore::Size(absl::string_view key, const CallOptions& options) const {
+  const auto request = ForKey<v1::MapStoreSizeRequest>(key);
+  return connection_->Call(Effect::kRead, *connection_->maps, &v1::MapStore::Stub::Size, request, options);
+}
+
+absl::StatusOr<v1::MapStoreListFieldsResponse> MapStore::ListFields(absl::string_view key,
+                                                                    absl::string_view start_after, uint32_t limit,
+                                                                    const CallOptions& options) const {
+  const auto request = ForPage<v1::MapStoreListFieldsRequest>(key, start_after, limit);
+  return connection_->Call(Effect::kRead, *connection_->maps, &v1::MapStore::Stub::ListFields, request, options);
+}
+
+absl::StatusOr<v1::KeysExistsResponse> Keys::Exists(absl::string_view key, Types types,
+                                                    const CallOptions& options) const {
+  auto request = ForKey<v1::KeysExistsRequest>(key);
+  AddTypes(types, &request);
+  return connection_->Call(Effect::kRead, *connection_->keys, &v1::Keys::Stub::Exists, request, options);
+}
+
+absl::StatusOr<v1::KeysDeleteResponse> Keys::Delete(absl::string_view key, Types types,
+                                                    const CallOptions& options) const {
+  auto request = ForKey<v1::KeysDeleteRequest>(key);
+  AddTypes(types, &request);
+  return connection_->Call(Effect::kMutation, *connection_->keys, &v1::Keys::Stub::Delete, request, options);
+}
+
+absl::StatusOr<v1::KeysCountResponse> Keys::Count(Types types, const CallOptions& options) const {
+  v1::KeysCountRequest request;
+  AddTypes(types, &request);
+  return connection_->Call(Effect::kRead, *connection_->keys, &v1::Keys::Stub::Count, request, options);
+}
+
+namespace {
+
+enum class ListEnd { kByServer, kByVisitor, kByTimeout };
+
+// Reads one list to its end. The synchronous reader knows only a deadline for the whole stream, which cannot suit both
+// a hundred keys and a hundred million: this one waits for each part.
+class ListReader {
+ public:
+  ListReader(v1::Keys::Stub& stub, const v1::KeysListRequest& request)
+      : stream_(stub.AsyncList(&context_, request, &queue_, nullptr)) {}
+
+  ~ListReader() {
+    context_.TryCancel();
+    queue_.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+    }
+  }
+
+  grpc::Status Read(absl::Duration timeout, absl::FunctionRef<bool(const v1::KeysListResponse&)> visit) {
+    bool ok = false;
+    ListEnd end = Await(timeout, &ok) ? ListEnd::kByServer : ListEnd::kByTimeout;
+    while (end == ListEnd::kByServer && ok) {
+      stream_->Read(&part_, nullptr);
+      if (!Await(timeout, &ok)) {
+        end = ListEnd::kByTimeout;
+      } else if (ok && !visit(part_)) {
+        end = ListEnd::kByVisitor;
+      }
+    }
+    switch (end) {
+      case ListEnd::kByVisitor:
+        return grpc::Status::OK;
+      case ListEnd::kByTimeout:
+        return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED,
+                            "the server sent no further part of the list within the timeout");
+      case ListEnd::kByServer:
+        break;
+    }
+    stream_->Finish(&status_, nullptr);
+    if (!Await(timeout, &ok)) return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "the list did not end");
+    return status_;
+  }
+
+ private:
+  // Whether the operation under way ended in time; `ok` tells whether it succeeded.
+  bool Await(absl::Duration timeout, bool* ok) {
+    void* tag = nullptr;
+    return queue_.AsyncNext(&tag, ok, absl::ToChronoTime(absl::Now() + timeout)) == grpc::CompletionQueue::GOT_EVENT;
+  }
+
+  grpc::ClientContext context_;
+  grpc::CompletionQueue queue_;
+  grpc::Status status_;
+  v1::KeysListResponse part_;
+  std::unique_ptr<grpc::ClientAsyncReader<v1::KeysListResponse>> stream_;
+};
+
+}  // namespace
+
+absl::Status Keys::List(absl::string_view prefix, Types types,
+                        absl::FunctionRef<bool(const v1::KeysListResponse&)> visit, const CallOptions& options) const {
+  v1::KeysListRequest request;
+  request.set_prefix(std::string(prefix));
+  AddTypes(types, &request);
+
+  // A list that was visited in part must not begin anew, so from then on its error is an answer and not a reason to
+  // retry.
+  bool visited = false;
+  grpc::Status broken;
+  const absl::Status status = connection_->Retry(Effect::kRead, options, [&](absl::Time) {
+    ListReader reader(*connection_->keys, request);
+    const grpc::Status end = reader.Read(connection_->Timeout(options), [&](const v1::KeysListResponse& part) {
+      visited = true;
+      return visit(part);
+    });
+    if (!visited) return end;
+    broken = end;
+    return grpc::Status::OK;
+  });
+  return status.ok() ? rpc::FromGrpc(broken) : status;
+}
+
+absl::StatusOr<v1::MaintenanceStatusResponse> Maintenance::Status(const CallOptions& options) const {
+  const v1::MaintenanceStatusRequest request;
+  return connection_->Call(Effect::kRead, *connection_->maintenance, &v1::Maintenance::Stub::Status, request, options);
+}
+
+absl::StatusOr<v1::MaintenanceEchoResponse> Maintenance::Echo(absl::string_view message,
+                                                              const CallOptions& options) const {
+  v1::MaintenanceEchoRequest request;
+  request.set_message(std::string(message));
+  return connection_->Call(Effect::kRead, *connection_->maintenance, &v1::Maintenance::Stub::Echo, request, options);
+}
+
+}  // namespace kvs::client
