@@ -1,0 +1,128 @@
+#include "clients/cli/commands.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
+
+#include <set>
+
+#include "clients/cli/suggest.h"
+
+namespace kvs::cli {
+namespace {
+
+// What others call it.
+struct Synonym {
+  absl::string_view word;
+  absl::string_view command;
+};
+
+constexpr Synonym kSynonyms[] = {
+    {"delete", "del"},
+    {"rm", "del"},
+    {"remove", "del"},
+    {"unset", "del"},
+    {"store", "put"},
+    {"read", "get"},
+    {"increment", "incr"},
+    {"inc", "incr"},
+    {"incrby", "incr"},
+    {"decrement", "decr"},
+    {"decrby", "decr"},
+    {"ls", "keys"},
+    {"list", "keys"},
+    {"scan", "keys"},
+    {"dbsize", "count"},
+    {"info", "status"},
+    {"ping", "echo"},
+    {"sadd", "set add"},
+    {"srem", "set remove"},
+    {"scard", "set size"},
+    {"hset", "map put"},
+    {"hget", "map get"},
+    {"hdel", "map remove"},
+    {"hlen", "map size"},
+    {"hgetall", "map get"},
+    {"dump", "log dump"},
+    {"verify", "log verify"},
+    {"check", "doctor"},
+    {"sismember", "set contains"},
+    {"smembers", "set list"},
+};
+
+constexpr Synonym kGroupSynonyms[] = {
+    {"del", "remove"},   {"delete", "remove"}, {"rm", "remove"}, {"has", "contains"}, {"count", "size"},
+    {"members", "list"}, {"fields", "list"},   {"ls", "list"},   {"create", "init"},  {"check", "verify"},
+};
+
+std::vector<absl::string_view> FirstWords() {
+  std::set<absl::string_view> words;
+  for (const Section& section : Sections()) {
+    for (const Command& command : section.commands) words.insert(command.name.substr(0, command.name.find(' ')));
+  }
+  return {words.begin(), words.end()};
+}
+
+}  // namespace
+
+const std::vector<Section>& Sections() {
+  static const auto* const sections = new std::vector<Section>{
+      {"Values", ValueCommands()},
+      {"Sets", SetCommands()},
+      {"Maps", MapCommands()},
+      {"Keys of all types", KeyCommands()},
+      {"The server", ServerCommands()},
+
+      {"When it does not work", DoctorCommands()},
+      {"The shell", CompletionCommands()},
+  };
+  return *sections;
+}
+
+const Command* FindCommand(absl::string_view name) {
+  for (const Section& section : Sections()) {
+    for (const Command& command : section.commands) {
+      if (command.name == name) return &command;
+    }
+  }
+  return nullptr;
+}
+
+std::vector<const Command*> CommandsOf(absl::string_view group) {
+  std::vector<const Command*> commands;
+  for (const Section& section : Sections()) {
+    for (const Command& command : section.commands) {
+      if (absl::StartsWith(command.name, absl::StrCat(group, " "))) commands.push_back(&command);
+    }
+  }
+  return commands;
+}
+
+std::optional<std::string> GuessInGroup(absl::string_view group, const std::vector<std::string>& words) {
+  if (group == "set") return GuessSet(words);
+  if (group == "map") return GuessMap(words);
+  return std::nullopt;
+}
+
+bool IsGroup(absl::string_view word) { return !CommandsOf(word).empty(); }
+
+std::string Suggestion(absl::string_view group, absl::string_view word) {
+  if (group.empty()) {
+    for (const Synonym& synonym : kSynonyms) {
+      if (synonym.word == word) return std::string(synonym.command);
+    }
+    return Nearest(word, FirstWords()).value_or("");
+  }
+  std::vector<absl::string_view> verbs;
+  for (const Command* command : CommandsOf(group))
+    verbs.push_back(absl::StripPrefix(command->name, absl::StrCat(group, " ")));
+  for (const Synonym& synonym : kGroupSynonyms) {
+    if (synonym.word == word && FindCommand(absl::StrCat(group, " ", synonym.command)) != nullptr) {
+      return absl::StrCat(group, " ", synonym.command);
+    }
+  }
+  const auto verb = Nearest(word, verbs);
+  return verb ? absl::StrCat(group, " ", *verb) : "";
+}
+
+}  // namespace kvs::cli

@@ -1,0 +1,23 @@
+// How the command ends, which scripts branch on. docs/cli.md tells users.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/strings/string_view.h>
+
+#include "common/errors.h"
+
+namespace kvs::cli {
+
+inline constexpr int kSuccess = 0;
+inline constexpr int kRefused = 1;      // not found, refused, or the answer is no
+inline constexpr int kUsage = 2;        // the command line or the settings are wrong; nothing was asked of a server
+inline constexpr int kUnreachable = 3;  // no answer that settles it: unreachable, not ready, or timed out
+
+// The command line is wrong. The message says how, and what to write instead.
+inline constexpr ErrorKind kUsageError{absl::StatusCode::kInvalidArgument, "USAGE"};
+
+absl::Status UsageError(absl::string_view message);
+
+int ExitStatusOf(const absl::Status& status);
+
+}  // namespace kvs::cli

@@ -1,0 +1,120 @@
+#include "clients/cli/output.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+
+#include <ostream>
+
+#include "clients/cli/exit_status.h"
+#include "clients/cli/json.h"
+#include "clients/cpp/client.h"
+#include "common/errors.h"
+#include "google/rpc/error_details.pb.h"
+
+namespace kvs::cli {
+namespace {
+
+void Line(std::ostream& out, absl::string_view text) {
+  out << text;
+  out.put('\n');
+}
+
+// What the server's message cannot know: how this command goes on. Empty where the message says it all.
+std::string NextStep(const absl::Status& status) {
+  if (Is(status, kUsageError)) return {};
+  if (Is(status, errors::kUnreachable)) {
+    return "start the pair with `make run`, or let `kvs doctor` find out what is wrong";
+  }
+  if (Is(status, errors::kReplyTooLarge)) return "`kvs set list KEY` and `kvs map list KEY` read it in parts";
+  if (client::MayHaveHappened(status)) {
+    return "a change that was asked for may have been made or not: read the key before you try again";
+  }
+  if (Is(status, errors::kReplaying) || Is(status, errors::kNotApplied)) {
+    return "`kvs status` shows how far it is; a longer --timeout waits for it";
+  }
+  if (absl::IsUnimplemented(status) && ReasonOf(status).empty()) {
+    return "this address does not answer as kvs_server does: `kvs doctor` tells what is there";
+  }
+  return {};
+}
+
+absl::string_view Separator(absl::string_view message) { return absl::EndsWith(message, "\n") ? "" : "\n"; }
+
+std::string ErrorAsJson(const absl::Status& status, const Settings& settings) {
+  JsonObject metadata;
+  google::rpc::ErrorInfo info;
+  const auto payload = status.GetPayload(kErrorInfoTypeUrl);
+  if (payload && info.ParseFromString(std::string(*payload))) {
+    const std::map<std::string, std::string> ordered(info.metadata().begin(), info.metadata().end());
+    for (const auto& [name, value] : ordered) metadata.Add(name, value);
+  }
+  if (ExitStatusOf(status) == kUnreachable) {
+    metadata.Add("address", settings.address.value).Add("address_source", settings.address.source);
+  }
+  return JsonObject()
+      .Add("code", absl::StatusCodeToString(status.code()))
+      .Add("reason", ReasonOf(status))
+      .Add("message", status.message())
+      .AddJson("metadata", metadata.ToString())
+      .ToString();
+}
+
+}  // namespace
+
+void Output::Result(const google::protobuf::Message& message, absl::string_view text) {
+  Line(out_, format_ == Format::kJson ? JsonOf(message) : text);
+}
+
+void Output::Part(const google::protobuf::Message& message, absl::string_view text) {
+  if (format_ == Format::kJson) {
+    Line(out_, JsonOf(message));
+  } else {
+    out_ << text;
+  }
+}
+
+void Output::Result(absl::string_view json, absl::string_view text) {
+  Line(out_, format_ == Format::kJson ? json : text);
+}
+
+void Output::Plain(absl::string_view text) { out_ << text; }
+
+void Output::Error(const absl::Status& status, const Settings& settings) {
+  if (format_ == Format::kJson) {
+    Line(err_, ErrorAsJson(status, settings));
+    return;
+  }
+  err_ << absl::StrCat("kvs: ", status.message(), Separator(status.message()));
+  if (Is(status, errors::kUnreachable) || Is(status, errors::kInvalidAddress) ||
+      Is(status, errors::kInvalidCredentials)) {
+    err_ << Describe(settings);
+  }
+  const std::string next = NextStep(status);
+  if (!next.empty()) Line(err_, absl::StrCat("next: ", next));
+}
+
+void Output::Note(absl::string_view text) {
+  if (format_ == Format::kText) Line(err_, absl::StrCat("kvs: ", text));
+}
+
+std::string OnOneLine(absl::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\\') {
+      line += "\\\\";
+    } else if (c == '\n') {
+      line += "\\n";
+    } else if (c == '\t') {
+      line += "\\t";
+    } else if (byte < 0x20 || byte == 0x7F) {
+      absl::StrAppendFormat(&line, "\\x%02x", byte);
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
+}  // namespace kvs::cli

@@ -1,0 +1,49 @@
+// What the command prints: results on stdout, errors on stderr, each as text for people or as JSON for programs.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/strings/string_view.h>
+#include <google/protobuf/message.h>
+
+#include <iosfwd>
+#include <string>
+
+#include "clients/cli/settings.h"
+
+namespace kvs::cli {
+
+enum class Format { kText, kJson };
+
+class Output {
+ public:
+  Output(Format format, std::ostream& out, std::ostream& err) : format_(format), out_(out), err_(err) {}
+
+  Format format() const { return format_; }
+
+  // A result: `text`, or `message` as one JSON object.
+  void Result(const google::protobuf::Message& message, absl::string_view text);
+  // A part of a result, for those that are printed bit by bit; `text` may be empty or several lines.
+  void Part(const google::protobuf::Message& message, absl::string_view text);
+  // The same with JSON that is not a message.
+  void Result(absl::string_view json, absl::string_view text);
+
+  // Text that has no other form, such as help.
+  void Plain(absl::string_view text);
+
+  // An error with what to do next, and, where no server was reached, the settings that led there.
+  void Error(const absl::Status& status, const Settings& settings);
+
+  // A remark for a person who waits; programs are spared.
+  void Note(absl::string_view text);
+
+ private:
+  const Format format_;
+  std::ostream& out_;
+  std::ostream& err_;
+};
+
+// A key, member or field as part of a line: control characters and backslashes are escaped, so that the line ends where
+// it seems to and a terminal obeys nothing that somebody stored.
+std::string OnOneLine(absl::string_view text);
+
+}  // namespace kvs::cli

@@ -1,0 +1,65 @@
+#include "clients/cli/run.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <map>
+#include <ostream>
+
+#include "clients/cli/command_line.h"
+#include "clients/cli/commands.h"
+#include "clients/cli/exit_status.h"
+#include "clients/cli/help.h"
+#include "clients/cli/output.h"
+#include "clients/cli/settings.h"
+#include "common/config/version.h"
+
+namespace kvs::cli {
+namespace {
+
+// Of each flag, the one that counts.
+std::map<std::string, std::string> Last(const std::map<std::string, std::vector<std::string>>& flags) {
+  std::map<std::string, std::string> last;
+  for (const auto& [name, values] : flags) last[name] = values.back();
+  return last;
+}
+
+Format FormatOf(const Settings& settings) { return settings.output.value == "json" ? Format::kJson : Format::kText; }
+
+int RunCommand(CommandLine line, const Environment& environment) {
+  Settings settings = FindSettings(Last(line.flags), environment);
+  Output output(FormatOf(settings), environment.out, environment.err);
+  const Context context{std::move(line.arguments), std::move(line.flags), std::move(settings), output, environment};
+  const auto status = line.command->run(context);
+  environment.out.flush();
+  if (status.ok() && environment.out.good()) return *status;
+  output.Error(status.ok() ? absl::DataLossError("cannot write to the standard output") : status.status(),
+               context.settings);
+  return ExitStatusOf(status.status());
+}
+
+std::string HelpFor(const CommandLine& line) {
+  if (line.command != nullptr) return CommandHelp(*line.command);
+  return line.group.empty() ? OverviewHelp() : GroupHelp(line.group);
+}
+
+}  // namespace
+
+int Run(const std::vector<std::string>& words, const Environment& environment) {
+  auto line = ParseCommandLine(words);
+  if (!line.ok()) {
+    const std::string output = OutputFlag(words);
+    const Settings settings = FindSettings(
+        output.empty() ? std::map<std::string, std::string>() : std::map<std::string, std::string>{{"output", output}},
+        environment);
+    Output(FormatOf(settings), environment.out, environment.err).Error(line.status(), settings);
+    return kUsage;
+  }
+  if (line->help || line->version) {
+    Output output(Format::kText, environment.out, environment.err);
+    output.Plain(line->help ? HelpFor(*line) : absl::StrCat("kvs ", Version(), "\n"));
+    return kSuccess;
+  }
+  return RunCommand(*std::move(line), environment);
+}
+
+}  // namespace kvs::cli

@@ -1,0 +1,149 @@
+#include <absl/strings/str_cat.h>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/exit_status.h"
+#include "clients/cli/suggest.h"
+#include "clients/cli/types.h"
+#include "clients/cli/value_text.h"
+
+namespace kvs::cli {
+namespace {
+
+const std::string& KeyOf(const Context& context) { return context.arguments[0]; }
+
+std::vector<std::string> MembersOf(const Context& context) {
+  return {context.arguments.begin() + 1, context.arguments.end()};
+}
+
+absl::StatusOr<int> Add(const Context& context) {
+  const auto client = context.Connect();
+  if (!client.ok()) return client.status();
+  const auto response = client->sets().Add(KeyOf(context), MembersOf(context));
+  if (!response.ok()) return response.status();
+  context.output.Result(*response, absl::StrCat("added ", response->added(), ", size ", response->size()));
+  return kSuccess;
+}
+
+absl::StatusOr<int> Remove(const Context& context) {
+  const auto client = context.Connect();
+  if (!client.ok()) return client.status();
+  const auto response = client->sets().Remove(KeyOf(context), MembersOf(context));
+  if (!response.ok()) return response.status();
+  context.output.Result(*response, absl::StrCat("removed ", response->removed(), ", size ", response->size()));
+  return kSuccess;
+}
+
+absl::StatusOr<int> Contains(const Context& context) {
+  const auto client = context.Connect();
+  if (!client.ok()) return client.status();
+  const auto response = client->sets().Contains(KeyOf(context), context.arguments[1]);
+  if (!response.ok()) return response.status();
+  context.output.Result(*response, response->contains() ? "true" : "false");
+  return response->contains() ? kSuccess : kRefused;
+}
+
+absl::StatusOr<int> Size(const Context& context) {
+  const auto client = context.Connect();
+  if (!client.ok()) return client.status();
+  const auto response = client->sets().Size(KeyOf(context));
+  if (!response.ok()) return response.status();
+  context.output.Result(*response, absl::StrCat(response->size()));
+  return kSuccess;
+}
+
+absl::StatusOr<int> List(const Context& context) {
+  const auto client = context.Connect();
+  if (!client.ok()) return client.status();
+  std::string last;
+  for (bool more = true; more;) {
+    const auto page = client->sets().ListMembers(KeyOf(context), last);
+    if (!page.ok()) return page.status();
+    context.output.Part(*page, MembersText(page->members()));
+    more = page->more() && !page->members().empty();
+    if (more) last = *page->members().rbegin();
+  }
+  return kSuccess;
+}
+
+// The set's own forms of put and get are those of `kvs put set` and `kvs get set`.
+Context WithType(const Context& context) {
+  Context typed = context;
+  typed.arguments.insert(typed.arguments.begin(), "set");
+  return typed;
+}
+
+absl::StatusOr<int> Put(const Context& context) { return FindCommand("put")->run(WithType(context)); }
+
+absl::StatusOr<int> Get(const Context& context) { return FindCommand("get")->run(WithType(context)); }
+
+}  // namespace
+
+std::optional<std::string> GuessSet(const std::vector<std::string>& words) {
+  if (words.size() >= 2 && ParseType(words[0]).ok()) return absl::StrCat("put ", ShellJoined(words));
+  if (words.size() == 1) return absl::StrCat("set list ", ShellJoined(words));
+  if (words.size() == 2) return absl::StrCat("put ", TypeName(GuessType(words[1])), " ", ShellJoined(words));
+  return absl::StrCat("set add ", ShellJoined(words));
+}
+
+std::vector<Command> SetCommands() {
+  return {
+      {.name = "set add",
+       .arguments = "KEY MEMBER...",
+       .summary = "add members to a set",
+       .details = "An absent key counts as an empty set.",
+       .example = "kvs set add colors red blue",
+       .min_arguments = 2,
+       .max_arguments = kAnyNumber,
+       .run = Add},
+      {.name = "set remove",
+       .arguments = "KEY MEMBER...",
+       .summary = "remove members from a set",
+       .details = "A set without members exists until it is deleted.",
+       .example = "kvs set remove colors red",
+       .min_arguments = 2,
+       .max_arguments = kAnyNumber,
+       .run = Remove},
+      {.name = "set contains",
+       .arguments = "KEY MEMBER",
+       .summary = "tell whether a set has a member",
+       .details = "Prints true or false; ends with 1 if it is false or the set is absent.",
+       .example = "kvs set contains colors blue",
+       .min_arguments = 2,
+       .max_arguments = 2,
+       .run = Contains},
+      {.name = "set size",
+       .arguments = "KEY",
+       .summary = "count the members of a set",
+       .details = "",
+       .example = "kvs set size colors",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .run = Size},
+      {.name = "set list",
+       .arguments = "KEY",
+       .summary = "print the members of a set of any size",
+       .details = "One member per line, in byte order; read in pages, as JSON one object for each page.",
+       .example = "kvs set list colors",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .run = List},
+      {.name = "set get",
+       .arguments = "KEY",
+       .summary = "print the members of a set, as `kvs get set`",
+       .details = "All members as they were at one moment; up to 3 MiB.",
+       .example = "kvs set get colors",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .run = Get},
+      {.name = "set put",
+       .arguments = "KEY MEMBER...",
+       .summary = "store a whole set, replacing what was there, as `kvs put set`",
+       .details = "Without members it stores an empty set.",
+       .example = "kvs set put colors red blue",
+       .min_arguments = 1,
+       .max_arguments = kAnyNumber,
+       .run = Put},
+  };
+}
+
+}  // namespace kvs::cli

@@ -1,0 +1,27 @@
+// Values as the text that people see.
+#pragma once
+
+#include <google/protobuf/map.h>
+#include <google/protobuf/repeated_field.h>
+
+#include <cstdint>
+#include <string>
+
+namespace kvs::cli {
+
+// Bare values: as they are.
+std::string ValueText(int64_t value);
+std::string ValueText(uint64_t value);
+std::string ValueText(double value);
+std::string ValueText(const std::string& value);
+
+// Members, one per line, each line ended; see OnOneLine.
+std::string MembersText(const google::protobuf::RepeatedPtrField<std::string>& members);
+
+// A field as a line NAME=VALUE, ended. An = in the name is escaped too, so that the first one in the line separates.
+std::string FieldText(const std::string& name, const std::string& value);
+
+// Fields, in byte order of their names.
+std::string FieldsText(const google::protobuf::Map<std::string, std::string>& fields);
+
+}  // namespace kvs::cli

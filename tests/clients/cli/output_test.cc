@@ -1,0 +1,113 @@
+#include "clients/cli/output.h"
+
+#include <sstream>
+
+#include "clients/cli/exit_status.h"
+#include "common/errors.h"
+#include "kvs/v1/int_store.pb.h"
+#include "tests/support/catch.h"
+
+namespace kvs::cli {
+namespace {
+
+class Printed {
+ public:
+  explicit Printed(Format format) : output_(format, out_, err_) {
+    settings_.address = {"here:1", "KVS_ADDRESS", 1};
+    settings_.places = {"flags: none"};
+  }
+
+  Output* operator->() { return &output_; }
+  std::string Error(const absl::Status& status) {
+    output_.Error(status, settings_);
+    return err_.str();
+  }
+  std::string out() const { return out_.str(); }
+  std::string err() const { return err_.str(); }
+
+ private:
+  std::ostringstream out_;
+  std::ostringstream err_;
+  Output output_;
+  Settings settings_;
+};
+
+v1::IntStoreGetResponse FortyOne() {
+  v1::IntStoreGetResponse response;
+  response.set_value(41);
+  return response;
+}
+
+TEST_CASE("a result is its text or its message") {
+  Printed text(Format::kText);
+  text->Result(FortyOne(), "41");
+  CHECK(text.out() == "41\n");
+  Printed json(Format::kJson);
+  json->Result(FortyOne(), "41");
+  CHECK(json.out() == "{\"value\":\"41\"}\n");
+}
+
+TEST_CASE("a part may be no text at all") {
+  Printed text(Format::kText);
+  text->Part(FortyOne(), "");
+  CHECK(text.out().empty());
+}
+
+TEST_CASE("an error tells what to do next") {
+  const auto text_of = [](const absl::Status& status) { return Printed(Format::kText).Error(status); };
+  CHECK(text_of(Error(errors::kKeyNotFound, "no int visits")) == "kvs: no int visits\n");
+  CHECK(text_of(UsageError("wrong")) == "kvs: wrong\n");
+  CHECK_THAT(text_of(Error(errors::kReplyTooLarge, "x")), ContainsText("next: `kvs set list KEY`"));
+  CHECK_THAT(text_of(Error(errors::kNotApplied, "x")), ContainsText("next: `kvs status`"));
+  CHECK_THAT(text_of(Error(errors::kOutcomeUnknown, "x")), ContainsText("may have been made or not"));
+  CHECK_THAT(text_of(absl::UnavailableError("x")), ContainsText("may have been made or not"));
+  CHECK_THAT(text_of(absl::UnimplementedError("x")), ContainsText("next: "));
+}
+
+TEST_CASE("an unreachable server shows the settings and where they are from") {
+  const std::string text = Printed(Format::kText).Error(Error(errors::kUnreachable, "cannot connect"));
+  CHECK_THAT(text, ContainsText("kvs: cannot connect\n"));
+  CHECK_THAT(text, ContainsText("here:1  (KVS_ADDRESS)"));
+  CHECK_THAT(text, ContainsText("looked at: flags: none"));
+  CHECK_THAT(text, ContainsText("`kvs doctor`"));
+}
+
+TEST_CASE("errors as JSON are one object on one line") {
+  const std::string json =
+      Printed(Format::kJson).Error(Error(errors::kOverflow, "too\nlarge", {{"limit", "9"}, {"a", "b"}}));
+  CHECK(json ==
+        "{\"code\":\"OUT_OF_RANGE\",\"reason\":\"OVERFLOW\",\"message\":\"too\\nlarge\","
+        "\"metadata\":{\"a\":\"b\",\"limit\":\"9\"}}\n");
+  CHECK_THAT(Printed(Format::kJson).Error(Error(errors::kUnreachable, "x")),
+             ContainsText("\"metadata\":{\"address\":\"here:1\",\"address_source\":\"KVS_ADDRESS\"}"));
+}
+
+TEST_CASE("notes are for people") {
+  Printed text(Format::kText);
+  text->Note("waiting");
+  CHECK(text.err() == "kvs: waiting\n");
+  Printed json(Format::kJson);
+  json->Note("waiting");
+  CHECK(json.err().empty());
+}
+
+TEST_CASE("what is listed stays on its line and commands no terminal") {
+  CHECK(OnOneLine("plain, ünïcödé") == "plain, ünïcödé");
+  CHECK(OnOneLine("a\nb\tc\\d\x1b[2J\x7f") == "a\\nb\\tc\\\\d\\x1b[2J\\x7f");
+}
+
+TEST_CASE("the exit status tells whether asking again can help") {
+  CHECK(ExitStatusOf(absl::OkStatus()) == 0);
+  CHECK(ExitStatusOf(Error(errors::kKeyNotFound, "")) == 1);
+  CHECK(ExitStatusOf(Error(errors::kOverflow, "")) == 1);
+  CHECK(ExitStatusOf(Error(errors::kInvalidKey, "")) == 1);
+  CHECK(ExitStatusOf(UsageError("")) == 2);
+  CHECK(ExitStatusOf(Error(errors::kInvalidAddress, "")) == 2);
+  CHECK(ExitStatusOf(Error(errors::kInvalidCredentials, "")) == 2);
+  CHECK(ExitStatusOf(Error(errors::kUnreachable, "")) == 3);
+  CHECK(ExitStatusOf(Error(errors::kReplaying, "")) == 3);
+  CHECK(ExitStatusOf(Error(errors::kOutcomeUnknown, "")) == 3);
+}
+
+}  // namespace
+}  // namespace kvs::cli

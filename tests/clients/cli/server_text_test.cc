@@ -1,0 +1,45 @@
+#include "clients/cli/server_text.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include "tests/support/catch.h"
+
+namespace kvs::cli {
+namespace {
+
+TEST_CASE("a whole status") {
+  v1::MaintenanceStatusResponse status;
+  REQUIRE(google::protobuf::util::JsonStringToMessage(R"({
+    "version": "0.1.0", "state": "SERVER_STATE_REPLAYING", "startTime": "2026-01-31T10:00:00Z",
+    "ledger": {"state": "LEDGER_STATE_CONNECTED", "address": "localhost:5051", "logId": "1f", "epoch": "4",
+               "latestRevision": "480", "durableRevision": "479", "pendingBytes": "1024", "maxPendingBytes": "67108864"},
+    "stores": [{"type": "VALUE_TYPE_INT", "keys": "3"}, {"type": "VALUE_TYPE_MAP", "keys": "1"}],
+    "replay": {"revision": "120", "lastRevision": "480"}, "waitingReplies": "2"})",
+                                                      &status)
+              .ok());
+  CHECK(StatusText(status, absl::FromCivil(absl::CivilSecond(2026, 1, 31, 10, 1, 5), absl::UTCTimeZone())) ==
+        "server    replaying, version 0.1.0\n"
+        "started   2026-01-31T10:00:00Z, 1m5s ago\n"
+        "replay    revision 120 of 480, 25%\n"
+        "ledger    connected, at localhost:5051, log 1f, epoch 4\n"
+        "revision  newest 480, durable 479\n"
+        "pending   1KiB of 64MiB, 2 waiting replies\n"
+        "keys      int 3, map 1\n");
+}
+
+TEST_CASE("why the ledger is not connected is told") {
+  v1::MaintenanceStatusResponse status;
+  status.mutable_ledger()->set_state(v1::LEDGER_STATE_READ_ONLY);
+  status.mutable_ledger()->set_detail("no space on /var");
+  CHECK_THAT(StatusText(status, absl::UnixEpoch()), ContainsText("ledger    read only\n          no space on /var\n"));
+}
+
+TEST_CASE("states of later versions are numbers") {
+  CHECK(ServerStateText(static_cast<v1::ServerState>(77)) == "77");
+  CHECK(LedgerStateText(static_cast<v1::LedgerState>(77)) == "77");
+}
+
+TEST_CASE("a replay of nothing is complete") { CHECK(ReplayText(v1::ReplayProgress()) == "revision 0 of 0, 100%"); }
+
+}  // namespace
+}  // namespace kvs::cli

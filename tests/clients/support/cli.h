@@ -1,0 +1,70 @@
+// Runs the kvs command inside of the test, in an environment that the test made.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "clients/cli/run.h"
+#include "tests/support/temp_dir.h"
+
+namespace kvs {
+
+struct CommandResult {
+  int status = 0;
+  std::string out;
+  std::string err;
+};
+
+class TestCli {
+ public:
+  // Runs in a folder of its own, where nothing sets anything.
+  TestCli() : directory_(dir_.path()) {}
+
+  TestCli& SetVariable(const std::string& name, const std::string& value) {
+    variables_[name] = value;
+    return *this;
+  }
+  TestCli& SetInput(const std::string& text) {
+    input_ = text;
+    return *this;
+  }
+  TestCli& SetDirectory(const std::string& path) {
+    directory_ = path;
+    return *this;
+  }
+
+  const TempDir& dir() const { return dir_; }
+
+  CommandResult operator()(const std::vector<std::string>& words) const {
+    std::istringstream in(input_);
+    std::ostringstream out;
+    std::ostringstream err;
+    const cli::Environment environment = MakeEnvironment(in, out, err);
+    const int status = cli::Run(words, environment);
+    return {status, out.str(), err.str()};
+  }
+
+  cli::Environment MakeEnvironment(std::istream& in, std::ostream& out, std::ostream& err) const {
+    return {.in = in,
+            .out = out,
+            .err = err,
+            .variable =
+                [this](absl::string_view name) {
+                  const auto found = variables_.find(std::string(name));
+                  return found == variables_.end() ? std::nullopt : std::optional(found->second);
+                },
+            .working_directory = directory_};
+  }
+
+ private:
+  TempDir dir_;
+  std::filesystem::path directory_;
+  std::map<std::string, std::string> variables_;
+  std::string input_;
+};
+
+}  // namespace kvs
