@@ -1,0 +1,109 @@
+// TLS credentials for gRPC that follow their files: a renewed certificate is used without a restart.
+//
+// The files are looked at once a second. A set that belongs together (see key_set.h) is used by every connection made
+// after that; existing ones stay. Any other set is refused with one line in the log, and the old one stays in use. TLS
+// is 1.2 or 1.3.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/time/clock.h>
+#include <absl/time/time.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/sync.h"
+#include "common/tls/channel_credentials.h"
+#include "common/tls/key_set.h"
+#include "common/tls/key_set_source.h"
+#include "common/tls/server_credentials.h"
+
+namespace kvs {
+
+struct ReloadOptions {
+  // How often to look at the files. Infinite: only when Reload is called.
+  absl::Duration poll_interval = absl::Seconds(1);
+  std::function<absl::Time()> now = absl::Now;
+};
+
+// Thread-safety: thread-safe. Must outlive the servers that use its credentials.
+class ReloadingCredentials {
+ public:
+  // Loads the files. Errors name the file and the reason.
+  static absl::StatusOr<std::unique_ptr<ReloadingCredentials>> Create(TlsFiles files, ReloadOptions options = {});
+  ~ReloadingCredentials();
+  ReloadingCredentials(const ReloadingCredentials&) = delete;
+  ReloadingCredentials& operator=(const ReloadingCredentials&) = delete;
+
+  // For a server, which uses what is current at each handshake. Set GRPC_ARG_ALLOW_REUSEPORT to 0 on that server.
+  std::shared_ptr<grpc::ServerCredentials> Server(ClientAuth client_auth);
+
+  // For a channel, which goes on using what is current now: ReloadingChannel makes new ones.
+  std::shared_ptr<grpc::ChannelCredentials> Channel(const PeerCheck& check) const;
+
+  // Looks at the files at once, as for SIGHUP. An error tells why they were refused; it is not logged.
+  absl::Status Reload();
+
+  // The set in use and its number, which changes with each reload.
+  KeySetSource::Numbered current() const { return source_.Get(); }
+
+ private:
+  ReloadingCredentials(TlsFiles files, ReloadOptions options, const TlsFiles& contents, KeySet first);
+  void Watch();
+  void Look();
+  absl::Status Use(const TlsFiles& contents) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WarnOfExpiry();
+
+  const TlsFiles files_;
+  const ReloadOptions options_;
+  KeySetSource source_;
+
+  Mutex mutex_;
+  TlsFiles used_contents_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::shared_ptr<grpc::ServerCredentials>> servers_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  CondVar stop_;
+
+  // Of the watching thread alone.
+  std::string refusal_;  // What the last look met, empty if all was well.
+  bool refusal_logged_ = false;
+  uint64_t expiry_logged_generation_ = 0;
+  std::thread watcher_;
+};
+
+// A channel to one address that follows its credentials. A gRPC channel keeps the credentials that it was made with,
+// for its reconnections too: whoever holds a connection for long asks for the channel again before each new attempt.
+//
+// Thread-safety: thread-safe.
+class ReloadingChannel {
+ public:
+  // `credentials` outlives this.
+  ReloadingChannel(const ReloadingCredentials& credentials, std::string address, PeerCheck check,
+                   grpc::ChannelArguments arguments)
+      : credentials_(credentials),
+        address_(std::move(address)),
+        check_(std::move(check)),
+        arguments_(std::move(arguments)) {}
+
+  // The same channel as before, or a new one if the credentials were reloaded since.
+  std::shared_ptr<grpc::Channel> Get();
+
+ private:
+  const ReloadingCredentials& credentials_;
+  const std::string address_;
+  const PeerCheck check_;
+  const grpc::ChannelArguments arguments_;
+
+  Mutex mutex_;
+  uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace kvs
