@@ -10,21 +10,20 @@
 #include "kvs_server/config.h"
 #include "kvs_server/server.h"
 
-namespace kvs::server {
-namespace {
-
-int Main(int argc, char** argv) {
+int main(int argc, char** argv) {
+  using namespace kvs;
   // The Abseil of the distributions looks for deadlocks at every lock, which costs up to 3 % of a call.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
-  Config config;
-  if (const auto exit_code = MakeConfigParser(&config).ParseMain(argc, argv)) return *exit_code;
-  if (const absl::Status status = CheckConfig(config); !status.ok()) {
+  server::Config config;
+  if (const auto exit_code = server::MakeConfigParser(&config).ParseMain(argc, argv)) return *exit_code;
+  if (const absl::Status status = server::CheckConfig(config); !status.ok()) {
     std::fprintf(stderr, "kvs_server: %s\n", std::string(status.message()).c_str());
     return kExitBadSettings;
   }
   Shutdown shutdown;
   InitLogging(config.log);
-  auto server = KvsServer::Start(config, [&shutdown](ExitCode code, const absl::Status&) { shutdown.Request(code); });
+  auto server =
+      server::KvsServer::Start(config, [&shutdown](ExitCode code, const absl::Status&) { shutdown.Request(code); });
   if (!server.ok()) {
     LogError("cannot start", {{"status", server.status()}});
     return kExitStartFailed;
@@ -33,8 +32,3 @@ int Main(int argc, char** argv) {
   (*server)->Drain();
   return code;
 }
-
-}  // namespace
-}  // namespace kvs::server
-
-int main(int argc, char** argv) { return kvs::server::Main(argc, argv); }

@@ -74,6 +74,7 @@ const std::vector<Section>& Sections() {
       {"The server", ServerCommands()},
 
       {"When it does not work", DoctorCommands()},
+      {"Certificates", CertsCommands()},
       {"The shell", CompletionCommands()},
   };
   return *sections;

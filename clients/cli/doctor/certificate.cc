@@ -1,24 +1,32 @@
 #include "clients/cli/doctor/certificate.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_join.h>
 #include <arpa/inet.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 
-#include <ctime>
 #include <utility>
+
+#include "common/files.h"
+#include "common/limits.h"
+#include "common/tls/certificate.h"
 
 namespace kvs::cli {
 namespace {
 
-using BioPtr = std::unique_ptr<BIO, OpenSslFree<BIO_free>>;
-using NamesPtr = std::unique_ptr<GENERAL_NAMES, OpenSslFree<GENERAL_NAMES_free>>;
-using StoreContextPtr = std::unique_ptr<X509_STORE_CTX, OpenSslFree<X509_STORE_CTX_free>>;
+using NamesPtr = std::unique_ptr<GENERAL_NAMES, OpenSslDeleter<GENERAL_NAMES_free>>;
 
 void FreeStack(STACK_OF(X509) * stack) { sk_X509_free(stack); }
-using StackPtr = std::unique_ptr<STACK_OF(X509), OpenSslFree<FreeStack>>;
+using StackPtr = std::unique_ptr<STACK_OF(X509), OpenSslDeleter<FreeStack>>;
+
+constexpr size_t kMaxFileBytes = kMiB;
+
+template <typename T>
+absl::StatusOr<T> Parsed(const std::string& path, absl::StatusOr<T> (*parse)(absl::string_view)) {
+  const auto pem = ReadSmallFile(path, kMaxFileBytes);
+  if (!pem.ok()) return pem.status();
+  auto parsed = parse(*pem);
+  if (!parsed.ok()) return absl::InvalidArgumentError(absl::StrCat(path, " ", parsed.status().message()));
+  return parsed;
+}
 
 std::string NameText(const X509_NAME* name) {
   const BioPtr out(BIO_new(BIO_s_mem()));
@@ -26,12 +34,6 @@ std::string NameText(const X509_NAME* name) {
   char* text = nullptr;
   const long size = BIO_get_mem_data(out.get(), &text);
   return std::string(text, static_cast<size_t>(size));
-}
-
-absl::Time TimeOf(const ASN1_TIME* time) {
-  std::tm fields = {};
-  ASN1_TIME_to_tm(time, &fields);
-  return absl::FromTM(fields, absl::UTCTimeZone());
 }
 
 std::string TextOf(const ASN1_STRING* text) {
@@ -63,10 +65,11 @@ std::string GeneralNameText(const GENERAL_NAME* name) {
 std::string Explain(int error, const X509& culprit) {
   switch (error) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-      return absl::StrCat("the certificate of ", SubjectOf(culprit), " expired on ", FormatDay(NotAfter(culprit)));
+      return absl::StrCat("the certificate of ", NameText(X509_get_subject_name(&culprit)), " expired on ",
+                          FormatDay(NotAfter(culprit)));
     case X509_V_ERR_CERT_NOT_YET_VALID:
-      return absl::StrCat("the certificate of ", SubjectOf(culprit), " is not valid before ",
-                          FormatDay(TimeOf(X509_get0_notBefore(&culprit))));
+      return absl::StrCat("the certificate of ", NameText(X509_get_subject_name(&culprit)), " is not valid before ",
+                          FormatDay(NotBefore(culprit)));
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
@@ -82,25 +85,10 @@ std::string Explain(int error, const X509& culprit) {
 }  // namespace
 
 absl::StatusOr<std::vector<X509Ptr>> ReadCertificates(const std::string& path) {
-  const BioPtr file(BIO_new_file(path.c_str(), "r"));
-  if (file == nullptr) return absl::NotFoundError(absl::StrCat("cannot open ", path));
-  std::vector<X509Ptr> certificates;
-  while (X509* const certificate = PEM_read_bio_X509(file.get(), nullptr, nullptr, nullptr)) {
-    certificates.emplace_back(certificate);
-  }
-  ERR_clear_error();
-  if (certificates.empty()) return absl::InvalidArgumentError(absl::StrCat("no PEM certificate in ", path));
-  return certificates;
+  return Parsed(path, ParseCertificates);
 }
 
-absl::StatusOr<PrivateKeyPtr> ReadPrivateKey(const std::string& path) {
-  const BioPtr file(BIO_new_file(path.c_str(), "r"));
-  if (file == nullptr) return absl::NotFoundError(absl::StrCat("cannot open ", path));
-  PrivateKeyPtr key(PEM_read_bio_PrivateKey(file.get(), nullptr, nullptr, nullptr));
-  ERR_clear_error();
-  if (key == nullptr) return absl::InvalidArgumentError(absl::StrCat("no unencrypted PEM key in ", path));
-  return key;
-}
+absl::StatusOr<KeyPtr> ReadPrivateKey(const std::string& path) { return Parsed(path, ParsePrivateKey); }
 
 absl::StatusOr<X509StorePtr> ReadAuthorities(const std::string& path) {
   X509StorePtr store(X509_STORE_new());
@@ -113,8 +101,6 @@ absl::StatusOr<X509StorePtr> ReadAuthorities(const std::string& path) {
   for (const X509Ptr& certificate : *certificates) X509_STORE_add_cert(store.get(), certificate.get());
   return store;
 }
-
-std::string SubjectOf(const X509& certificate) { return NameText(X509_get_subject_name(&certificate)); }
 
 std::string IssuerOf(const X509& certificate) { return NameText(X509_get_issuer_name(&certificate)); }
 
@@ -129,30 +115,20 @@ std::vector<std::string> NamesOf(const X509& certificate) {
   return texts;
 }
 
-absl::Time NotAfter(const X509& certificate) { return TimeOf(X509_get0_notAfter(&certificate)); }
-
 absl::Status CheckValidity(const X509& certificate, absl::Time now) {
   if (now > NotAfter(certificate)) {
     return absl::FailedPreconditionError(Explain(X509_V_ERR_CERT_HAS_EXPIRED, certificate));
   }
-  if (now < TimeOf(X509_get0_notBefore(&certificate))) {
+  if (now < NotBefore(certificate)) {
     return absl::FailedPreconditionError(Explain(X509_V_ERR_CERT_NOT_YET_VALID, certificate));
   }
   return absl::OkStatus();
 }
 
-bool MatchesHost(const X509& certificate, const std::string& host) {
-  X509& subject = const_cast<X509&>(certificate);  // OpenSSL caches the extensions in it
-  unsigned char ignored[sizeof(in6_addr)];
-  const bool is_ip = inet_pton(AF_INET, host.c_str(), ignored) == 1 || inet_pton(AF_INET6, host.c_str(), ignored) == 1;
-  return is_ip ? X509_check_ip_asc(&subject, host.c_str(), 0) == 1
-               : X509_check_host(&subject, host.data(), host.size(), 0, nullptr) == 1;
-}
-
 absl::Status VerifyServerChain(X509_STORE& authorities, const std::vector<X509Ptr>& chain) {
   const StackPtr intermediates(sk_X509_new_null());
   for (size_t i = 1; i < chain.size(); ++i) sk_X509_push(intermediates.get(), chain[i].get());
-  const StoreContextPtr context(X509_STORE_CTX_new());
+  const X509StoreContextPtr context(X509_STORE_CTX_new());
   X509_STORE_CTX_init(context.get(), &authorities, chain.front().get(), intermediates.get());
   X509_STORE_CTX_set_default(context.get(), "ssl_server");
   if (X509_verify_cert(context.get()) == 1) return absl::OkStatus();

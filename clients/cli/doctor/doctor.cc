@@ -15,6 +15,7 @@
 #include "clients/cli/server_text.h"
 #include "clients/cpp/client.h"
 #include "common/errors.h"
+#include "common/tls/certificate.h"
 
 namespace kvs::cli {
 namespace {
@@ -49,7 +50,6 @@ class Examination {
 
   bool Warn(absl::string_view step, absl::string_view detail, absl::string_view remedy) {
     report_({step, Verdict::kWarning, std::string(detail), std::string(remedy)});
-    is_well_ = false;
     return true;
   }
 
@@ -241,7 +241,7 @@ bool Examination::Chain() {
 bool Examination::ServerName() {
   const X509& certificate = *anonymous_.chain.front();
   const std::vector<std::string> names = NamesOf(certificate);
-  if (MatchesHost(certificate, address_.host)) {
+  if (IsForHost(certificate, address_.host)) {
     return Ok("server name", absl::StrCat(address_.host, " is one of ", Quoted(names)));
   }
   return Fail("server name",
@@ -284,14 +284,17 @@ Health Examination::Server() {
 
 bool Examination::ServerHealth(const client::Client& client) {
   const auto health = CheckHealth(client, "", timeout_);
+  // What is wrong with a server that answers is found out by the steps after this one.
   if (health.ok()) {
     const std::string text = HealthText(health->status());
-    return health->status() == grpc::health::v1::HealthCheckResponse::SERVING
-               ? Ok("health", text)
-               : Warn("health", text, "the next lines say why");
+    const bool is_serving = health->status() == grpc::health::v1::HealthCheckResponse::SERVING;
+    if (is_serving) return Ok("health", text);
+    Fail("health", text, "the next lines say why");
+    return true;
   }
   if (absl::IsUnimplemented(health.status()) || absl::IsNotFound(health.status())) {
-    return Warn("health", "the server does not tell its health", "kvs_server does: is this one?");
+    Fail("health", "the server does not tell its health", "kvs_server does: is this one?");
+    return true;
   }
   return Fail("health", absl::StrCat("the connection works, but a call does not: ", health.status().message()),
               "read the server's log");
@@ -336,7 +339,7 @@ bool Examination::Ledger(const v1::LedgerStatus& ledger) {
     case v1::LEDGER_STATE_CONNECTED:
       return Ok("ledger", absl::StrCat(detail, ", durable up to revision ", ledger.durable_revision()));
     case v1::LEDGER_STATE_RECONNECTING:
-      return Warn("ledger", detail, "wait a moment and ask again");
+      return Fail("ledger", detail, "wait a moment and ask again");
     case v1::LEDGER_STATE_AWAY:
       return Fail("ledger", detail, "start txn_server again; until then values are read but not written");
     case v1::LEDGER_STATE_READ_ONLY:

@@ -11,6 +11,7 @@
 
 namespace kvs::cli {
 
+// A warning is about what is well and will not stay so.
 enum class Verdict { kOk, kWarning, kFailure };
 
 struct Finding {

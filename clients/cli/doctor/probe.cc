@@ -74,8 +74,8 @@ bool IsSettingsFrame(absl::string_view bytes) {
   return bytes.size() >= kFrameHeaderBytes && bytes[3] == 4 && bytes.substr(5, 4) == absl::string_view("\0\0\0\0", 4);
 }
 
-using ContextPtr = std::unique_ptr<SSL_CTX, OpenSslFree<SSL_CTX_free>>;
-using SslPtr = std::unique_ptr<SSL, OpenSslFree<SSL_free>>;
+using ContextPtr = std::unique_ptr<SSL_CTX, OpenSslDeleter<SSL_CTX_free>>;
+using SslPtr = std::unique_ptr<SSL, OpenSslDeleter<SSL_free>>;
 
 int NoteCertificateRequest(SSL*, void* asked) {
   *static_cast<bool*>(asked) = true;

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "clients/cli/doctor/certificate.h"
 #include "common/config/address.h"
+#include "common/tls/openssl.h"
 
 namespace kvs::cli {
 
