@@ -21,7 +21,6 @@ namespace {
 
 // How often the clocks of the link are looked at: heartbeats, silence, waits that took too long.
 constexpr absl::Duration kTick = absl::Milliseconds(100);
-constexpr absl::Duration kProgressLogInterval = absl::Seconds(2);
 
 std::string RandomId() {
   absl::BitGen random;
@@ -246,6 +245,7 @@ void LedgerLink::Replay() {
   replay_crc_ = 0;
   replay_complete_ = false;
   replay_under_way_ = true;
+  progress_.Begin(absl::Now());
   new ReplayCall(this, request);
 }
 
@@ -307,6 +307,7 @@ absl::Status LedgerLink::CheckReplayEnd(const ::txn::v1::ReplayEnd& end) const {
 
 void LedgerLink::OnReplayClosed(const grpc::Status& grpc_status) {
   replay_under_way_ = false;
+  progress_.End();
   if (stopping_ || ended_) return;
   if (replay_complete_) {
     failed_attempts_ = 0;
@@ -431,10 +432,7 @@ void LedgerLink::Tick() {
     last_sent_ = now;
     stream_->Write(request);
   }
-  if (replay_under_way_ && now - last_progress_log_ > kProgressLogInterval) {
-    last_progress_log_ = now;
-    LogInfo("replaying", {{"revision", applied_revision_}, {"last_revision", journal_->status().replay_last_revision}});
-  }
+  if (replay_under_way_) progress_.Update(applied_revision_, journal_->status().replay_last_revision, now);
   loop_->RunAfter(kTick, [this] { Tick(); });
 }
 

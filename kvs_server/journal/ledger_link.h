@@ -23,6 +23,7 @@
 #include "common/rpc/event_loop.h"
 #include "kvs_server/journal/append_stream.h"
 #include "kvs_server/journal/journal.h"
+#include "kvs_server/journal/replay_progress.h"
 #include "txn/v1/ledger.grpc.pb.h"
 
 namespace kvs::server {
@@ -125,7 +126,7 @@ class LedgerLink final : private AppendStream::Owner {
   uint32_t replay_crc_ = 0;
   uint64_t replay_from_ = 0;
   bool replay_complete_ = false;
-  absl::Time last_progress_log_;
+  ReplayProgress progress_;
 };
 
 }  // namespace kvs::server

@@ -1,0 +1,51 @@
+"""The real grpcurl over mTLS: list, describe with comments, put, get, increment, and an error with its details."""
+
+import json
+import os
+import sys
+
+from pair import Pair, check, check_equal, run
+
+SKIPPED = 77
+
+grpcurl = os.environ.get("KVS_GRPCURL", "")
+if not grpcurl:
+    print("skipped: there is no grpcurl, and no Go to build it with")
+    sys.exit(SKIPPED)
+
+with Pair() as pair:
+    pair.start()
+    tls = [f"-cacert={pair.certs}/ca.crt", f"-cert={pair.certs}/client.crt", f"-key={pair.certs}/client.key"]
+    address = f"localhost:{pair.kvs_port}"
+
+    def call(method, request, expect=0):
+        done = run([grpcurl, *tls, "-d", json.dumps(request), address, method], check=False)
+        check(done.returncode == expect, f"{method} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return done.stderr if expect else json.loads(done.stdout)
+
+    services = run([grpcurl, *tls, address, "list"]).stdout.split()
+    for name in ("IntStore", "UintStore", "FloatStore", "StringStore", "SetStore", "MapStore", "Keys", "Maintenance"):
+        check(f"kvs.v1.{name}" in services, f"{name} is not listed in {services}")
+    check("grpc.health.v1.Health" in services, "health is not listed")
+
+    described = run([grpcurl, *tls, address, "describe", "kvs.v1.IntStore"]).stdout
+    check("rpc Increment" in described and "// Adds to a number" in described, described)
+    described = run([grpcurl, *tls, address, "describe", "kvs.v1.IntStorePutRequest"]).stdout
+    check("// 1 to 1,024 bytes" in described, described)
+
+    check_equal(call("kvs.v1.IntStore/Put", {"key": "visits", "value": 41})["replaced"], False)
+    check_equal(call("kvs.v1.IntStore/Get", {"key": "visits"})["value"], "41")
+    check_equal(call("kvs.v1.IntStore/Increment", {"key": "visits"})["value"], "42")
+    call("kvs.v1.IntStore/Put", {"key": "zero", "value": 0})
+    check_equal(call("kvs.v1.IntStore/Get", {"key": "zero"})["value"], "0")
+    call("kvs.v1.MapStore/PutFields", {"key": "host:1", "fields": {"rack": "7", "city": "Oslo"}})
+    check_equal(call("kvs.v1.MapStore/Get", {"key": "host:1"})["fields"], {"city": "Oslo", "rack": "7"})
+    check_equal(call("grpc.health.v1.Health/Check", {"service": "kvs.write"})["status"], "SERVING")
+
+    not_found = 64 + 5
+    error = call("kvs.v1.IntStore/Get", {"key": "nobody"}, expect=not_found)
+    check("NotFound" in error and "KEY_NOT_FOUND" in error and "google.rpc.ErrorInfo" in error, error)
+    invalid = 64 + 3
+    check("value must be set" in call("kvs.v1.IntStore/Put", {"key": "visits"}, expect=invalid), "a put without a value")
+
+print("ok")

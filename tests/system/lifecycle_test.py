@@ -1,0 +1,79 @@
+"""How the programs start and end: exit codes, drains, bad settings, ports and data directories in use."""
+
+import signal
+import subprocess
+
+from pair import BIN, Pair, Process, check, check_equal, run
+
+
+def refused(program, args, code, *words):
+    """Starts a program that must end by itself with `code` and say `words`."""
+    done = run([BIN / program, *args], check=False)
+    check_equal(done.returncode, code)
+    for word in words:
+        check(word in done.stderr, f"{program} {args} does not say {word!r}: {done.stderr}")
+
+
+refused("kvs_server", ["--no-such-flag"], 2, "--no-such-flag")
+refused("kvs_server", ["--drain-timeout=soon"], 2, "drain-timeout", "soon")
+refused("kvs_server", [], 2, "--tls-ca", "kvs certs init")
+refused("txn_server", ["--data-dir=/tmp/x", "--insecure", "--listen=0.0.0.0:0"], 2, "plaintext", "--insecure-any-address")
+for program in ("kvs_server", "txn_server"):
+    check_equal(run([BIN / program, "--help"]).stderr, "")
+    check("drain-timeout" in run([BIN / program, "--help"]).stdout, "--help is not complete")
+
+with Pair() as pair:
+    pair.start()
+
+    # The same port, and the same data directory, once more.
+    tls = pair.tls("txn")
+    refused("txn_server", [f"--listen=127.0.0.1:{pair.txn_port}", f"--data-dir={pair.data}2", *tls], 1, "in use")
+    refused("txn_server", ["--listen=127.0.0.1:0", f"--data-dir={pair.data}", *tls], 1, "in use")
+
+    # A second writer is refused, and told by whom the ledger is held.
+    second = Process("kvs_server", ["--listen=127.0.0.1:0", f"--ledger-address=127.0.0.1:{pair.txn_port}", *pair.tls("kvs")])
+    check_equal(second.wait(), 4)
+    check(f":{pair.kvs.process.pid}" in second.log() and "--take-over=1" in second.log(), second.log())
+
+    # A client's certificate does not open the ledger.
+    client = Process("kvs_server", ["--listen=127.0.0.1:0", f"--ledger-address=127.0.0.1:{pair.txn_port}", *pair.tls("client")])
+    check_equal(client.wait(), 3)
+    check("spiffe://kvs/client/" in client.log(), client.log())
+
+    # With --take-over the first one is fenced and ends with its own code.
+    first = pair.kvs
+    pair.kvs_port = 0
+    pair.start_kvs("--take-over=1").wait_for(r"\bserving\b")
+    check_equal(first.wait(), 5)
+    check("fenced" in first.log(), first.log())
+    pair.cli("put", "int", "after", "1")
+
+    # SIGINT drains like SIGTERM; both end with 0.
+    check_equal(pair.kvs.terminate(signal.SIGINT), 0)
+    check("drained" in pair.kvs.log(), pair.kvs.log())
+    check_equal(pair.txn.terminate(), 0)
+
+    # Alone, kvs_server waits for its ledger and says so.
+    pair.start_kvs().wait_for("waiting for the ledger")
+    check_equal(pair.cli("get", "int", "after", "--timeout=1s", check=False).returncode, 3)
+    pair.start_txn()
+    pair.kvs.wait_for(r"\bserving\b")
+    check_equal(pair.cli("get", "int", "after").stdout, "1\n")
+
+    # A second signal ends the process at once: a watcher of health would hold up nothing, a stopped ledger does.
+    pair.txn.process.send_signal(signal.SIGSTOP)
+    put = subprocess.Popen(
+        [BIN / "kvs", f"--address=localhost:{pair.kvs_port}", *pair.client_args(), "put", "int", "late", "1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while "waiting_replies: 0" in (text := pair.cli("status").stdout) and put.poll() is None:
+        pass
+    pair.kvs.process.send_signal(signal.SIGTERM)
+    pair.kvs.wait_for("stopping")
+    pair.kvs.process.send_signal(signal.SIGTERM)
+    check_equal(pair.kvs.wait(), 8)
+    pair.txn.process.send_signal(signal.SIGCONT)
+    put.wait()
+
+print("ok")

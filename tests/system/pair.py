@@ -1,0 +1,172 @@
+"""The real programs, as a user runs them: certificates, txn_server and kvs_server as processes on free ports, over mTLS."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+BIN = pathlib.Path(os.environ["KVS_BIN"])
+SOURCE = pathlib.Path(os.environ["KVS_SOURCE"])
+DEADLINE_SECONDS = 60
+
+
+class Process:
+    """A server whose log is read line by line."""
+
+    def __init__(self, name, args):
+        self.name = name
+        self.lines = []
+        self.changed = threading.Condition()
+        self.process = subprocess.Popen(
+            [str(BIN / name), *args], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+        )
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self.changed:
+                self.lines.append(line.rstrip("\n"))
+                self.changed.notify_all()
+        with self.changed:
+            self.lines.append("(end of the log)")
+            self.changed.notify_all()
+
+    def wait_for(self, pattern):
+        """The match of the first log line that has `pattern`; fails if the process ends before."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        seen = 0
+        with self.changed:
+            while True:
+                for line in self.lines[seen:]:
+                    match = re.search(pattern, line)
+                    if match:
+                        return match
+                seen = len(self.lines)
+                if self.lines and self.lines[-1] == "(end of the log)":
+                    raise AssertionError(f"{self.name} ended without {pattern!r}:\n" + self.log())
+                if not self.changed.wait(deadline - time.monotonic()):
+                    raise AssertionError(f"{self.name} did not log {pattern!r}:\n" + self.log())
+
+    def log(self):
+        return "\n".join(self.lines)
+
+    def port(self):
+        return int(self.wait_for(r"listening\s.*address=\S*:(\d+)").group(1))
+
+    def kill(self):
+        self.process.kill()
+        return self.wait()
+
+    def terminate(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.wait()
+
+    def wait(self):
+        code = self.process.wait(DEADLINE_SECONDS)
+        self.reader.join(DEADLINE_SECONDS)
+        return code
+
+
+class Pair:
+    """Both servers on one data directory. A context manager, which removes everything in the end."""
+
+    def __init__(self, txn_args=(), kvs_args=()):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="kvs-system-"))
+        self.certs = self.directory / "certs"
+        self.data = self.directory / "data"
+        self.txn_args = list(txn_args)
+        self.kvs_args = list(kvs_args)
+        self.txn = None
+        self.kvs = None
+        self.txn_port = 0
+        self.kvs_port = 0
+        run([BIN / "kvs", "certs", "init", self.certs])
+
+    def tls(self, name):
+        return [f"--tls-ca={self.certs}/ca.crt", f"--tls-certificate={self.certs}/{name}.crt", f"--tls-key={self.certs}/{name}.key"]
+
+    def start_txn(self):
+        self.txn = Process(
+            "txn_server", [f"--listen=127.0.0.1:{self.txn_port}", f"--data-dir={self.data}", *self.tls("txn"), *self.txn_args]
+        )
+        self.txn_port = self.txn.port()
+        return self.txn
+
+    def start_kvs(self, *extra):
+        self.kvs = Process(
+            "kvs_server",
+            [
+                f"--listen=127.0.0.1:{self.kvs_port}",
+                f"--ledger-address=127.0.0.1:{self.txn_port}",
+                *self.tls("kvs"),
+                *self.kvs_args,
+                *extra,
+            ],
+        )
+        self.kvs_port = self.kvs.port()
+        return self.kvs
+
+    def start(self):
+        self.start_txn()
+        self.start_kvs()
+        self.kvs.wait_for(r"\bserving\b")
+        return self
+
+    def client_args(self):
+        return [f"--ca={self.certs}/ca.crt", f"--cert={self.certs}/client.crt", f"--key={self.certs}/client.key"]
+
+    def cli(self, *args, check=True):
+        """Runs the kvs command against the pair."""
+        return run([BIN / "kvs", f"--address=localhost:{self.kvs_port}", *self.client_args(), *args], check=check)
+
+    def channel(self):
+        import grpc
+
+        read = lambda name: (self.certs / name).read_bytes()
+        credentials = grpc.ssl_channel_credentials(read("ca.crt"), read("client.key"), read("client.crt"))
+        return grpc.secure_channel(f"localhost:{self.kvs_port}", credentials, [("grpc.enable_http_proxy", 0)])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        for process in (self.kvs, self.txn):
+            if process and process.process.poll() is None:
+                process.kill()
+            if process and error:
+                print(f"---- log of {process.name} ----\n{process.log()}", file=sys.stderr)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def run(args, check=True):
+    """Runs a program to its end and returns it with its output as text."""
+    done = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=DEADLINE_SECONDS)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, args))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done
+
+
+def import_generated():
+    """Generates the Python client from the proto files, as a user would, and puts it on the path."""
+    out = tempfile.mkdtemp(prefix="kvs-python-")
+    protos = [str(p) for p in sorted((SOURCE / "proto" / "kvs" / "v1").glob("*.proto"))]
+    plugin = shutil.which("grpc_python_plugin")
+    run(["protoc", f"-I{SOURCE}/proto", f"--python_out={out}", f"--grpc_python_out={out}", f"--plugin=protoc-gen-grpc_python={plugin}", *protos])
+    sys.path.insert(0, out)
+    return out
+
+
+def check(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+def check_equal(actual, expected):
+    check(actual == expected, f"expected {expected!r}, got {actual!r}")
