@@ -64,6 +64,7 @@ namespace errors {
   X(kDamagedLog, kDataLoss, "DAMAGED_LOG")                                  \
   X(kUnsupportedLogVersion, kFailedPrecondition, "UNSUPPORTED_LOG_VERSION") \
   X(kLogInUse, kFailedPrecondition, "LOG_IN_USE")                           \
+  X(kUnusableDirectory, kFailedPrecondition, "UNUSABLE_DIRECTORY")          \
   X(kLogFailed, kInternal, "LOG_FAILED")
 
 #define KVS_DEFINE_ERROR(name, code, reason) inline constexpr ErrorKind name{absl::StatusCode::code, reason};

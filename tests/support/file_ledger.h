@@ -1,0 +1,167 @@
+// A file ledger for tests, in memory or in a directory, with small verbs to write, damage and read it.
+#pragma once
+
+#include <absl/strings/str_format.h>
+
+#include <cstdint>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "tests/support/catch.h"
+#include "tests/support/memory_file_system.h"
+#include "tests/support/sample_frames.h"
+#include "txn_server/log/file/file_txn_log.h"
+#include "txn_server/log/file/log_inspector.h"
+#include "txn_server/log/frame.h"
+
+namespace kvs::txn {
+
+// Everything from a revision on, as one list; the status of the first error.
+inline absl::StatusOr<SampleFrame> ReadAll(TxnLog& log, uint64_t from_revision = 1) {
+  auto cursor = log.Replay(from_revision);
+  if (!cursor.ok()) return cursor.status();
+  SampleFrame all{from_revision, 0, ""};
+  while (true) {
+    const auto frame = (*cursor)->Next();
+    if (!frame.ok()) return frame.status();
+    if (!frame->has_value()) return all;
+    if ((*frame)->first_revision != from_revision + all.count) return absl::InternalError("the cursor skipped some");
+    all.count += (*frame)->count;
+    all.bytes += std::string((*frame)->transactions);
+  }
+}
+
+// The ledger "/log" of a MemoryFileSystem.
+class FileLedger {
+ public:
+  static constexpr uint64_t kSmallSegment = 8 * kKiB;
+
+  MemoryFileSystem& files() { return files_; }
+  TxnLog& log() { return *log_; }
+  FileTxnLogOptions& options() { return options_; }
+
+  static std::string Path(uint64_t segment_id) { return absl::StrFormat("/log/%010d.log", segment_id); }
+
+  FileLedger() {
+    options_.directory = "/log";
+    options_.segment_bytes = kSmallSegment;
+    options_.new_log_id = "0123456789abcdef";
+    options_.file_system = &files_;
+    options_.notice = [this](const std::string& text) { notices_.push_back(text); };
+  }
+
+  absl::Status Open() {
+    log_.reset();
+    notices_.clear();
+    auto log = OpenFileTxnLog(options_);
+    if (log.ok()) log_ = *std::move(log);
+    return log.status();
+  }
+
+  // Opens it, which must succeed, and becomes the writer.
+  void Start() {
+    REQUIRE(Open() == absl::OkStatus());
+    const auto epoch = log_->BeginEpoch("writer");
+    REQUIRE(epoch.status() == absl::OkStatus());
+    epoch_ = *epoch;
+  }
+
+  // As after kill -9.
+  void Kill() { log_.reset(); }
+
+  void Stop() {
+    REQUIRE(log_->Close() == absl::OkStatus());
+    log_.reset();
+  }
+
+  absl::Status Append(const SampleFrame& frame) {
+    const absl::Status status = log_->Append(epoch_, {frame.frame()});
+    if (status.ok()) written_ += frame.bytes;
+    return status;
+  }
+
+  // Appends one group of `count` transactions, which must succeed.
+  void Write(uint32_t count = 1, const std::string& text = "value") {
+    REQUIRE(Append(MakeFrame(log_->position().durable_revision + 1, count, text)) == absl::OkStatus());
+  }
+
+  uint64_t epoch() const { return epoch_; }
+  // The bytes of all groups that were acknowledged.
+  const std::string& written() const { return written_; }
+  const std::vector<std::string>& notices() const { return notices_; }
+
+  // What the log gives back must be what was written.
+  void CheckReplay() {
+    const auto all = ReadAll(*log_);
+    REQUIRE(all.status() == absl::OkStatus());
+    CHECK(all->last_revision() == log_->position().durable_revision);
+    CHECK(all->bytes == written_);
+  }
+
+  // Where the last frame of the log is.
+  FrameHeader LastFrame() {
+    const auto report = InspectLog("/log", nullptr, files_);
+    REQUIRE(report.ok());
+    REQUIRE(report->scan.last_frame.has_value());
+    return *report->scan.last_frame;
+  }
+
+  // The changes that a disk, a bug or a person might make.
+  void Zero(uint64_t segment_id, uint64_t offset, uint64_t end) {
+    Change(segment_id, [=](std::string& bytes) { bytes.replace(offset, end - offset, end - offset, '\0'); });
+  }
+  void FlipByte(uint64_t segment_id, uint64_t offset, char mask = '\x01') {
+    Change(segment_id, [=](std::string& bytes) { bytes[offset] = static_cast<char>(bytes[offset] ^ mask); });
+  }
+  void Truncate(uint64_t segment_id, uint64_t size) {
+    Change(segment_id, [=](std::string& bytes) { bytes.resize(size); });
+  }
+  template <class F>
+  void Change(uint64_t segment_id, F change) {
+    std::string bytes = files_.Contents(Path(segment_id));
+    change(bytes);
+    files_.SetContents(Path(segment_id), std::move(bytes));
+  }
+
+  // All segments, to go back to after damage was tried.
+  std::vector<std::pair<std::string, std::string>> Snapshot() {
+    std::vector<std::pair<std::string, std::string>> all;
+    const auto names = files_.List("/log");
+    REQUIRE(names.ok());
+    for (const std::string& name : *names) all.emplace_back("/log/" + name, files_.Contents("/log/" + name));
+    return all;
+  }
+  void Restore(const std::vector<std::pair<std::string, std::string>>& snapshot) {
+    const auto names = files_.List("/log");
+    REQUIRE(names.ok());
+    for (const std::string& name : *names) files_.Delete("/log/" + name);
+    for (const auto& [path, bytes] : snapshot) files_.SetContents(path, bytes);
+  }
+
+ private:
+  MemoryFileSystem files_;
+  FileTxnLogOptions options_;
+  std::vector<std::string> notices_;
+  std::unique_ptr<TxnLog> log_;
+  uint64_t epoch_ = 0;
+  std::string written_;
+};
+
+// Whether opening is refused as damage, with an error that names the file, the offset and the command.
+inline bool RefusedAsDamaged(const absl::Status& status) {
+  if (status.ok()) return false;
+  INFO(status.ToString());
+  CHECK(Is(status, errors::kDamagedLog));
+  CHECK_FALSE(MetadataOf(status, "file").empty());
+  CHECK_FALSE(MetadataOf(status, "offset").empty());
+  CHECK_FALSE(MetadataOf(status, "revision").empty());
+  CHECK_THAT(std::string(status.message()), ContainsText("kvs log verify /log"));
+  return true;
+}
+
+}  // namespace kvs::txn

@@ -1,0 +1,294 @@
+// A file system in memory that can fail, and that knows what a power cut would leave of it.
+#pragma once
+
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/sync.h"
+#include "txn_server/log/file/file_system.h"
+
+namespace kvs::txn {
+
+// Directories need not be made. Thread-safe.
+class MemoryFileSystem : public FileSystem {
+ public:
+  enum class Operation { kRead, kWrite, kReserve, kTruncate, kSync, kCreate, kRename, kSyncDirectory };
+
+  // Asked before every operation; what it returns is what the operation fails with. A write that fails has written its
+  // first `written` bytes, a sync that fails has lost track of what it should have synced.
+  struct Fault {
+    absl::Status status;
+    size_t written = 0;
+  };
+  using FaultHook = std::function<std::optional<Fault>(Operation, const std::string& path)>;
+
+  void SetFaults(FaultHook hook) {
+    MutexLock lock(&mu_);
+    faults_ = std::move(hook);
+  }
+
+  // What was done, such as "sync /log/0000000001.log", since this was last called. Reads are not told.
+  std::vector<std::string> TakeTrace() {
+    MutexLock lock(&mu_);
+    return std::exchange(trace_, {});
+  }
+
+  bool Exists(const std::string& path) const {
+    MutexLock lock(&mu_);
+    return names_.count(path) > 0;
+  }
+
+  std::string Contents(const std::string& path) const {
+    MutexLock lock(&mu_);
+    return names_.at(path)->now;
+  }
+
+  // Changes a file behind the back of whoever uses it; the change is durable.
+  void SetContents(const std::string& path, std::string bytes) {
+    MutexLock lock(&mu_);
+    auto node = std::make_shared<Node>();
+    node->now = node->durable = std::move(bytes);
+    names_[path] = durable_names_[path] = node;
+  }
+
+  void Delete(const std::string& path) {
+    MutexLock lock(&mu_);
+    names_.erase(path);
+    durable_names_.erase(path);
+  }
+
+  // Every sector that was written and not synced is as it was or as it was written; what was not synced of the names is
+  // lost from some point on. Nobody may have files open.
+  template <class Random>
+  void PowerCut(Random& random) {
+    MutexLock lock(&mu_);
+    const size_t survived = pending_names_.empty() ? 0 : random() % (pending_names_.size() + 1);
+    for (size_t i = 0; i < survived; ++i) pending_names_[i](durable_names_);
+    pending_names_.clear();
+    names_ = durable_names_;
+    for (auto& [path, node] : names_) node->PowerCut(random);
+  }
+
+  absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override {
+    MutexLock lock(&mu_);
+    if (absl::Status status = Begin(Operation::kCreate, "create", path); !status.ok()) return status;
+    auto node = std::make_shared<Node>();
+    SetName([path, node](Names& names) { names[path] = node; });
+    return std::make_unique<MemoryFile>(*this, node, path);
+  }
+  absl::StatusOr<std::unique_ptr<File>> OpenForReading(const std::string& path) override { return Open(path); }
+  absl::StatusOr<std::unique_ptr<File>> OpenForWriting(const std::string& path) override { return Open(path); }
+
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    MutexLock lock(&mu_);
+    if (absl::Status status = Begin(Operation::kRename, "rename", to); !status.ok()) return status;
+    const auto it = names_.find(from);
+    if (it == names_.end()) return absl::NotFoundError(from);
+    SetName([from, to, node = it->second](Names& names) {
+      names.erase(from);
+      names[to] = node;
+    });
+    return absl::OkStatus();
+  }
+
+  absl::Status Remove(const std::string& path) override {
+    MutexLock lock(&mu_);
+    trace_.push_back("remove " + path);
+    if (names_.count(path) == 0) return absl::NotFoundError(path);
+    SetName([path](Names& names) { names.erase(path); });
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
+    MutexLock lock(&mu_);
+    std::vector<std::string> result;
+    for (const auto& [path, node] : names_) {
+      if (absl::StartsWith(path, directory + "/")) result.push_back(path.substr(directory.size() + 1));
+    }
+    return result;
+  }
+  absl::Status CreateDirectory(const std::string&) override { return absl::OkStatus(); }
+
+  absl::Status SyncDirectory(const std::string& directory) override {
+    MutexLock lock(&mu_);
+    if (absl::Status status = Begin(Operation::kSyncDirectory, "sync directory", directory); !status.ok()) {
+      return status;
+    }
+    pending_names_.clear();
+    durable_names_ = names_;
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    MutexLock lock(&mu_);
+    if (!locks_.insert(path).second) return Error(errors::kLogInUse, absl::StrCat("somebody holds ", path));
+    return std::make_unique<MemoryLock>(*this, path);
+  }
+  absl::StatusOr<bool> IsLocked(const std::string& path) override {
+    MutexLock lock(&mu_);
+    return locks_.count(path) > 0;
+  }
+
+ private:
+  static constexpr size_t kSector = 512;
+
+  struct Node {
+    std::string now;          // what a reader sees
+    std::string durable;      // what is on the disk
+    std::set<size_t> dirty;   // sectors that the next sync writes
+    std::set<size_t> missed;  // sectors that a failed sync left in the cache alone
+
+    void Write(size_t offset, absl::string_view bytes) {
+      if (bytes.empty()) return;
+      if (now.size() < offset + bytes.size()) now.resize(offset + bytes.size());
+      std::copy(bytes.begin(), bytes.end(), now.begin() + static_cast<std::ptrdiff_t>(offset));
+      for (size_t s = offset / kSector; s <= (offset + bytes.size() - 1) / kSector; ++s) {
+        dirty.insert(s);
+        missed.erase(s);
+      }
+    }
+
+    void Persist(size_t sector) {
+      const size_t begin = sector * kSector;
+      if (begin >= now.size() || begin >= durable.size()) return;
+      const size_t size = std::min({kSector, now.size() - begin, durable.size() - begin});
+      durable.replace(begin, size, now, begin, size);
+    }
+
+    void Sync() {
+      durable.resize(now.size());
+      for (const size_t sector : dirty) Persist(sector);
+      dirty.clear();
+    }
+
+    template <class Random>
+    void PowerCut(Random& random) {
+      if (random() % 2 == 0) durable.resize(now.size());
+      for (const size_t sector : dirty) {
+        if (random() % 2 == 0) Persist(sector);
+      }
+      now = durable;
+      dirty.clear();
+      missed.clear();
+    }
+  };
+  using Names = std::map<std::string, std::shared_ptr<Node>>;
+
+  class MemoryFile : public File {
+   public:
+    MemoryFile(MemoryFileSystem& owner, std::shared_ptr<Node> node, std::string path)
+        : owner_(owner), node_(std::move(node)), path_(std::move(path)) {}
+
+    absl::StatusOr<uint64_t> Size() override {
+      MutexLock lock(&owner_.mu_);
+      return node_->now.size();
+    }
+
+    absl::StatusOr<size_t> ReadAt(uint64_t offset, char* buffer, size_t size) override {
+      MutexLock lock(&owner_.mu_);
+      if (const auto fault = owner_.FaultOf(Operation::kRead, path_)) return fault->status;
+      if (offset >= node_->now.size()) return size_t{0};
+      return node_->now.copy(buffer, size, offset);
+    }
+
+    absl::Status WriteAt(uint64_t offset, absl::Span<const absl::string_view> pieces) override {
+      MutexLock lock(&owner_.mu_);
+      std::string bytes;
+      for (const absl::string_view piece : pieces) absl::StrAppend(&bytes, piece);
+      owner_.trace_.push_back("write " + path_);
+      if (const auto fault = owner_.FaultOf(Operation::kWrite, path_)) {
+        node_->Write(offset, absl::string_view(bytes).substr(0, fault->written));
+        return fault->status;
+      }
+      node_->Write(offset, bytes);
+      return absl::OkStatus();
+    }
+
+    absl::Status Reserve(uint64_t) override {
+      MutexLock lock(&owner_.mu_);
+      return owner_.Begin(Operation::kReserve, "reserve", path_);
+    }
+
+    absl::Status Truncate(uint64_t size) override {
+      MutexLock lock(&owner_.mu_);
+      if (absl::Status status = owner_.Begin(Operation::kTruncate, "truncate", path_); !status.ok()) return status;
+      node_->now.resize(size);
+      return absl::OkStatus();
+    }
+
+    absl::Status Sync() override {
+      MutexLock lock(&owner_.mu_);
+      absl::Status status = owner_.Begin(Operation::kSync, "sync", path_);
+      if (!status.ok()) {
+        node_->missed.insert(node_->dirty.begin(), node_->dirty.end());
+        node_->dirty.clear();
+        return status;
+      }
+      node_->Sync();
+      return status;
+    }
+
+   private:
+    MemoryFileSystem& owner_;
+    const std::shared_ptr<Node> node_;
+    const std::string path_;
+  };
+
+  class MemoryLock : public FileLock {
+   public:
+    MemoryLock(MemoryFileSystem& owner, std::string path) : owner_(owner), path_(std::move(path)) {}
+    ~MemoryLock() override {
+      MutexLock lock(&owner_.mu_);
+      owner_.locks_.erase(path_);
+    }
+
+   private:
+    MemoryFileSystem& owner_;
+    const std::string path_;
+  };
+
+  absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path) {
+    MutexLock lock(&mu_);
+    const auto it = names_.find(path);
+    if (it == names_.end()) return absl::NotFoundError(absl::StrCat("cannot open ", path));
+    return std::make_unique<MemoryFile>(*this, it->second, path);
+  }
+
+  std::optional<Fault> FaultOf(Operation operation, const std::string& path) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return faults_ ? faults_(operation, path) : std::nullopt;
+  }
+
+  absl::Status Begin(Operation operation, const std::string& name, const std::string& path)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    trace_.push_back(absl::StrCat(name, " ", path));
+    const auto fault = FaultOf(operation, path);
+    return fault ? fault->status : absl::OkStatus();
+  }
+
+  void SetName(std::function<void(Names&)> change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    change(names_);
+    pending_names_.push_back(std::move(change));
+  }
+
+  mutable Mutex mu_;
+  Names names_ ABSL_GUARDED_BY(mu_);
+  Names durable_names_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::function<void(Names&)>> pending_names_ ABSL_GUARDED_BY(mu_);
+  std::set<std::string> locks_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> trace_ ABSL_GUARDED_BY(mu_);
+  FaultHook faults_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace kvs::txn

@@ -1,0 +1,409 @@
+#include "txn_server/log/file/file_txn_log.h"
+
+#include <absl/base/thread_annotations.h>
+#include <absl/strings/str_cat.h>
+#include <sys/random.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/sync.h"
+#include "txn_server/log/file/file_cursor.h"
+#include "txn_server/log/file/format.h"
+#include "txn_server/log/file/log_directory.h"
+#include "txn_server/log/file/log_scan.h"
+#include "txn_server/log/file/recovery.h"
+#include "txn_server/log/file/segment_supply.h"
+#include "txn_server/log/file/segment_writer.h"
+
+namespace kvs::txn {
+namespace {
+
+// Checks a group of frames against each other and the log, and adds them up.
+absl::StatusOr<Frame> SumUp(absl::Span<const Frame> frames, uint64_t durable_revision) {
+  uint64_t expected = durable_revision + 1;
+  uint64_t bytes = 0;
+  for (const Frame& frame : frames) {
+    if (frame.first_revision != expected) {
+      return Error(errors::kGap,
+                   absl::StrCat("a frame begins at revision ", frame.first_revision, " where ", expected, " belongs"));
+    }
+    if (frame.count == 0) return Error(errors::kMalformedFrame, "a frame has no transactions");
+    expected += frame.count;
+    bytes += frame.transactions.size();
+  }
+  const uint64_t count = expected - durable_revision - 1;
+  if (bytes > kMaxFrameBytes || count > std::numeric_limits<uint32_t>::max()) {
+    return Error(errors::kMalformedFrame, absl::StrCat("a group of ", count, " transactions has ", bytes,
+                                                       " bytes, the limit is ", kMaxFrameBytes));
+  }
+  return Frame{durable_revision + 1, static_cast<uint32_t>(count), {}};
+}
+
+class FileTxnLog : public TxnLog {
+ public:
+  // `scan` is what Recover left, or a new log. `writer` is the newest segment if this process made it, else null.
+  FileTxnLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock, const LogScan& scan,
+             std::unique_ptr<SegmentWriter> writer);
+
+  absl::string_view backend() const override { return "file"; }
+  LogPosition position() const override;
+  uint64_t size_bytes() const override;
+  absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override;
+  absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) override;
+  absl::Status Idle() override;
+  absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override;
+  absl::Status Close() override;
+
+ private:
+  struct Segment {
+    SegmentExtent extent;
+    uint64_t file_bytes = 0;
+  };
+
+  absl::Status failure() const;
+  // Ends the log, unless `status` is an error after which it can go on.
+  absl::Status FailUnlessHarmless(const absl::Status& status);
+
+  // Makes one frame durable and moves the tip behind it.
+  absl::Status WriteFrame(FrameHeader header, absl::Span<const absl::string_view> payload);
+  // Makes `writer_` a segment with room for the frame, and with a successor.
+  absl::Status MakeRoom(uint64_t frame_bytes);
+  absl::Status TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes);
+  void CutPredecessor();
+  void Publish();
+
+  const FileTxnLogOptions options_;
+  const std::unique_ptr<FileLock> lock_;
+  const std::string log_id_;
+  SegmentSupply supply_;
+
+  // Used by the appending thread alone.
+  LogTip tip_;
+  std::unique_ptr<SegmentWriter> writer_;  // null until the first frame after a start, and while a segment is changed
+  bool sealed_;
+
+  mutable Mutex mu_;
+  LogPosition position_ ABSL_GUARDED_BY(mu_);
+  std::vector<Segment> segments_ ABSL_GUARDED_BY(mu_);  // in use, ascending, up to what is durable
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+};
+
+std::map<uint64_t, uint64_t> SizesOf(const std::vector<SegmentSummary>& spares) {
+  std::map<uint64_t, uint64_t> sizes;
+  for (const SegmentSummary& spare : spares) sizes[spare.header.segment_id] = spare.file_bytes;
+  return sizes;
+}
+
+FileTxnLog::FileTxnLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock, const LogScan& scan,
+                       std::unique_ptr<SegmentWriter> writer)
+    : options_(std::move(options)),
+      lock_(std::move(lock)),
+      log_id_(scan.log_id),
+      supply_({*options_.file_system, options_.directory, scan.log_id, options_.segment_bytes}, SizesOf(scan.spares)),
+      tip_(scan.tip),
+      writer_(std::move(writer)),
+      sealed_(scan.sealed() || !scan.last_frame) {
+  for (const SegmentSummary& segment : scan.segments) {
+    const SegmentExtent extent{segment.path, segment.header.segment_id, segment.first_revision(), segment.valid_bytes};
+    segments_.push_back({extent, segment.file_bytes});
+  }
+  position_ = {log_id_, tip_.epoch, tip_.writer_id, tip_.last_revision};
+  // The first frame needs the segment after the one that it goes into.
+  supply_.Prefetch(scan.segments.back().header.segment_id + (writer_ ? 1 : 2));
+}
+
+LogPosition FileTxnLog::position() const {
+  MutexLock lock(&mu_);
+  return position_;
+}
+
+uint64_t FileTxnLog::size_bytes() const {
+  uint64_t sum = supply_.bytes();
+  MutexLock lock(&mu_);
+  for (const Segment& segment : segments_) sum += segment.file_bytes;
+  return sum;
+}
+
+absl::Status FileTxnLog::failure() const {
+  MutexLock lock(&mu_);
+  return failure_;
+}
+
+absl::Status FileTxnLog::FailUnlessHarmless(const absl::Status& status) {
+  if (status.ok() || Is(status, errors::kNoSpace) || Is(status, errors::kMalformedFrame)) return status;
+  MutexLock lock(&mu_);
+  failure_ = Error(errors::kLogFailed, absl::StrCat(status.message(),
+                                                    ": what is on the disk is known only after a restart; look at the "
+                                                    "disk and the system's log first"));
+  return failure_;
+}
+
+absl::StatusOr<uint64_t> FileTxnLog::BeginEpoch(absl::string_view writer_id) {
+  if (absl::Status status = failure(); !status.ok()) return status;
+  if (writer_id.empty() || writer_id.size() > kMaxWriterIdBytes) {
+    return Error(errors::kMalformedRequest,
+                 absl::StrCat("a writer id has 1 to ", kMaxWriterIdBytes, " bytes, not ", writer_id.size()));
+  }
+  FrameHeader header;
+  header.kind = FrameKind::kEpoch;
+  header.epoch = tip_.epoch + 1;
+  if (absl::Status status = WriteFrame(header, {writer_id}); !status.ok()) return status;
+  return tip_.epoch;
+}
+
+absl::Status FileTxnLog::Append(uint64_t epoch, absl::Span<const Frame> frames) {
+  if (absl::Status status = failure(); !status.ok()) return status;
+  if (epoch != tip_.epoch || epoch == 0) {
+    return Error(errors::kFenced, absl::StrCat("epoch ", epoch, " is not the current one, which is ", tip_.epoch));
+  }
+  const auto group = SumUp(frames, tip_.last_revision);
+  if (!group.ok()) return group.status();
+  if (group->count == 0) return absl::OkStatus();
+  FrameHeader header;
+  header.kind = FrameKind::kTransactions;
+  header.epoch = epoch;
+  header.count = group->count;
+  std::vector<absl::string_view> payload;
+  payload.reserve(frames.size());
+  for (const Frame& frame : frames) payload.push_back(frame.transactions);
+  return WriteFrame(header, payload);
+}
+
+absl::Status FileTxnLog::Idle() {
+  if (absl::Status status = failure(); !status.ok()) return status;
+  if (sealed_) return absl::OkStatus();
+  FrameHeader header;
+  header.kind = FrameKind::kSeal;
+  header.epoch = tip_.epoch;
+  absl::Status status = WriteFrame(header, {});
+  // A seal is worth having, but nothing that somebody waits for.
+  return Is(status, errors::kNoSpace) ? absl::OkStatus() : status;
+}
+
+absl::Status FileTxnLog::Close() { return Idle(); }
+
+absl::Status FileTxnLog::WriteFrame(FrameHeader header, absl::Span<const absl::string_view> payload) {
+  uint64_t payload_bytes = 0;
+  for (const absl::string_view piece : payload) payload_bytes += piece.size();
+  if (absl::Status status = MakeRoom(FrameBytes(payload_bytes)); !status.ok()) return FailUnlessHarmless(status);
+  header.first_revision = tip_.last_revision + 1;
+  header.previous_crc32c = tip_.crc32c;
+  const auto crc = writer_->Write(header, payload);
+  if (!crc.ok()) return FailUnlessHarmless(crc.status());
+  tip_.crc32c = *crc;
+  tip_.epoch = header.epoch;
+  tip_.last_revision += header.count;
+  sealed_ = header.kind == FrameKind::kSeal;
+  if (header.kind == FrameKind::kEpoch) tip_.writer_id = std::string(payload.front());
+  Publish();
+  // When it is full, the one after it is taken into use, for which yet another one has to exist.
+  if (writer_->half_full()) supply_.Prefetch(writer_->segment_id() + 2);
+  return absl::OkStatus();
+}
+
+absl::Status FileTxnLog::MakeRoom(uint64_t frame_bytes) {
+  if (writer_ != nullptr && writer_->Fits(frame_bytes)) {
+    if (!writer_->empty()) return absl::OkStatus();
+    return supply_.Require(writer_->segment_id() + 1, kMinSegmentBytes).status();
+  }
+  uint64_t segment_id = 0;
+  {
+    MutexLock lock(&mu_);
+    segment_id = segments_.back().extent.segment_id + 1;
+  }
+  const auto segment_bytes = supply_.Require(segment_id, kSegmentHeaderBytes + frame_bytes);
+  if (!segment_bytes.ok()) return segment_bytes.status();
+  if (const auto next = supply_.Require(segment_id + 1, kMinSegmentBytes); !next.ok()) return next.status();
+  return TakeIntoUse(segment_id, *segment_bytes);
+}
+
+absl::Status FileTxnLog::TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes) {
+  // From here on the header may say where the segment before ends, so nothing more may be written to that.
+  writer_.reset();
+  SegmentHeader header;
+  header.state = SegmentState::kInUse;
+  header.log_id = log_id_;
+  header.segment_id = segment_id;
+  header.segment_bytes = segment_bytes;
+  header.last_revision = tip_.last_revision;
+  header.epoch = tip_.epoch;
+  header.writer_id = tip_.writer_id;
+  header.predecessor_crc32c = tip_.crc32c;
+  {
+    MutexLock lock(&mu_);
+    header.predecessor_bytes = segments_.back().extent.end;
+  }
+  const std::string encoded = EncodeSegmentHeader(header);
+  const std::string path = SegmentPath(options_.directory, segment_id);
+  auto file = options_.file_system->OpenForWriting(path);
+  if (!file.ok()) return file.status();
+  if (absl::Status status = (*file)->WriteAt(0, {encoded}); !status.ok()) return status;
+  if (absl::Status status = (*file)->Sync(); !status.ok()) return absl::InternalError(status.message());
+
+  CutPredecessor();
+  supply_.Take(segment_id);
+  tip_.crc32c = SegmentHeaderCrc(encoded);
+  writer_ = std::make_unique<SegmentWriter>(*std::move(file), path, segment_id, segment_bytes);
+  MutexLock lock(&mu_);
+  segments_.push_back({{path, segment_id, tip_.last_revision + 1, kSegmentHeaderBytes}, segment_bytes});
+  return absl::OkStatus();
+}
+
+void FileTxnLog::CutPredecessor() {
+  SegmentSummary predecessor;
+  {
+    MutexLock lock(&mu_);
+    predecessor.path = segments_.back().extent.path;
+    predecessor.valid_bytes = segments_.back().extent.end;
+    predecessor.file_bytes = segments_.back().file_bytes;
+  }
+  CutFinishedSegment(*options_.file_system, options_.notice, predecessor);
+  MutexLock lock(&mu_);
+  segments_.back().file_bytes = predecessor.file_bytes;
+}
+
+void FileTxnLog::Publish() {
+  MutexLock lock(&mu_);
+  position_.epoch = tip_.epoch;
+  position_.writer_id = tip_.writer_id;
+  position_.durable_revision = tip_.last_revision;
+  segments_.back().extent.end = writer_->offset();
+}
+
+absl::StatusOr<std::unique_ptr<LogCursor>> FileTxnLog::Replay(uint64_t from_revision) {
+  MutexLock lock(&mu_);
+  if (!failure_.ok()) return failure_;
+  if (from_revision == 0 || from_revision > position_.durable_revision + 1) {
+    return absl::OutOfRangeError(
+        absl::StrCat("there is no revision ", from_revision, ": the log has 1 to ", position_.durable_revision));
+  }
+  // The last segment that begins at the revision or before holds it.
+  const auto after = std::upper_bound(
+      segments_.begin(), segments_.end(), from_revision,
+      [](uint64_t revision, const Segment& segment) { return revision < segment.extent.first_revision; });
+  std::vector<SegmentExtent> extents;
+  for (auto it = std::prev(after); it != segments_.end(); ++it) extents.push_back(it->extent);
+  return MakeFileCursor(*options_.file_system, log_id_, std::move(extents), from_revision);
+}
+
+absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
+
+// Makes an error of the file system say what it means for somebody who starts a ledger.
+absl::Status ExplainOpening(const absl::Status& status, const std::string& directory) {
+  if (absl::IsPermissionDenied(status) || absl::IsFailedPrecondition(status)) {
+    if (!ReasonOf(status).empty()) return status;
+    return Unusable(absl::StrCat(status.message(),
+                                 ": the ledger needs a directory that it can write; change the "
+                                 "rights of ",
+                                 directory, " or name another one"));
+  }
+  return status;
+}
+
+std::string ParentOf(const std::string& directory) {
+  const size_t slash = directory.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : directory.substr(0, slash);
+}
+
+absl::Status PrepareDirectory(FileSystem& file_system, const std::string& directory) {
+  const absl::Status status = file_system.CreateDirectory(directory);
+  if (!absl::IsNotFound(status)) return ExplainOpening(status, directory);
+  return Unusable(absl::StrCat("cannot create ", directory, ": ", ParentOf(directory),
+                               " does not exist; create it, or name another directory for the ledger"));
+}
+
+absl::StatusOr<std::string> RandomLogId() {
+  std::string id(kLogIdBytes, '\0');
+  if (getentropy(id.data(), id.size()) != 0) return absl::ErrnoToStatus(errno, "cannot make a random log id");
+  return id;
+}
+
+// Starts a log with an empty first segment.
+absl::StatusOr<std::unique_ptr<TxnLog>> StartNewLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock) {
+  // Whoever made a directory in one that the ledger may not read has to have synced it.
+  const absl::Status synced = options.file_system->SyncDirectory(ParentOf(options.directory));
+  if (!synced.ok() && !absl::IsPermissionDenied(synced)) return synced;
+  LogScan scan;
+  scan.log_id = options.new_log_id;
+  if (scan.log_id.empty()) {
+    auto id = RandomLogId();
+    if (!id.ok()) return id.status();
+    scan.log_id = *std::move(id);
+  }
+  SegmentSummary segment;
+  segment.header.state = SegmentState::kInUse;
+  segment.header.log_id = scan.log_id;
+  segment.header.segment_id = 1;
+  segment.header.segment_bytes = options.segment_bytes;
+  if (absl::Status status = CreateSegment(*options.file_system, options.directory, segment.header); !status.ok()) {
+    return ExplainOpening(status, options.directory);
+  }
+  segment.path = SegmentPath(options.directory, 1);
+  segment.file_bytes = options.segment_bytes;
+  segment.valid_bytes = kSegmentHeaderBytes;
+  scan.segments.push_back(segment);
+  scan.tip.crc32c = SegmentHeaderCrc(EncodeSegmentHeader(segment.header));
+  auto file = options.file_system->OpenForWriting(segment.path);
+  if (!file.ok()) return file.status();
+  auto writer = std::make_unique<SegmentWriter>(*std::move(file), segment.path, 1, options.segment_bytes);
+  return std::make_unique<FileTxnLog>(std::move(options), std::move(lock), scan, std::move(writer));
+}
+
+absl::StatusOr<std::unique_ptr<TxnLog>> OpenExistingLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock) {
+  LogScan scan;
+  if (absl::Status status = ScanLog(*options.file_system, options.directory, {}, &scan); !status.ok()) {
+    return ExplainOpening(status, options.directory);
+  }
+  const absl::Status recovered = Recover(*options.file_system, options.directory, options.notice, scan);
+  if (Is(recovered, errors::kNoSpace)) return recovered;
+  if (!recovered.ok()) return Error(errors::kLogFailed, recovered.message());
+  return std::make_unique<FileTxnLog>(std::move(options), std::move(lock), scan, nullptr);
+}
+
+absl::Status CheckOptions(const FileTxnLogOptions& options) {
+  if (options.directory.empty()) return Unusable("no directory was named for the ledger");
+  if (options.segment_bytes < kMinSegmentBytes || options.segment_bytes % kSectorBytes != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("a segment has at least ", kMinSegmentBytes,
+                                                   " bytes, in sectors of ", kSectorBytes, ", not ",
+                                                   options.segment_bytes));
+  }
+  if (!options.new_log_id.empty() && options.new_log_id.size() != kLogIdBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("a log id has ", kLogIdBytes, " bytes"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options) {
+  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  while (options.directory.size() > 1 && options.directory.back() == '/') options.directory.pop_back();
+  if (!options.notice) options.notice = [](const std::string&) {};
+  FileSystem& file_system = *options.file_system;
+  const std::string& directory = options.directory;
+  if (absl::Status status = PrepareDirectory(file_system, directory); !status.ok()) return status;
+  auto lock = file_system.Lock(LockPath(directory));
+  if (!lock.ok()) return ExplainOpening(lock.status(), directory);
+  const auto listing = ListDirectory(file_system, directory);
+  if (!listing.ok()) return ExplainOpening(listing.status(), directory);
+  if (listing->segment_ids.empty() && !listing->foreign_names.empty()) {
+    return Unusable(absl::StrCat(directory, " holds no ledger but other files, such as ",
+                                 listing->foreign_names.front(),
+                                 "; name an empty directory or one that holds a ledger"));
+  }
+  for (const std::string& name : listing->temporary_names) {
+    const absl::Status status = file_system.Remove(absl::StrCat(directory, "/", name));
+    if (!status.ok()) return ExplainOpening(status, directory);
+  }
+  if (listing->segment_ids.empty()) return StartNewLog(std::move(options), *std::move(lock));
+  return OpenExistingLog(std::move(options), *std::move(lock));
+}
+
+}  // namespace kvs::txn

@@ -1,0 +1,61 @@
+// The file ledger: a TxnLog in a directory of its own. docs/file-format.md describes the files byte by byte.
+//
+// 1. The log is a sequence of segments, and a group commit is one frame in the newest of them: one write into space
+// that
+//    was filled with zeros before, one fdatasync.
+// 2. A segment is written to by the process that took it into use and by no later one.
+// 3. The next segment exists before the first frame is written to one, so that the newest cannot vanish unnoticed.
+// 4. Opening reads and checks every byte. What a crash may leave at the end is repaired, and said; anything else that
+// is
+//    not as it was written refuses to open.
+// 5. A failed write or sync, other than for want of space, ends the log: only a new process can know what is on the
+// disk.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/limits.h"
+#include "txn_server/log/file/file_system.h"
+#include "txn_server/log/txn_log.h"
+
+namespace kvs::txn {
+
+// The size of a segment. It holds a frame of the largest size with as much again to spare; a larger one would make a
+// start slower, which writes up to two segments of zeros (a quarter of a second each on a disk of 125 MB/s), and a
+// smaller one would have the headers of segments written and synced more often than every few tens of large frames.
+inline constexpr uint64_t kDefaultSegmentBytes = 32 * kMiB;
+
+struct FileTxnLogOptions {
+  // Made if it is missing; its parent must exist.
+  std::string directory;
+
+  // At least kMinSegmentBytes, in whole sectors. A frame that is larger gets a larger segment.
+  uint64_t segment_bytes = kDefaultSegmentBytes;
+
+  // The id of a log that is made new, 16 bytes; random if it is empty.
+  std::string new_log_id;
+
+  // Told, in a sentence for people, what was repaired. Called by the thread that opens or appends. May be null.
+  std::function<void(const std::string&)> notice;
+
+  // Borrowed.
+  FileSystem* file_system = &PosixFileSystem();
+};
+
+inline constexpr uint64_t kMinSegmentBytes = 4 * kKiB;
+
+// Opens the ledger in a directory, or starts a new one in an empty directory, and keeps others from using it until it
+// is destroyed.
+//
+// kLogInUse while another process uses it; kUnusableDirectory if the directory cannot be written, its parent is
+// missing, or it holds other things than a ledger; kDamagedLog at any damage but a torn tail; kUnsupportedLogVersion if
+// a newer program wrote it; kNoSpace if there is no room to start a new one; kLogFailed if the repair cannot be
+// written.
+absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options);
+
+}  // namespace kvs::txn

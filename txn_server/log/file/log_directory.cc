@@ -1,0 +1,88 @@
+#include "txn_server/log/file/log_directory.h"
+
+#include <absl/strings/match.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
+#include <absl/strings/strip.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace kvs::txn {
+namespace {
+
+constexpr absl::string_view kSegmentSuffix = ".log";
+constexpr absl::string_view kTemporarySuffix = ".log.tmp";
+constexpr size_t kZeroChunkBytes = 1 * kMiB;
+
+std::string SegmentName(uint64_t segment_id) { return absl::StrFormat("%010d%s", segment_id, kSegmentSuffix); }
+
+std::optional<uint64_t> ParseSegmentName(absl::string_view name) {
+  uint64_t id = 0;
+  absl::string_view digits = name;
+  if (!absl::ConsumeSuffix(&digits, kSegmentSuffix) || !absl::SimpleAtoi(digits, &id)) return std::nullopt;
+  if (id == 0 || name != absl::string_view(SegmentName(id))) return std::nullopt;
+  return id;
+}
+
+absl::Status WriteSegment(File& file, const SegmentHeader& header) {
+  if (absl::Status status = file.Reserve(header.segment_bytes); !status.ok()) return status;
+  const std::string encoded = EncodeSegmentHeader(header);
+  if (absl::Status status = file.WriteAt(0, {encoded}); !status.ok()) return status;
+  if (absl::Status status = WriteZeros(file, encoded.size(), header.segment_bytes); !status.ok()) return status;
+  return file.Sync();
+}
+
+}  // namespace
+
+std::string SegmentPath(const std::string& directory, uint64_t segment_id) {
+  return absl::StrCat(directory, "/", SegmentName(segment_id));
+}
+
+std::string LockPath(const std::string& directory) { return absl::StrCat(directory, "/", kLockFileName); }
+
+absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const std::string& directory) {
+  auto names = file_system.List(directory);
+  if (!names.ok()) return names.status();
+  DirectoryListing listing;
+  for (const std::string& name : *names) {
+    if (const auto id = ParseSegmentName(name)) {
+      listing.segment_ids.push_back(*id);
+    } else if (absl::EndsWith(name, kTemporarySuffix)) {
+      listing.temporary_names.push_back(name);
+    } else if (name != kLockFileName && name != "lost+found" && !absl::StartsWith(name, ".")) {
+      listing.foreign_names.push_back(name);
+    }
+  }
+  std::sort(listing.segment_ids.begin(), listing.segment_ids.end());
+  std::sort(listing.foreign_names.begin(), listing.foreign_names.end());
+  return listing;
+}
+
+absl::Status CreateSegment(FileSystem& file_system, const std::string& directory, const SegmentHeader& header) {
+  const std::string path = SegmentPath(directory, header.segment_id);
+  const std::string temporary = absl::StrCat(absl::StripSuffix(path, kSegmentSuffix), kTemporarySuffix);
+  auto file = file_system.Create(temporary);
+  if (!file.ok()) return file.status();
+  absl::Status status = WriteSegment(**file, header);
+  file->reset();
+  if (status.ok()) status = file_system.Rename(temporary, path);
+  if (!status.ok()) {
+    file_system.Remove(temporary).IgnoreError();  // the next start does it
+    return status;
+  }
+  return file_system.SyncDirectory(directory);
+}
+
+absl::Status WriteZeros(File& file, uint64_t offset, uint64_t end) {
+  static const std::string& zeros = *new std::string(kZeroChunkBytes, '\0');
+  while (offset < end) {
+    const auto piece = absl::string_view(zeros).substr(0, std::min<uint64_t>(zeros.size(), end - offset));
+    if (absl::Status status = file.WriteAt(offset, {piece}); !status.ok()) return status;
+    offset += piece.size();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kvs::txn

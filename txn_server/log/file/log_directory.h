@@ -1,0 +1,43 @@
+// The files of a ledger's directory: their names, and how they are made.
+//
+//   0000000001.log       a segment, by its id
+//   0000000002.log.tmp   a segment that is being made; removed by the next start
+//   LOCK                 locked by the process that uses the ledger
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "txn_server/log/file/file_system.h"
+#include "txn_server/log/file/format.h"
+
+namespace kvs::txn {
+
+inline constexpr absl::string_view kLockFileName = "LOCK";
+
+std::string SegmentPath(const std::string& directory, uint64_t segment_id);
+std::string LockPath(const std::string& directory);
+
+struct DirectoryListing {
+  std::vector<uint64_t> segment_ids;         // ascending
+  std::vector<std::string> temporary_names;  // half-made segments
+  std::vector<std::string> foreign_names;    // not a ledger's, hidden files and lost+found aside
+};
+
+absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const std::string& directory);
+
+// Makes a segment with this header, of header.segment_bytes, zero behind the header. It has its name, replacing a
+// segment that had it, only when all of it is durable, and when this returns OK the name is durable too. kNoSpace, with
+// nothing left behind, where there is no room. Every byte is written, so that later writes to the segment have nothing
+// to allocate, and syncing them nothing to record but the bytes.
+absl::Status CreateSegment(FileSystem& file_system, const std::string& directory, const SegmentHeader& header);
+
+// Writes zeros from `offset` to `end`, without syncing them.
+absl::Status WriteZeros(File& file, uint64_t offset, uint64_t end);
+
+}  // namespace kvs::txn

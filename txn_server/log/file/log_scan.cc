@@ -1,0 +1,305 @@
+#include "txn_server/log/file/log_scan.h"
+
+#include <absl/strings/escaping.h>
+#include <absl/strings/str_cat.h>
+
+#include <map>
+#include <utility>
+
+#include "common/errors.h"
+#include "txn_server/log/file/log_directory.h"
+#include "txn_server/log/file/torn_tail.h"
+#include "txn_server/log/frame.h"
+
+namespace kvs::txn {
+namespace {
+
+std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// A segment of which the first sector was read.
+struct FoundSegment {
+  SegmentSummary summary;
+  std::string problem;  // with the header; empty if there is none
+
+  bool in_use() const { return problem.empty() && summary.header.state == SegmentState::kInUse; }
+};
+
+absl::Status UnsupportedVersion(const SegmentSummary& segment) {
+  return Error(errors::kUnsupportedLogVersion,
+               absl::StrCat(segment.path, " has format version ", segment.header.format_version,
+                            ", which needs a program that reads version ", segment.header.min_reader_version,
+                            "; this one reads up to ", kFormatVersion, ": use the newer program that wrote it"),
+               {{"file", segment.path},
+                {"format_version", absl::StrCat(segment.header.format_version)},
+                {"min_reader_version", absl::StrCat(segment.header.min_reader_version)}});
+}
+
+class Scanner {
+ public:
+  Scanner(FileSystem& file_system, const std::string& directory, const ScanOptions& options, LogScan& scan)
+      : file_system_(file_system), directory_(directory), options_(options), scan_(scan) {}
+
+  absl::Status Run() {
+    if (absl::Status status = FindSegments(); !status.ok()) return status;
+    for (uint64_t id = 1; id <= last_in_use_; ++id) {
+      if (absl::Status status = ScanSegment(id); !status.ok()) return status;
+    }
+    for (uint64_t id = last_in_use_ + 1; id <= found_.rbegin()->first; ++id) {
+      if (absl::Status status = CheckSpare(id); !status.ok()) return status;
+    }
+    return CheckSuccessor();
+  }
+
+ private:
+  // Reads the first sector of every segment. What is wrong with one is kept until the scan comes to it, when the
+  // revision is known.
+  absl::Status FindSegments() {
+    const auto listing = ListDirectory(file_system_, directory_);
+    if (!listing.ok()) return listing.status();
+    for (const uint64_t id : listing->segment_ids) {
+      FoundSegment& segment = found_[id];
+      segment.summary.path = SegmentPath(directory_, id);
+      if (absl::Status status = ReadHeader(segment); !status.ok()) return status;
+      if (segment.in_use()) last_in_use_ = id;
+    }
+    // Where nothing is in use, the scan has to find out why in the first segment.
+    if (last_in_use_ == 0) last_in_use_ = 1;
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadHeader(FoundSegment& segment) {
+    SegmentSummary& summary = segment.summary;
+    const auto file = file_system_.OpenForReading(summary.path);
+    if (!file.ok()) return file.status();
+    const auto size = (*file)->Size();
+    if (!size.ok()) return CannotRead(summary.path, 0, size.status());
+    std::string sector(kSegmentHeaderBytes, '\0');
+    const auto read = (*file)->ReadAt(0, sector.data(), sector.size());
+    if (!read.ok()) return CannotRead(summary.path, 0, read.status());
+    sector.resize(*read);
+    summary.file_bytes = *size;
+    segment.problem = DecodeSegmentHeader(sector, &summary.header);
+    if (!segment.problem.empty()) return absl::OkStatus();
+    if (summary.header.min_reader_version > kFormatVersion) return UnsupportedVersion(summary);
+    summary.header_crc32c = SegmentHeaderCrc(sector);
+    summary.valid_bytes = kSegmentHeaderBytes;
+    return absl::OkStatus();
+  }
+
+  // The segment, and what is wrong with its file if it cannot be relied on.
+  struct Lookup {
+    const FoundSegment* segment = nullptr;
+    std::string problem;
+  };
+
+  Lookup Find(uint64_t id) const {
+    const auto it = found_.find(id);
+    if (it == found_.end()) return {nullptr, "the file is missing"};
+    const FoundSegment& segment = it->second;
+    const SegmentHeader& header = segment.summary.header;
+    if (!segment.problem.empty()) return {&segment, segment.problem};
+    if (header.segment_id != id) return {&segment, absl::StrCat("this is segment ", header.segment_id)};
+    if (header.segment_bytes % kSectorBytes != 0) return {&segment, "its size is not in whole sectors"};
+    if (!scan_.log_id.empty() && header.log_id != scan_.log_id) {
+      return {&segment, absl::StrCat("it belongs to log ", absl::BytesToHexString(header.log_id), " and not to ",
+                                     absl::BytesToHexString(scan_.log_id))};
+    }
+    return {&segment, ""};
+  }
+
+  absl::Status ScanSegment(uint64_t id) {
+    const Lookup found = Find(id);
+    if (!found.problem.empty()) return Damaged(SegmentPath(directory_, id), 0, found.problem);
+    const FoundSegment& segment = *found.segment;
+    if (absl::Status status = CheckContinuation(segment.summary); !status.ok()) return status;
+    scan_.log_id = segment.summary.header.log_id;
+    scan_.tip = TipAtStartOf(segment.summary.header, segment.summary.header_crc32c);
+    scan_.segments.push_back(segment.summary);
+    const auto file = file_system_.OpenForReading(segment.summary.path);
+    if (!file.ok()) return file.status();
+    FileWindow window(**file);
+    if (id == last_in_use_) return ScanLast(window, scan_.segments.back());
+    return ScanFinished(window, scan_.segments.back(), Find(id + 1));
+  }
+
+  // Whether the header continues what was read before.
+  absl::Status CheckContinuation(const SegmentSummary& segment) {
+    const SegmentHeader& header = segment.header;
+    const uint64_t predecessor_bytes = scan_.segments.empty() ? 0 : scan_.segments.back().valid_bytes;
+    if (header.state != SegmentState::kInUse) {
+      return Damaged(segment.path, 0, "it is a spare where a segment in use should be");
+    }
+    if (header.predecessor_crc32c != scan_.tip.crc32c || header.predecessor_bytes != predecessor_bytes ||
+        header.last_revision != scan_.tip.last_revision || header.epoch != scan_.tip.epoch ||
+        header.writer_id != scan_.tip.writer_id) {
+      return Damaged(
+          segment.path, 0,
+          absl::StrCat("it continues revision ", header.last_revision, ", epoch ", header.epoch, ", offset ",
+                       header.predecessor_bytes, " of its predecessor, which ends with revision ",
+                       scan_.tip.last_revision, ", epoch ", scan_.tip.epoch, ", offset ", predecessor_bytes));
+    }
+    return absl::OkStatus();
+  }
+
+  // A segment with a successor, which says where its frames end. It was cut there, or will be.
+  absl::Status ScanFinished(FileWindow& window, SegmentSummary& segment, const Lookup& successor) {
+    // Of a successor that cannot be relied on, the scan will tell when it comes to it.
+    const bool known = successor.problem.empty() && successor.segment->in_use();
+    const uint64_t end = known ? successor.segment->summary.header.predecessor_bytes : segment.header.segment_bytes;
+    while (segment.valid_bytes < end) {
+      const auto reading = ReadFrame(window, segment.header, segment.valid_bytes, end, scan_.tip);
+      if (!reading.ok()) return CannotRead(segment.path, segment.valid_bytes, reading.status());
+      if (reading->verdict != FrameVerdict::kValid) {
+        if (!known) return absl::OkStatus();
+        return Damaged(segment.path, segment.valid_bytes, reading->problem);
+      }
+      if (absl::Status status = Accept(segment, reading->frame); !status.ok()) return status;
+    }
+    if (segment.file_bytes == segment.valid_bytes) return absl::OkStatus();
+    if (absl::Status status = CheckSize(segment); !status.ok()) return status;
+    return CheckZero(window, segment);
+  }
+
+  // The newest segment in use: its frames end where no more valid ones are, and what follows has to be judged.
+  absl::Status ScanLast(FileWindow& window, SegmentSummary& segment) {
+    const uint64_t end = segment.header.segment_bytes;
+    while (true) {
+      auto reading = ReadFrame(window, segment.header, segment.valid_bytes, end, scan_.tip);
+      if (!reading.ok()) return CannotRead(segment.path, segment.valid_bytes, reading.status());
+      if (reading->verdict == FrameVerdict::kValid) {
+        if (absl::Status status = Accept(segment, reading->frame); !status.ok()) return status;
+        continue;
+      }
+      if (!options_.live) return ScanTail(window, segment, *reading);
+      const auto more = FrameFollows(window, segment, end);
+      if (!more.ok()) return CannotRead(segment.path, segment.valid_bytes, more.status());
+      if (!*more) return absl::OkStatus();
+      // The frame was complete before the next one was begun: read it again now that this one is there.
+      window.Forget();
+      reading = ReadFrame(window, segment.header, segment.valid_bytes, end, scan_.tip);
+      if (!reading.ok()) return CannotRead(segment.path, segment.valid_bytes, reading.status());
+      if (reading->verdict != FrameVerdict::kValid) return Damaged(segment.path, segment.valid_bytes, reading->problem);
+      if (absl::Status status = Accept(segment, reading->frame); !status.ok()) return status;
+    }
+  }
+
+  // Whether a frame begins somewhere behind the place where no valid one does.
+  static absl::StatusOr<bool> FrameFollows(FileWindow& window, const SegmentSummary& segment, uint64_t end) {
+    window.Forget();
+    const auto next = FindFrameHeader(window, segment.header.segment_id, segment.valid_bytes + kSectorBytes, end);
+    if (!next.ok()) return next.status();
+    return next->has_value();
+  }
+
+  absl::Status ScanTail(FileWindow& window, const SegmentSummary& segment, const FrameReading& reading) {
+    if (segment.file_bytes == segment.valid_bytes && segment.file_bytes < segment.header.segment_bytes) {
+      // A segment is cut behind its last frame when the next one is in use.
+      return Damaged(SegmentPath(directory_, segment.header.segment_id + 1), 0, "the file is missing");
+    }
+    if (absl::Status status = CheckSize(segment); !status.ok()) return status;
+    const auto verdict = JudgeTail(window, segment.header.segment_bytes, segment.valid_bytes, reading);
+    if (!verdict.ok()) return CannotRead(segment.path, segment.valid_bytes, verdict.status());
+    switch (verdict->kind) {
+      case TailVerdict::Kind::kEnd:
+        return absl::OkStatus();
+      case TailVerdict::Kind::kDamaged:
+        return Damaged(segment.path, segment.valid_bytes, verdict->why);
+      case TailVerdict::Kind::kTorn:
+        break;
+    }
+    scan_.torn = TornTail{
+        segment.path, segment.valid_bytes, verdict->end, scan_.tip.last_revision + 1, reading.frame.header.count,
+        verdict->why};
+    return absl::OkStatus();
+  }
+
+  absl::Status Accept(SegmentSummary& segment, const StoredFrame& frame) {
+    const FrameHeader& header = frame.header;
+    if (header.kind == FrameKind::kTransactions) {
+      ++scan_.transaction_frames;
+      if (options_.check_transactions) {
+        const absl::Status status = CheckFrame({header.first_revision, header.count, frame.payload});
+        if (!status.ok()) return Damaged(segment.path, header.offset, std::string(status.message()));
+      }
+    }
+    if (options_.visit) options_.visit(segment, frame);
+    Advance(scan_.tip, frame);
+    ++segment.frames;
+    segment.valid_bytes = frame.end();
+    scan_.last_frame = header;
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckSpare(uint64_t id) {
+    const Lookup found = Find(id);
+    if (!found.problem.empty()) return Damaged(SegmentPath(directory_, id), 0, found.problem);
+    const FoundSegment& segment = *found.segment;
+    if (!options_.live) {  // a live log may have begun to use it
+      if (absl::Status status = CheckSize(segment.summary); !status.ok()) return status;
+      const auto file = file_system_.OpenForReading(segment.summary.path);
+      if (!file.ok()) return file.status();
+      FileWindow window(**file);
+      if (absl::Status status = CheckZero(window, segment.summary); !status.ok()) return status;
+    }
+    scan_.spares.push_back(segment.summary);
+    return absl::OkStatus();
+  }
+
+  // Frames are written to a segment only when the next one is there, so that the newest cannot vanish unnoticed.
+  absl::Status CheckSuccessor() {
+    const SegmentSummary& last = scan_.segments.back();
+    const bool has_frames = last.valid_bytes > kSegmentHeaderBytes || scan_.torn;
+    if (!has_frames || !scan_.spares.empty() || options_.live) return absl::OkStatus();
+    return Damaged(SegmentPath(directory_, last.header.segment_id + 1), 0, "the file is missing");
+  }
+
+  absl::Status CheckSize(const SegmentSummary& segment) {
+    if (segment.file_bytes == segment.header.segment_bytes || options_.live) return absl::OkStatus();
+    return Damaged(
+        segment.path, segment.file_bytes,
+        absl::StrCat("the file has ", segment.file_bytes, " bytes and should have ", segment.header.segment_bytes));
+  }
+
+  absl::Status CheckZero(FileWindow& window, const SegmentSummary& segment) {
+    const auto found = FindNonZero(window, segment.valid_bytes, segment.header.segment_bytes);
+    if (!found.ok()) return CannotRead(segment.path, segment.valid_bytes, found.status());
+    if (*found == segment.header.segment_bytes) return absl::OkStatus();
+    return Damaged(segment.path, *found, "nothing was written here and it is not zero");
+  }
+
+  absl::Status CannotRead(const std::string& path, uint64_t offset, const absl::Status& status) {
+    return Damaged(path, offset, std::string(status.message()));
+  }
+
+  absl::Status Damaged(const std::string& path, uint64_t offset, std::string what) {
+    scan_.damage = Damage{path, offset, scan_.tip.last_revision, std::move(what)};
+    return DamagedLog(*scan_.damage);
+  }
+
+  FileSystem& file_system_;
+  const std::string& directory_;
+  const ScanOptions& options_;
+  LogScan& scan_;
+  std::map<uint64_t, FoundSegment> found_;
+  uint64_t last_in_use_ = 0;
+};
+
+}  // namespace
+
+absl::Status DamagedLog(const Damage& damage) {
+  const std::string directory = DirectoryOf(damage.path);
+  return Error(
+      errors::kDamagedLog,
+      absl::StrCat(damage.path, " is damaged at offset ", damage.offset, ", behind revision ", damage.last_revision,
+                   ": ", damage.what, ". Nothing was changed; \"kvs log verify ", directory, "\" shows more"),
+      {{"file", damage.path},
+       {"offset", absl::StrCat(damage.offset)},
+       {"revision", absl::StrCat(damage.last_revision)}});
+}
+
+absl::Status ScanLog(FileSystem& file_system, const std::string& directory, const ScanOptions& options, LogScan* scan) {
+  *scan = LogScan();
+  return Scanner(file_system, directory, options, *scan).Run();
+}
+
+}  // namespace kvs::txn
