@@ -2,7 +2,19 @@
 
 #include <grpc/support/time.h>
 
+#include <algorithm>
+
 namespace kvs::rpc {
+namespace {
+
+// Events between a request for the OnDrained functions and their call. A loop that has more clients than it can keep up
+// with never finds its queue empty, and whatever those functions send would wait for ever.
+constexpr int kMaxEventsBeforeDrained = 256;
+
+// Keeps the time of a timer within what a time point can hold.
+constexpr absl::Duration kMaxDelay = absl::Hours(24 * 365 * 10);
+
+}  // namespace
 
 EventLoop::EventLoop(std::unique_ptr<grpc::CompletionQueue> queue) : queue_(std::move(queue)) {}
 
@@ -34,6 +46,7 @@ void EventLoop::Post(Task task) {
 }
 
 EventLoop::TimerId EventLoop::RunAfter(absl::Duration delay, Task task) {
+  delay = std::clamp(delay, absl::ZeroDuration(), kMaxDelay);
   const TimerId id{std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(delay), next_timer_++};
   timers_.emplace(id, std::move(task));
   return id;
@@ -50,12 +63,10 @@ void EventLoop::Run() {
     switch (queue_->AsyncNext(&tag, &ok, deadline)) {
       case grpc::CompletionQueue::GOT_EVENT:
         static_cast<Tag*>(tag)->Complete(ok);
+        if (drain_requested_ && ++events_before_drained_ >= kMaxEventsBeforeDrained) RunDrained();
         break;
       case grpc::CompletionQueue::TIMEOUT:
-        if (drain_requested_) {
-          drain_requested_ = false;
-          for (Task& task : on_drained_) task();
-        }
+        if (drain_requested_) RunDrained();
         break;
       case grpc::CompletionQueue::SHUTDOWN:
         return;
@@ -73,6 +84,12 @@ void EventLoop::RunPosted() {
   }
   for (Task& task : tasks) task();
   drain_requested_ = true;
+}
+
+void EventLoop::RunDrained() {
+  drain_requested_ = false;
+  events_before_drained_ = 0;
+  for (Task& task : on_drained_) task();
 }
 
 void EventLoop::RunDueTimers() {

@@ -62,7 +62,7 @@ class EventLoop {
   // once, from another thread.
   void Stop();
 
-  // Runs a task on the loop's thread. From any thread, until Stop.
+  // Runs a task on the loop's thread; what is posted after Stop is dropped. From any thread.
   void Post(Task task);
 
   // Runs a task on the loop's thread when `delay` has passed; what has not run when the loop stops never runs. Only on
@@ -72,7 +72,8 @@ class EventLoop {
   // Forgets a timer; one that has run is ignored. Only on the loop's thread.
   void Cancel(TimerId id);
 
-  // Adds a function that is called on the loop's thread when it has handled all events at hand. Before Start.
+  // Adds a function that is called on the loop's thread when it has handled all events at hand, or a good number of
+  // them where they never end. Before Start.
   void OnDrained(Task task) { on_drained_.push_back(std::move(task)); }
 
   // Asks for the OnDrained functions before the loop blocks the next time; without it they are not called. Only on the
@@ -93,6 +94,7 @@ class EventLoop {
 
   void Run();
   void RunPosted() ABSL_LOCKS_EXCLUDED(mutex_);
+  void RunDrained();
   void RunDueTimers();
   gpr_timespec NextDeadline() const;
 
@@ -103,6 +105,7 @@ class EventLoop {
 
   // Of the loop's thread alone.
   bool drain_requested_ = false;
+  int events_before_drained_ = 0;  // since drain_requested_ was set
   uint64_t next_timer_ = 0;
   std::map<TimerId, Task> timers_;
 

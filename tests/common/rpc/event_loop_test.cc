@@ -1,0 +1,237 @@
+#include "common/rpc/event_loop.h"
+
+#include <absl/synchronization/blocking_counter.h>
+#include <absl/synchronization/notification.h>
+#include <grpc/support/time.h>
+
+#include <atomic>
+#include <map>
+#include <thread>
+#include <vector>
+
+#include "tests/support/catch.h"
+
+namespace kvs::rpc {
+namespace {
+
+class Loop {
+ public:
+  EventLoop* operator->() { return &loop_; }
+  EventLoop& operator*() { return loop_; }
+
+  // Runs a task on the loop and waits for it.
+  template <class Task>
+  void Run(Task task) {
+    absl::Notification done;
+    loop_.Post([&] {
+      task();
+      done.Notify();
+    });
+    done.WaitForNotification();
+  }
+
+ private:
+  EventLoop loop_{std::make_unique<grpc::CompletionQueue>()};
+};
+
+TEST_CASE("an event loop that was never started can be destroyed") { Loop loop; }
+
+TEST_CASE("posted tasks run on the thread of the loop, in order") {
+  Loop loop;
+  CHECK_FALSE(loop->IsCurrentThread());
+  loop->Start();
+  std::vector<int> order;
+  bool on_loop = false;
+  for (int i = 0; i < 100; ++i) loop->Post([&order, i] { order.push_back(i); });
+  loop.Run([&] { on_loop = loop->IsCurrentThread(); });
+  CHECK(on_loop);
+  CHECK_FALSE(loop->IsCurrentThread());
+  REQUIRE(order.size() == 100);
+  CHECK(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST_CASE("tasks posted before the start and by tasks run") {
+  Loop loop;
+  absl::Notification done;
+  loop->Post([&] { loop->Post([&] { loop->Post([&] { done.Notify(); }); }); });
+  loop->Start();
+  done.WaitForNotification();
+}
+
+TEST_CASE("tasks posted by many threads all run, those of each thread in order") {
+  constexpr int kThreads = 4;
+  constexpr int kTasks = 5000;
+  Loop loop;
+  loop->Start();
+  std::map<int, std::vector<int>> ran;  // of the loop's thread
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      for (int i = 0; i < kTasks; ++i) loop->Post([&ran, thread, i] { ran[thread].push_back(i); });
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  loop->Stop();
+  for (int thread = 0; thread < kThreads; ++thread) {
+    CHECK(ran[thread].size() == kTasks);
+    CHECK(std::is_sorted(ran[thread].begin(), ran[thread].end()));
+  }
+}
+
+TEST_CASE("what is posted after the stop is dropped, also when both happen at once") {
+  for (int round = 0; round < 50; ++round) {
+    Loop loop;
+    loop->Start();
+    std::atomic<int> ran{0};
+    std::atomic<bool> stopped{false};
+    std::thread poster([&] {
+      while (!stopped) loop->Post([&] { ran++; });
+    });
+    while (ran == 0) std::this_thread::yield();
+    loop->Stop();
+    const int at_stop = ran;
+    stopped = true;
+    poster.join();
+    loop->Post([&] { ran++; });
+    CHECK(ran == at_stop);
+  }
+}
+
+TEST_CASE("operations of the queue complete their tags") {
+  Loop loop;
+  loop->Start();
+  absl::Notification fired;
+  bool on_loop = false;
+  CallbackTag tag([&](bool ok) {
+    on_loop = ok && loop->IsCurrentThread();
+    fired.Notify();
+  });
+  grpc::Alarm alarm;
+  alarm.Set(loop->queue(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &tag);
+  fired.WaitForNotification();
+  CHECK(on_loop);
+}
+
+TEST_CASE("timers run in the order of their times") {
+  Loop loop;
+  loop->Start();
+  std::vector<int> order;
+  absl::Notification done;
+  const auto start = std::chrono::steady_clock::now();
+  loop.Run([&] {
+    loop->RunAfter(absl::Milliseconds(30), [&] {
+      order.push_back(3);
+      done.Notify();
+    });
+    loop->RunAfter(absl::Milliseconds(10), [&] { order.push_back(1); });
+    loop->RunAfter(absl::Milliseconds(20), [&] { order.push_back(2); });
+    loop->RunAfter(absl::ZeroDuration(), [&] { order.push_back(0); });
+  });
+  done.WaitForNotification();
+  CHECK(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(30));
+  CHECK(order == std::vector<int>{0, 1, 2, 3});
+}
+
+TEST_CASE("a cancelled timer does not run, and one that has run can be cancelled") {
+  Loop loop;
+  loop->Start();
+  bool cancelled_ran = false;
+  EventLoop::TimerId first;
+  absl::Notification first_ran;
+  absl::Notification done;
+  loop.Run([&] {
+    first = loop->RunAfter(absl::ZeroDuration(), [&] { first_ran.Notify(); });
+    const auto id = loop->RunAfter(absl::Milliseconds(1), [&] { cancelled_ran = true; });
+    loop->Cancel(id);
+  });
+  first_ran.WaitForNotification();
+  loop.Run([&] {
+    loop->Cancel(first);
+    loop->RunAfter(absl::Milliseconds(10), [&] { done.Notify(); });
+  });
+  done.WaitForNotification();
+  CHECK_FALSE(cancelled_ran);
+}
+
+TEST_CASE("a timer can set another, and cancel its neighbour that is due as well") {
+  Loop loop;
+  loop->Start();
+  bool neighbour_ran = false;
+  absl::Notification done;
+  loop.Run([&] {
+    auto neighbour = std::make_shared<EventLoop::TimerId>();
+    loop->RunAfter(absl::ZeroDuration(), [&, neighbour] {
+      loop->Cancel(*neighbour);
+      loop->RunAfter(absl::Milliseconds(1), [&] { done.Notify(); });
+    });
+    *neighbour = loop->RunAfter(absl::Nanoseconds(1), [&] { neighbour_ran = true; });
+  });
+  done.WaitForNotification();
+  CHECK_FALSE(neighbour_ran);
+}
+
+TEST_CASE("timers that are pending at the stop never run and are released") {
+  auto held = std::make_shared<int>(0);
+  bool ran = false;
+  {
+    Loop loop;
+    loop->Start();
+    loop.Run([&] {
+      loop->RunAfter(absl::Hours(1), [&ran, held] { ran = true; });
+      loop->RunAfter(absl::InfiniteDuration(), [&ran, held] { ran = true; });
+    });
+    loop->Stop();
+  }
+  CHECK_FALSE(ran);
+  CHECK(held.use_count() == 1);
+}
+
+TEST_CASE("the functions for a drained queue run after the tasks at hand") {
+  Loop loop;
+  std::vector<std::string> events;
+  absl::Notification drained;
+  loop->OnDrained([&] { events.emplace_back("first"); });
+  loop->OnDrained([&] {
+    events.emplace_back("second");
+    if (!drained.HasBeenNotified()) drained.Notify();
+  });
+  loop->Post([&] { events.emplace_back("task"); });
+  loop->Post([&] { events.emplace_back("task"); });
+  loop->Start();
+  drained.WaitForNotification();
+  loop->Stop();
+  CHECK(events == std::vector<std::string>{"task", "task", "first", "second"});
+}
+
+TEST_CASE("a tag that asks for it gets the queue drained") {
+  Loop loop;
+  absl::Notification drained;
+  loop->OnDrained([&] { drained.Notify(); });
+  CallbackTag tag([&](bool) { loop->RequestDrain(); });
+  loop->Start();
+  grpc::Alarm alarm;
+  alarm.Set(loop->queue(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &tag);
+  drained.WaitForNotification();
+}
+
+TEST_CASE("a loop that is never idle runs the functions for a drained queue all the same") {
+  Loop loop;
+  std::atomic<bool> stop{false};
+  absl::Notification drained;
+  loop->OnDrained([&] {
+    stop = true;
+    if (!drained.HasBeenNotified()) drained.Notify();
+  });
+  // Two tasks that post themselves again keep an event in the queue.
+  std::function<void()> again = [&] {
+    if (!stop) loop->Post([&] { again(); });
+  };
+  loop->Post([&] { again(); });
+  loop->Start();
+  CHECK(drained.WaitForNotificationWithTimeout(absl::Seconds(10)));
+  stop = true;
+  loop->Stop();
+}
+
+}  // namespace
+}  // namespace kvs::rpc
