@@ -2,11 +2,31 @@
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 
 #include <cstdint>
+#include <string>
 
 namespace kvs::rpc {
+namespace {
+
+using google::protobuf::LogHandler;
+using google::protobuf::LogLevel;
+
+void LogUnlessInvalidText(LogLevel level, const char* file, int line, const std::string& message);
+
+// Set before main: changing it is not thread-safe.
+LogHandler* const default_log_handler = google::protobuf::SetLogHandler(&LogUnlessInvalidText);
+
+// Protobuf prints a line for each text that is not UTF-8 beside refusing the message. Whoever sent it gets an error,
+// and nobody should be able to fill the log of a server with bad requests.
+void LogUnlessInvalidText(LogLevel level, const char* file, int line, const std::string& message) {
+  if (message.find("invalid UTF-8 data when parsing") != std::string::npos) return;
+  default_log_handler(level, file, line, message);
+}
+
+}  // namespace
 
 bool Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite* message) {
   grpc::Slice slice;

@@ -6,7 +6,8 @@
 
 namespace kvs::rpc {
 
-// Whether `bytes` were a message of this type, with valid UTF-8 in every string.
+// Whether `bytes` were a message of this type, with valid UTF-8 in every string. What `message` held is replaced; after
+// a failure it holds anything.
 bool Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite* message);
 
 // Map fields are written in the byte order of their keys.
