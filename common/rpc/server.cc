@@ -3,6 +3,8 @@
 #include <absl/strings/str_cat.h>
 #include <grpcpp/server_builder.h>
 
+#include "common/rpc/listen_address.h"
+
 namespace kvs::rpc {
 
 Server::~Server() {
@@ -12,6 +14,7 @@ Server::~Server() {
 }
 
 absl::Status Server::Listen() {
+  if (absl::Status status = CheckListenAddress(options_.address); !status.ok()) return status;
   grpc::ServerBuilder builder;
   // Without this a second server on the same port would start silently and take a part of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -24,13 +27,12 @@ absl::Status Server::Listen() {
     loops_.push_back(std::make_unique<EventLoop>(builder.AddCompletionQueue()));
   }
   server_ = builder.BuildAndStart();
-  if (!server_ || port == 0) {
+  if (!server_) {
+    // A queue must be shut down and emptied before it goes.
     for (auto& loop : loops_) loop->Start();
     loops_.clear();
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options_.address,
-                     ": the address is already in use or not one of this machine; see who has "
-                     "it with: ss -ltnp"));
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", options_.address,
+                                               ": the address was taken a moment ago; see who has it with: ss -ltnp"));
   }
   port_ = port;
   for (auto& loop : loops_) {

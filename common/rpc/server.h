@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "common/limits.h"
 #include "common/rpc/event_loop.h"
 #include "common/rpc/service.h"
 
@@ -19,7 +20,7 @@ struct ServerOptions {
   std::string address;  // host:port; port 0 takes any free one
   std::shared_ptr<grpc::ServerCredentials> credentials;
   int event_loops = 1;
-  int max_receive_bytes = 0;
+  int max_receive_bytes = static_cast<int>(kMaxRequestBytes);  // of one message
 };
 
 // Thread-safety: used by one thread.
@@ -29,10 +30,11 @@ class Server {
   // Shuts down at once if that has not happened.
   ~Server();
 
-  // `service` outlives the server. Before Start.
+  // `service` outlives the server, and belongs to no other. Before Listen.
   void Add(Service* service) { services_.push_back(service); }
 
-  // Creates the loops and opens the port, which refuses to be shared with another process. Calls wait until Run.
+  // Creates the loops and opens the port, which refuses to be shared with another process. Calls wait until Run. After
+  // an error (those of CheckListenAddress, UNAVAILABLE) only the destructor may follow, also those of the services.
   absl::Status Listen();
 
   // Starts the threads of the loops.
@@ -46,7 +48,8 @@ class Server {
   int port() const { return port_; }
 
   // Tells streams to finish, refuses new calls, waits for those under way until `timeout` has passed, cancels the rest.
-  // Loops run on, so that background work can still finish.
+  // Returns when every call is over: a unary call that was cancelled is over once its handler has answered it, so
+  // whoever keeps calls waiting must answer them all by then. Loops run on, so that background work can still finish.
   void Drain(absl::Duration timeout);
 
   // Stops the loops. After Drain.
