@@ -143,6 +143,12 @@ void ServerStream::Written(bool ok) {
   OperationEnded();
 }
 
+void ServerStream::TellDrain() {
+  if (drain_told_) return;
+  drain_told_ = true;
+  handler_->OnDrain();
+}
+
 void ServerStream::OperationEnded() {
   {
     MutexLock lock(&mutex_);
@@ -224,7 +230,7 @@ void Service::Track(ServerStream* stream) {
     streams_.insert(stream);
     draining = draining_;
   }
-  if (draining) stream->handler_->OnDrain();
+  if (draining) stream->TellDrain();
 }
 
 void Service::Forget(ServerStream* stream) {
@@ -249,7 +255,7 @@ void Service::Drain() {
           if (stream->loop_ == loop) streams.push_back(stream);
         }
       }
-      for (ServerStream* stream : streams) stream->handler_->OnDrain();
+      for (ServerStream* stream : streams) stream->TellDrain();
     });
   }
 }

@@ -86,20 +86,22 @@ class StreamHandler {
  public:
   virtual ~StreamHandler() = default;
 
-  // A message arrived. The next one is read when this returns true, or when ResumeReading is called.
+  // A message arrived, possibly after Finish. The next one is read when this returns true, or when ResumeReading is
+  // called.
   virtual bool OnMessage(const grpc::ByteBuffer& message) = 0;
-  // The client sends no more. Streams that only answer one request finish from OnMessage and ignore this.
+  // No more messages come: the client has closed its side, or is gone. Streams that only answer one request finish from
+  // OnMessage and ignore this.
   virtual void OnHalfClose() = 0;
   // A message was handed to the transport: room for the next one.
   virtual void OnWritten() {}
-  // The server drains: finish soon.
+  // The server drains: finish soon. At most once.
   virtual void OnDrain() = 0;
-  // The stream is over, however it ended: neither Write nor Finish has an effect any more, and the stream is deleted
-  // next.
+  // The stream is over, however it ended: nothing that is called on it has an effect any more, and it is deleted next.
   virtual void OnDone() {}
 };
 
-// One streaming call. Write, Finish and queued() may be called from any thread as long as OnDone has not been called.
+// One streaming call. Write, Finish, Cancel and queued() may be called from any thread as long as OnDone has not
+// returned.
 class ServerStream {
  public:
   ServerStream(const ServerStream&) = delete;
@@ -135,6 +137,7 @@ class ServerStream {
   void Read(bool ok);
   void Written(bool ok) ABSL_LOCKS_EXCLUDED(mutex_);
   void StartNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellDrain();
   void OperationEnded() ABSL_LOCKS_EXCLUDED(mutex_);
 
   Service* const service_;
@@ -153,6 +156,7 @@ class ServerStream {
   // Of the loop's thread alone.
   grpc::ByteBuffer incoming_;
   bool reading_ = false;
+  bool drain_told_ = false;
 
   mutable Mutex mutex_;
   // Operations that the queue has not handed back; at zero the stream is over and none is started any more.
@@ -170,7 +174,8 @@ class Service : public grpc::Service {
   using UnaryHandler = absl::AnyInvocable<void(UnaryCall&, const grpc::ByteBuffer& request)>;
   using StreamFactory = absl::AnyInvocable<std::unique_ptr<StreamHandler>(ServerStream&)>;
 
-  // `descriptor` outlives the service. Handlers are added before the server starts, all of them.
+  // `descriptor` outlives the service. Handlers are added before the server starts, all of them; they are called on
+  // every loop, so several calls of one handler may run at a time.
   explicit Service(const google::protobuf::ServiceDescriptor* descriptor);
 
   // `handler` is called on the call's loop as handler(UnaryCall&, const Request&); the request lives as long as the
@@ -188,7 +193,8 @@ class Service : public grpc::Service {
                   });
   }
 
-  // `factory` is called when a stream begins; client streaming, server streaming and both look the same here.
+  // `factory` is called on the stream's loop when it begins; client streaming, server streaming and both look the same
+  // here.
   void AddStream(absl::string_view method, StreamFactory factory);
 
   absl::string_view name() const { return name_; }
