@@ -27,13 +27,22 @@ void EventLoop::Start() {
 }
 
 void EventLoop::Stop() {
-  {
-    // A wake-up must not be set on a queue that is shut down.
-    MutexLock lock(&mutex_);
-    stopped_ = true;
-    queue_->Shutdown();
-  }
+  Post([this] {
+    stop_requested_ = true;
+    if (holds_ == 0) ShutDown();
+  });
   thread_.join();
+}
+
+void EventLoop::Release() {
+  if (--holds_ == 0 && stop_requested_) ShutDown();
+}
+
+void EventLoop::ShutDown() {
+  // A wake-up must not be set on a queue that is shut down.
+  MutexLock lock(&mutex_);
+  stopped_ = true;
+  queue_->Shutdown();
 }
 
 void EventLoop::Post(Task task) {

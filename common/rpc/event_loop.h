@@ -49,7 +49,7 @@ class EventLoop {
   using TimerId = std::pair<std::chrono::steady_clock::time_point, uint64_t>;
 
   explicit EventLoop(std::unique_ptr<grpc::CompletionQueue> queue);
-  // Every operation on the queue must be over or be ended by its Shutdown.
+  // Stops, if that has not happened. Every operation on the queue must be over or be ended by its Shutdown.
   ~EventLoop();
 
   // Where operations of this loop go; their tags are Tag*.
@@ -58,12 +58,18 @@ class EventLoop {
   // Starts the thread.
   void Start();
 
-  // Shuts the queue down, runs until it is empty and ends the thread. No operation may be started afterwards. Called
-  // once, from another thread.
-  void Stop();
+  // Runs until nothing holds the loop and its queue is empty, and ends the thread. An operation may be started as long
+  // as its owner holds the loop, and not at all afterwards. Called once, from another thread.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Keeps the loop from stopping until Release. Whoever starts operations when others complete holds the loop
+  // meanwhile: gRPC aborts the process if one is started on a queue that is shut down. Only on the loop's thread or
+  // before Start.
+  void Hold() { ++holds_; }
+  void Release();
 
   // Runs a task on the loop's thread; what is posted after Stop is dropped. From any thread.
-  void Post(Task task);
+  void Post(Task task) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Runs a task on the loop's thread when `delay` has passed; what has not run when the loop stops never runs. Only on
   // the loop's thread.
@@ -93,6 +99,7 @@ class EventLoop {
   };
 
   void Run();
+  void ShutDown() ABSL_LOCKS_EXCLUDED(mutex_);
   void RunPosted() ABSL_LOCKS_EXCLUDED(mutex_);
   void RunDrained();
   void RunDueTimers();
@@ -104,6 +111,8 @@ class EventLoop {
   std::atomic<std::thread::id> thread_id_{};
 
   // Of the loop's thread alone.
+  int holds_ = 0;
+  bool stop_requested_ = false;
   bool drain_requested_ = false;
   int events_before_drained_ = 0;  // since drain_requested_ was set
   uint64_t next_timer_ = 0;

@@ -27,7 +27,7 @@ struct ServerOptions {
 class Server {
  public:
   explicit Server(ServerOptions options) : options_(std::move(options)) {}
-  // Shuts down at once if that has not happened.
+  // Drains without waiting and stops, if that has not happened.
   ~Server();
 
   // `service` outlives the server, and belongs to no other. Before Listen.
@@ -48,11 +48,11 @@ class Server {
   int port() const { return port_; }
 
   // Tells streams to finish, refuses new calls, waits for those under way until `timeout` has passed, cancels the rest.
-  // Returns when every call is over: a unary call that was cancelled is over once its handler has answered it, so
-  // whoever keeps calls waiting must answer them all by then. Loops run on, so that background work can still finish.
+  // Loops run on, so that background work can still finish.
   void Drain(absl::Duration timeout);
 
-  // Stops the loops. After Drain.
+  // Waits until every call is over and stops the loops. A unary call is over when its handler has answered it, even if
+  // the drain has cancelled it: whoever keeps calls waiting answers them all before this. After Drain.
   void Stop();
 
  private:

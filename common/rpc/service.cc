@@ -27,7 +27,11 @@ grpc::ServerCompletionQueue* ServerQueue(EventLoop* loop) {
 
 }  // namespace
 
-UnaryCall::UnaryCall(Service* service, int method, EventLoop* loop) : service_(service), method_(method), loop_(loop) {}
+UnaryCall::UnaryCall(Service* service, int method, EventLoop* loop) : service_(service), method_(method), loop_(loop) {
+  loop_->Hold();
+}
+
+UnaryCall::~UnaryCall() { loop_->Release(); }
 
 void UnaryCall::Request() { service_->RequestUnary(method_, this); }
 
@@ -52,7 +56,11 @@ ServerStream::ServerStream(Service* service, int method, EventLoop* loop)
       read_([this](bool ok) { Read(ok); }),
       written_([this](bool ok) { Written(ok); }),
       finished_([this](bool) { OperationEnded(); }),
-      done_([this](bool) { OperationEnded(); }) {}
+      done_([this](bool) { OperationEnded(); }) {
+  loop_->Hold();
+}
+
+ServerStream::~ServerStream() { loop_->Release(); }
 
 void ServerStream::Request() {
   context_.AsyncNotifyWhenDone(&done_);

@@ -48,6 +48,7 @@ class UnaryCall {
   friend class Service;
 
   UnaryCall(Service* service, int method, EventLoop* loop);
+  ~UnaryCall();
   void Request();
   void Arrived(bool ok);
 
@@ -130,7 +131,7 @@ class ServerStream {
   friend class Service;
 
   ServerStream(Service* service, int method, EventLoop* loop);
-  ~ServerStream() = default;
+  ~ServerStream();
 
   void Request();
   void Started(bool ok);

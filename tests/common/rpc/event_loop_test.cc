@@ -112,6 +112,26 @@ TEST_CASE("operations of the queue complete their tags") {
   CHECK(on_loop);
 }
 
+TEST_CASE("who holds the loop can start operations until it lets go, however long after the call of Stop") {
+  Loop loop;
+  int left = 100;
+  grpc::Alarm alarm;
+  std::unique_ptr<CallbackTag> tag;
+  const auto next = [&] { alarm.Set(loop->queue(), gpr_inf_past(GPR_CLOCK_MONOTONIC), tag.get()); };
+  tag = std::make_unique<CallbackTag>([&](bool) {
+    if (--left > 0) {
+      next();
+    } else {
+      loop->Release();
+    }
+  });
+  loop->Hold();
+  loop->Start();
+  next();
+  loop->Stop();
+  CHECK(left == 0);
+}
+
 TEST_CASE("timers run in the order of their times") {
   Loop loop;
   loop->Start();

@@ -655,6 +655,7 @@ TEST_CASE("a stream is finished by another thread while it reads") {
     CHECK(stream->Finish().ok());
   }
   server->Drain(absl::Seconds(20));
+  server->Stop();
   CHECK(done == kStreams);
 }
 
@@ -726,6 +727,7 @@ TEST_CASE("other threads write, finish and cancel until a stream is done") {
   }
   for (std::thread& client : clients) client.join();
   server->Drain(absl::ZeroDuration());
+  server->Stop();
   stop = true;
   for (std::thread& writer : writers) writer.join();
   CHECK(registry.size() == 0);
@@ -759,6 +761,7 @@ TEST_CASE("a drain tells each open stream once") {
   }
   begun.Wait();
   server->Drain(absl::Seconds(20));
+  server->Stop();
   CHECK(drained == kStreams);
   CHECK(done == kStreams);
   for (auto& stream : streams) {
@@ -839,13 +842,47 @@ TEST_CASE("a drain cancels what is under way when its time is over") {
   TestContext context;
   auto stream = client.Stream(&context);
   begun.WaitForNotification();
-  std::thread drainer([&] { server->Drain(absl::Milliseconds(50)); });
+  server->Drain(absl::Milliseconds(50));
   caller.join();
   CHECK_FALSE(status.ok());
   CHECK_FALSE(stream->Finish().ok());
   stream_done.WaitForNotification();
+  // The stop waits for the answer that nobody receives.
+  std::thread stopper([&] { server->Stop(); });
   call->Reply(Response());
-  drainer.join();
+  stopper.join();
+}
+
+TEST_CASE("a server can be destroyed while calls are under way") {
+  for (int round = 0; round < 20; ++round) {
+    Answerer answerer;
+    absl::BlockingCounter begun(4);
+    auto server = std::make_unique<CallsServer>(
+        [&](UnaryCall& call, const Request&) {
+          begun.DecrementCount();
+          answerer.Add(&call);
+        },
+        [&](ServerStream& stream, Script*) {
+          for (int i = 0; i < 20; ++i) stream.Write(Message(std::string(kMiB, 'x')));
+          stream.Finish(grpc::Status::OK);
+          begun.DecrementCount();
+        },
+        2);
+    CallsClient client(*server);
+    std::vector<std::thread> callers;
+    for (int i = 0; i < 2; ++i) callers.emplace_back([&] { client.Unary(Message("")).IgnoreError(); });
+    TestContext contexts[2];
+    std::vector<std::unique_ptr<ClientStream>> streams;
+    for (TestContext& context : contexts) streams.push_back(client.Stream(&context));
+    begun.Wait();
+    server.reset();
+    for (std::thread& caller : callers) caller.join();
+    for (auto& stream : streams) {
+      for (grpc::ByteBuffer reply; stream->Read(&reply);) {
+      }
+      CHECK_FALSE(stream->Finish().ok());
+    }
+  }
 }
 
 }  // namespace
