@@ -1,0 +1,52 @@
+// txn_server: reads its settings, opens the ledger, serves it, waits for the end. Whatever is worth testing is in
+// txn_server/server.h.
+
+#include <absl/synchronization/mutex.h>
+
+#include <cstdio>
+#include <string>
+
+#include "common/errors.h"
+#include "common/logging/logging.h"
+#include "common/process/exit_codes.h"
+#include "common/process/shutdown.h"
+#include "txn_server/config.h"
+#include "txn_server/open_txn_log.h"
+#include "txn_server/server.h"
+
+namespace kvs::txn {
+namespace {
+
+ExitCode ExitCodeFor(const absl::Status& status) { return absl::IsDataLoss(status) ? kExitDataLoss : kExitStartFailed; }
+
+int Main(int argc, char** argv) {
+  // The Abseil of the distributions looks for deadlocks at every lock, which costs up to 3 % of a call.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  Config config;
+  if (const auto exit_code = MakeConfigParser(&config).ParseMain(argc, argv)) return *exit_code;
+  if (const absl::Status status = CheckConfig(config); !status.ok()) {
+    std::fprintf(stderr, "txn_server: %s\n", std::string(status.message()).c_str());
+    return kExitBadSettings;
+  }
+  Shutdown shutdown;
+  InitLogging(config.log);
+  auto log = OpenTxnLog(config);
+  if (!log.ok()) {
+    LogError("cannot open the ledger", {{"status", log.status()}});
+    return ExitCodeFor(log.status());
+  }
+  auto server = TxnServer::Start(config, *std::move(log),
+                                 [&shutdown](ExitCode code, const absl::Status&) { shutdown.Request(code); });
+  if (!server.ok()) {
+    LogError("cannot start", {{"status", server.status()}});
+    return kExitStartFailed;
+  }
+  const ExitCode code = shutdown.Wait();
+  (*server)->Drain();
+  return code;
+}
+
+}  // namespace
+}  // namespace kvs::txn
+
+int main(int argc, char** argv) { return kvs::txn::Main(argc, argv); }
