@@ -1,5 +1,6 @@
 """How the programs start and end: exit codes, drains, bad settings, ports and data directories in use."""
 
+import json
 import signal
 import subprocess
 
@@ -28,7 +29,7 @@ with Pair() as pair:
     # The same port, and the same data directory, once more.
     tls = pair.tls("txn")
     refused("txn_server", [f"--listen=127.0.0.1:{pair.txn_port}", f"--data-dir={pair.data}2", *tls], 1, "in use")
-    refused("txn_server", ["--listen=127.0.0.1:0", f"--data-dir={pair.data}", *tls], 1, "in use")
+    refused("txn_server", ["--listen=127.0.0.1:0", f"--data-dir={pair.data}", *tls], 1, f"process {pair.txn.process.pid} holds")
 
     # A second writer is refused, and told by whom the ledger is held.
     second = Process("kvs_server", ["--listen=127.0.0.1:0", f"--ledger-address=127.0.0.1:{pair.txn_port}", *pair.tls("kvs")])
@@ -60,15 +61,15 @@ with Pair() as pair:
     pair.kvs.wait_for(r"\bserving\b")
     check_equal(pair.cli("get", "int", "after").stdout, "1\n")
 
-    # A second signal ends the process at once: a watcher of health would hold up nothing, a stopped ledger does.
+    # A second signal ends the process at once, here while a put waits for a stopped ledger.
     pair.txn.process.send_signal(signal.SIGSTOP)
     put = subprocess.Popen(
         [BIN / "kvs", f"--address=localhost:{pair.kvs_port}", *pair.client_args(), "put", "int", "late", "1"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while "waiting_replies: 0" in (text := pair.cli("status").stdout) and put.poll() is None:
-        pass
+    while int(json.loads(pair.cli("status", "--output=json").stdout)["waitingReplies"]) == 0:
+        check(put.poll() is None, "the put did not wait for the stopped ledger")
     pair.kvs.process.send_signal(signal.SIGTERM)
     pair.kvs.wait_for("stopping")
     pair.kvs.process.send_signal(signal.SIGTERM)
