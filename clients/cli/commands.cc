@@ -75,6 +75,7 @@ const std::vector<Section>& Sections() {
 
       {"When it does not work", DoctorCommands()},
       {"Certificates", CertsCommands()},
+      {"The ledger's files", LogCommands()},
       {"The shell", CompletionCommands()},
   };
   return *sections;

@@ -1,4 +1,5 @@
 #include <absl/strings/str_cat.h>
+#include <signal.h>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/doctor/doctor.h"
@@ -55,6 +56,8 @@ int ExitStatusOf(Health health) {
 }
 
 absl::StatusOr<int> Doctor(const Context& context) {
+  // OpenSSL writes to sockets whose other end may have hung up.
+  signal(SIGPIPE, SIG_IGN);
   const Health health = Examine(context.settings, [&](const Finding& finding) {
     context.output.Result(FindingJson(finding), FindingText(finding));
   });

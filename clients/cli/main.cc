@@ -1,5 +1,4 @@
 // The kvs command: hands the process to Run.
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -10,8 +9,6 @@
 #include "clients/cli/run.h"
 
 int main(int argc, char** argv) {
-  // A reader that goes away, as in `kvs keys | head`, ends the output and not the process.
-  signal(SIGPIPE, SIG_IGN);
   // Errors are reported once, by us.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   std::error_code error;

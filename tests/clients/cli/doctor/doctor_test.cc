@@ -1,7 +1,6 @@
 // Each finding of `kvs doctor` with a server that really has the trouble.
 #include "clients/cli/doctor/doctor.h"
 
-#include <signal.h>
 #include <sys/socket.h>
 
 #include <fstream>
@@ -18,9 +17,6 @@ namespace kvs::cli {
 namespace {
 
 constexpr char kClientNames[] = "URI:spiffe://kvs/client/alice";
-
-// The command's main() does so too: a server that hangs up must not end the process.
-const auto kIgnored = signal(SIGPIPE, SIG_IGN);
 
 // `kvs doctor` with these flags, from a folder where nothing sets anything.
 CommandResult Doctor(std::vector<std::string> flags) {

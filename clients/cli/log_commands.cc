@@ -1,0 +1,195 @@
+// log dump, log verify: the files of a file ledger, read where they are, without a server.
+#include <absl/strings/escaping.h>
+#include <absl/strings/str_cat.h>
+
+#include <utility>
+
+#include "clients/cli/commands.h"
+#include "clients/cli/exit_status.h"
+#include "clients/cli/json.h"
+#include "clients/cli/transaction_text.h"
+#include "common/errors.h"
+#include "common/model/transaction_codec.h"
+#include "txn/v1/transaction.pb.h"
+#include "txn_server/log/file/log_inspector.h"
+
+namespace kvs::cli {
+namespace {
+
+using txn::FrameHeader;
+using txn::FrameKind;
+using txn::LogReport;
+using txn::LogScan;
+using txn::SegmentSummary;
+using txn::StoredFrame;
+
+absl::string_view KindName(FrameKind kind) {
+  switch (kind) {
+    case FrameKind::kTransactions:
+      return "transactions";
+    case FrameKind::kEpoch:
+      return "epoch";
+    case FrameKind::kSeal:
+      return "seal";
+  }
+  return "unknown";
+}
+
+std::string FrameText(const SegmentSummary& segment, const FrameHeader& header) {
+  std::string text =
+      absl::StrCat("# ", KindName(header.kind), " in ", segment.path, " at ", header.offset, ", epoch ", header.epoch);
+  if (header.kind == FrameKind::kTransactions) {
+    absl::StrAppend(&text, ", revisions ", header.first_revision, " to ", header.first_revision + header.count - 1);
+  }
+  return text;
+}
+
+std::string FrameJson(const SegmentSummary& segment, const FrameHeader& header) {
+  return JsonObject()
+      .Add("frame", KindName(header.kind))
+      .Add("file", segment.path)
+      .Add("offset", header.offset)
+      .Add("epoch", header.epoch)
+      .Add("firstRevision", header.first_revision)
+      .Add("count", uint64_t{header.count})
+      .Add("payloadBytes", uint64_t{header.payload_bytes})
+      .ToString();
+}
+
+void PrintTransactions(const StoredFrame& frame, Output& output) {
+  ::txn::v1::TransactionList list;
+  if (!list.ParseFromArray(frame.payload.data(), static_cast<int>(frame.payload.size()))) {
+    output.Note("the transactions of this frame cannot be decoded: a later version may have written them");
+  }
+  for (const ::txn::v1::Transaction& stored : list.transactions()) {
+    const auto transaction = Decode(stored);
+    if (!transaction.ok()) {
+      output.Note(transaction.status().message());
+      continue;
+    }
+    output.Result(TransactionJson(*transaction), TransactionText(*transaction));
+  }
+}
+
+std::string TornText(const txn::TornTail& torn) {
+  return absl::StrCat("the last frame, at ", torn.offset, " of ", torn.path, ", was not written to its end: ", torn.why,
+                      "; it was never acknowledged, and the next start of txn_server removes it");
+}
+
+absl::StatusOr<int> Dump(const Context& context) {
+  const auto report =
+      txn::InspectLog(context.arguments[0], [&](const SegmentSummary& segment, const StoredFrame& frame) {
+        context.output.Result(FrameJson(segment, frame.header), FrameText(segment, frame.header));
+        if (frame.header.kind == FrameKind::kTransactions) PrintTransactions(frame, context.output);
+      });
+  if (!report.ok()) return report.status();
+  if (!report->verdict.ok()) return report->verdict;
+  if (report->scan.torn) context.output.Note(TornText(*report->scan.torn));
+  return kSuccess;
+}
+
+uint64_t BytesOf(const LogScan& scan) {
+  uint64_t bytes = 0;
+  for (const SegmentSummary& segment : scan.segments) bytes += segment.file_bytes;
+  for (const SegmentSummary& segment : scan.spares) bytes += segment.file_bytes;
+  return bytes;
+}
+
+// How the log ends: what a start would find.
+std::string EndText(const LogReport& report) {
+  if (report.scan.damage) return "not reached";
+  if (report.live) return "moving: a server is using the ledger";
+  if (report.scan.torn) return TornText(*report.scan.torn);
+  return report.scan.sealed() ? "sealed: nothing was being written" : "whole, but not sealed: the server was killed";
+}
+
+std::string ReportText(const LogReport& report) {
+  const LogScan& scan = report.scan;
+  const uint64_t first = scan.segments.empty() ? 1 : scan.segments.front().first_revision();
+  std::string text = absl::StrCat("log        ", absl::BytesToHexString(scan.log_id), ", epoch ", scan.tip.epoch, "\n");
+  absl::StrAppend(&text, "files      ", scan.segments.size() + scan.spares.size(), ", ", BytesOf(scan), " bytes\n");
+  absl::StrAppend(&text, "revisions  ",
+                  scan.tip.last_revision < first ? "none" : absl::StrCat(first, " to ", scan.tip.last_revision),
+                  ", in ", scan.transaction_frames, " frames\n");
+  absl::StrAppend(&text, "end        ", EndText(report), "\n");
+  absl::StrAppend(&text, "verdict    ", report.verdict.ok() ? "good" : "NOT GOOD", "\n");
+  return text;
+}
+
+std::string DamageJson(const txn::Damage& damage) {
+  return JsonObject()
+      .Add("file", damage.path)
+      .Add("offset", damage.offset)
+      .Add("lastRevision", damage.last_revision)
+      .Add("what", damage.what)
+      .ToString();
+}
+
+std::string ReportJson(const LogReport& report) {
+  const LogScan& scan = report.scan;
+  JsonObject object;
+  object.Add("good", report.verdict.ok())
+      .Add("logId", absl::BytesToHexString(scan.log_id))
+      .Add("epoch", scan.tip.epoch)
+      .Add("files", uint64_t{scan.segments.size() + scan.spares.size()})
+      .Add("bytes", BytesOf(scan))
+      .Add("lastRevision", scan.tip.last_revision)
+      .Add("transactionFrames", scan.transaction_frames)
+      .Add("live", report.live)
+      .Add("sealed", scan.sealed())
+      .Add("torn", scan.torn.has_value());
+  if (scan.damage) object.AddJson("damage", DamageJson(*scan.damage));
+  return object.ToString();
+}
+
+// The verdict with what a person needs to know besides where the damage is.
+absl::Status Explained(const LogReport& report) {
+  if (!Is(report.verdict, errors::kDamagedLog)) return report.verdict;
+  std::string message(report.verdict.message());
+  if (report.next_after_damage) {
+    absl::StrAppend(&message, "; behind it, at offset ", report.next_after_damage->offset,
+                    ", the file goes on with revision ", report.next_after_damage->first_revision);
+  }
+  return Error(errors::kDamagedLog,
+               absl::StrCat(message, "; keep the folder as it is, and look for a copy of this file"));
+}
+
+absl::StatusOr<int> Verify(const Context& context) {
+  const auto report = txn::InspectLog(context.arguments[0]);
+  if (!report.ok()) return report.status();
+  std::string text = ReportText(*report);
+  text.pop_back();
+  context.output.Result(ReportJson(*report), text);
+  if (!report->verdict.ok()) return Explained(*report);
+  return kSuccess;
+}
+
+}  // namespace
+
+std::vector<Command> LogCommands() {
+  return {
+      {.name = "log dump",
+       .arguments = "DIR",
+       .summary = "print what a file ledger holds, transaction by transaction",
+       .details = "DIR is the --data-dir of txn_server, which may be running. Lines that begin with # are frames, the\n"
+                  "others transactions: revision, time, type, key, operation with its values, client.\n"
+                  "Prints what is good up to the first damage, and then ends with 1.",
+       .example = "kvs log dump .kvs/data",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .completion = Kind::kDirectory,
+       .run = Dump},
+      {.name = "log verify",
+       .arguments = "DIR",
+       .summary = "read a whole file ledger and check every byte",
+       .details =
+           "DIR is the --data-dir of txn_server, which may be running. Changes nothing; ends with 1 at any damage.",
+       .example = "kvs log verify .kvs/data",
+       .min_arguments = 1,
+       .max_arguments = 1,
+       .completion = Kind::kDirectory,
+       .run = Verify},
+  };
+}
+
+}  // namespace kvs::cli
