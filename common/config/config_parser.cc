@@ -132,17 +132,6 @@ void ConfigParser::AddInteger(absl::string_view name, uint64_t* field, Range<uin
        .set = RangedSetter(ParseInteger, field, range, allowed)});
 }
 
-void ConfigParser::AddInteger(absl::string_view name, std::optional<uint64_t>* field, Range<uint64_t> range,
-                              absl::string_view help) {
-  const std::string allowed = DescribeIntegers(range);
-  Add({.name = std::string(name),
-       .value_name = "NUMBER",
-       .default_text = *field ? absl::StrCat(**field) : "",
-       .allowed = allowed,
-       .help = std::string(help),
-       .set = RangedSetter(ParseInteger, field, range, allowed)});
-}
-
 void ConfigParser::AddDuration(absl::string_view name, absl::Duration* field, Range<absl::Duration> range,
                                absl::string_view help) {
   const std::string allowed = DescribeRange(range, kAnyDuration.min, kAnyDuration.max, absl::FormatDuration);

@@ -75,9 +75,6 @@ class ConfigParser {
   void AddText(absl::string_view name, std::string* field, absl::string_view value_name, absl::string_view help);
   void AddPath(absl::string_view name, std::string* field, absl::string_view help);
   void AddInteger(absl::string_view name, uint64_t* field, Range<uint64_t> range, absl::string_view help);
-  // One without a default, such as an epoch.
-  void AddInteger(absl::string_view name, std::optional<uint64_t>* field, Range<uint64_t> range,
-                  absl::string_view help);
   void AddDuration(absl::string_view name, absl::Duration* field, Range<absl::Duration> range, absl::string_view help);
   void AddByteSize(absl::string_view name, size_t* field, Range<uint64_t> range, absl::string_view help);
   void AddAddress(absl::string_view name, Address* field, absl::string_view help);

@@ -13,9 +13,9 @@ enum class Colour { kRed, kBlue };
 struct Settings {
   bool insecure = false;
   std::string name = "kvs";
-  std::string data_dir = "/data";
+  std::string data_dir;
   uint64_t shards = 16;
-  std::optional<uint64_t> take_over;
+  uint64_t epoch = 7;
   absl::Duration drain_timeout = absl::Seconds(10);
   size_t max_bytes = size_t{64} << 20;
   Address listen{"127.0.0.1", 5050};
@@ -30,7 +30,7 @@ struct Program {
     parser.AddText("name", &settings.name, "NAME", "Any text.");
     parser.AddPath("data-dir", &settings.data_dir, "Where data is.");
     parser.AddInteger("shards", &settings.shards, {1, 4096}, "How many.");
-    parser.AddInteger("take-over", &settings.take_over, kAnyInteger, "An epoch.");
+    parser.AddInteger("epoch", &settings.epoch, kAnyInteger, "An epoch.");
     parser.AddDuration("drain-timeout", &settings.drain_timeout, {absl::Milliseconds(1), absl::Hours(1)}, "How long.");
     parser.AddByteSize("max-bytes", &settings.max_bytes, {1024, kAnyInteger.max}, "How large.");
     parser.AddAddress("listen", &settings.listen, "Where to listen.");
@@ -66,12 +66,12 @@ TEST_CASE("without anything the defaults stay") {
   REQUIRE(program.Run({}).proceed);
   CHECK(program.settings.shards == 16);
   CHECK(program.settings.listen.ToString() == "127.0.0.1:5050");
-  CHECK_FALSE(program.settings.take_over);
+  CHECK(program.settings.data_dir.empty());
 }
 
 TEST_CASE("every kind is read from flags") {
   Program program;
-  const auto result = program.Run({"--insecure", "--name=", "--data-dir", "/srv/a b", "--shards=4096", "--take-over=0",
+  const auto result = program.Run({"--insecure", "--name=", "--data-dir", "/srv/a b", "--shards=4096", "--epoch=0",
                                    "--drain-timeout=1m30s", "--max-bytes=1KiB", "--listen=[::1]:0", "--colour=blue"});
   INFO(result.text);
   REQUIRE(result.proceed);
@@ -79,7 +79,7 @@ TEST_CASE("every kind is read from flags") {
   CHECK(program.settings.name.empty());
   CHECK(program.settings.data_dir == "/srv/a b");
   CHECK(program.settings.shards == 4096);
-  CHECK(program.settings.take_over == 0u);
+  CHECK(program.settings.epoch == 0);
   CHECK(program.settings.drain_timeout == absl::Seconds(90));
   CHECK(program.settings.max_bytes == 1024);
   CHECK(program.settings.listen == Address{"::1", 0});
@@ -90,7 +90,7 @@ TEST_CASE("every kind is read from the environment") {
   Program program;
   const auto result = program.Run(
       {}, {"DEMO_SERVER_INSECURE=true", "DEMO_SERVER_NAME=a=b", "DEMO_SERVER_DATA_DIR=/e", "DEMO_SERVER_SHARDS=1",
-           "DEMO_SERVER_TAKE_OVER=7", "DEMO_SERVER_DRAIN_TIMEOUT=1ms", "DEMO_SERVER_MAX_BYTES=2MiB",
+           "DEMO_SERVER_EPOCH=18446744073709551615", "DEMO_SERVER_DRAIN_TIMEOUT=1ms", "DEMO_SERVER_MAX_BYTES=2MiB",
            "DEMO_SERVER_LISTEN=localhost:1", "DEMO_SERVER_COLOUR=blue", "PATH=/bin", "DEMO_SERVERS=1", "NOTHING"});
   INFO(result.text);
   REQUIRE(result.proceed);
@@ -98,7 +98,7 @@ TEST_CASE("every kind is read from the environment") {
   CHECK(program.settings.name == "a=b");
   CHECK(program.settings.data_dir == "/e");
   CHECK(program.settings.shards == 1);
-  CHECK(program.settings.take_over == 7u);
+  CHECK(program.settings.epoch == UINT64_MAX);
   CHECK(program.settings.drain_timeout == absl::Milliseconds(1));
   CHECK(program.settings.max_bytes == size_t{2} << 20);
   CHECK(program.settings.listen == Address{"localhost", 1});
@@ -117,7 +117,7 @@ TEST_CASE("flag over environment over file over default") {
   CHECK(program.settings.name == "env");
   CHECK(program.settings.colour == Colour::kBlue);
   CHECK(program.settings.insecure);
-  CHECK(program.settings.data_dir == "/data");
+  CHECK(program.settings.data_dir.empty());
 }
 
 TEST_CASE("a switch can be turned off again") {
@@ -213,7 +213,7 @@ TEST_CASE("--help tells every setting with default, range and environment") {
       help,
       "  --shards=NUMBER\n      How many.\n      Default: 16. Allowed: 1 to 4096. Environment: DEMO_SERVER_SHARDS.\n"));
   CHECK(Contains(help,
-                 "  --take-over=NUMBER\n      An epoch.\n      Default: none. Environment: DEMO_SERVER_TAKE_OVER.\n"));
+                 "  --data-dir=PATH\n      Where data is.\n      Default: none. Environment: DEMO_SERVER_DATA_DIR.\n"));
   CHECK(Contains(help, "Default: 10s. Allowed: 1ms to 1h."));
   CHECK(Contains(help, "Default: 64MiB. Allowed: at least 1KiB."));
   CHECK(Contains(help, "  --colour=red|blue\n      Which.\n      Default: red."));
@@ -235,7 +235,7 @@ TEST_CASE("the reference as Markdown") {
   CHECK(Contains(markdown, "\n### Things\n\n| Flag | Environment | Default | Meaning |\n| --- | --- | --- | --- |\n"));
   CHECK(Contains(markdown, "| `--shards=NUMBER` | `DEMO_SERVER_SHARDS` | `16` | How many. Allowed: 1 to 4096. |\n"));
   CHECK(Contains(markdown, "| `--colour=red\\|blue` | `DEMO_SERVER_COLOUR` | `red` | Which. |\n"));
-  CHECK(Contains(markdown, "| `--take-over=NUMBER` | `DEMO_SERVER_TAKE_OVER` | none | An epoch. |\n"));
+  CHECK(Contains(markdown, "| `--data-dir=PATH` | `DEMO_SERVER_DATA_DIR` | none | Where data is. |\n"));
 }
 
 }  // namespace
