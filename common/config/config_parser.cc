@@ -295,7 +295,7 @@ ConfigParser::Result ConfigParser::Parse(const std::vector<std::string>& argumen
     status = Apply(*command_line, environment);
   }
   if (status.ok()) return {.proceed = true};
-  return {.exit_code = kExitUsage,
+  return {.exit_code = kExitBadSettings,
           .text = absl::StrCat(program_, ": ", status.message(), "; see ", program_, " --help\n")};
 }
 

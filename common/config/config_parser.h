@@ -28,11 +28,9 @@
 #include <vector>
 
 #include "common/config/address.h"
+#include "common/process/exit_codes.h"
 
 namespace kvs {
-
-// The exit code of a program whose settings are wrong.
-inline constexpr int kExitUsage = 2;
 
 // What a setting may be, both ends included.
 template <typename T>
@@ -89,7 +87,7 @@ class ConfigParser {
   struct Result {
     // Whether to go on. If not, the program prints `text` and ends with `exit_code`.
     bool proceed = false;
-    // 0 after --help, --version and --help-markdown, else kExitUsage.
+    // 0 after --help, --version and --help-markdown, else kExitBadSettings.
     int exit_code = 0;
     // For standard output if the exit code is 0, else one line for standard error.
     std::string text;

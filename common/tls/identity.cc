@@ -39,15 +39,18 @@ bool IsTrustDomain(absl::string_view text) {
 
 absl::StatusOr<Identity> ParseIdentity(absl::string_view uri, absl::string_view trust_domain) {
   absl::string_view rest = uri;
-  const std::vector<std::string> parts =
-      absl::ConsumePrefix(&rest, "spiffe://") ? absl::StrSplit(rest, '/') : std::vector<std::string>();
+  std::vector<absl::string_view> parts;
+  if (absl::ConsumePrefix(&rest, "spiffe://")) parts = absl::StrSplit(rest, '/');
   if (parts.size() != 3 || !IsTrustDomain(parts[0]) || !IsPart(parts[1]) || !IsPart(parts[2])) {
     return Refused("the certificate's URI is not of the form spiffe://TRUST_DOMAIN/ROLE/NAME");
   }
   if (parts[0] != trust_domain) {
     return Refused("the certificate is of the trust domain ", parts[0], ", not ", trust_domain);
   }
-  return Identity{.trust_domain = parts[0], .role = parts[1], .name = parts[2], .uri = std::string(uri)};
+  return Identity{.trust_domain = std::string(parts[0]),
+                  .role = std::string(parts[1]),
+                  .name = std::string(parts[2]),
+                  .uri = std::string(uri)};
 }
 
 absl::StatusOr<Identity> IdentityFromUris(absl::Span<const std::string> uris, absl::string_view trust_domain) {

@@ -34,7 +34,7 @@ struct Program {
     parser.AddDuration("drain-timeout", &settings.drain_timeout, {absl::Milliseconds(1), absl::Hours(1)}, "How long.");
     parser.AddByteSize("max-bytes", &settings.max_bytes, {1024, kAnyInteger.max}, "How large.");
     parser.AddAddress("listen", &settings.listen, "Where to listen.");
-    parser.AddChoice<Colour>("colour", &settings.colour, {{"red", Colour::kRed}, {"blue", Colour::kBlue}}, "Which.");
+    parser.AddChoice<Colour>("colour", &settings.colour, {{"red", Colour::kRed}, {"blue", Colour::kBlue}}, "A <colour>.");
   }
 
   ConfigParser::Result Run(const std::vector<std::string>& arguments,
@@ -216,7 +216,7 @@ TEST_CASE("--help tells every setting with default, range and environment") {
                  "  --data-dir=PATH\n      Where data is.\n      Default: none. Environment: DEMO_SERVER_DATA_DIR.\n"));
   CHECK(Contains(help, "Default: 10s. Allowed: 1ms to 1h."));
   CHECK(Contains(help, "Default: 64MiB. Allowed: at least 1KiB."));
-  CHECK(Contains(help, "  --colour=red|blue\n      Which.\n      Default: red."));
+  CHECK(Contains(help, "  --colour=red|blue\n      A <colour>.\n      Default: red."));
   CHECK(Contains(help, "  --config=PATH\n"));
   CHECK(Contains(help, "  --version\n"));
 }
@@ -234,7 +234,7 @@ TEST_CASE("the reference as Markdown") {
   CHECK(Contains(markdown, "## demo_server\n\nA demonstration.\n"));
   CHECK(Contains(markdown, "\n### Things\n\n| Flag | Environment | Default | Meaning |\n| --- | --- | --- | --- |\n"));
   CHECK(Contains(markdown, "| `--shards=NUMBER` | `DEMO_SERVER_SHARDS` | `16` | How many. Allowed: 1 to 4096. |\n"));
-  CHECK(Contains(markdown, "| `--colour=red\\|blue` | `DEMO_SERVER_COLOUR` | `red` | Which. |\n"));
+  CHECK(Contains(markdown, "| `--colour=red\\|blue` | `DEMO_SERVER_COLOUR` | `red` | A &lt;colour>. |\n"));
   CHECK(Contains(markdown, "| `--data-dir=PATH` | `DEMO_SERVER_DATA_DIR` | none | Where data is. |\n"));
 }
 
