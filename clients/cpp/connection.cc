@@ -20,6 +20,10 @@ namespace {
 constexpr absl::Duration kFirstPause = absl::Milliseconds(50);
 constexpr absl::Duration kLongestPause = absl::Seconds(2);
 
+// What an attempt must have left of the timeout to be begun: one that is cut off by the deadline would turn the clear
+// answer before it, that nothing was done, into an unknown outcome.
+absl::Duration LeastAttempt(absl::Duration timeout) { return std::min(timeout / 4, absl::Seconds(1)); }
+
 // Half of the pause is random, so that clients that failed together do not come back together.
 absl::Duration Jittered(absl::Duration pause) {
   thread_local std::minstd_rand random{std::random_device{}()};
@@ -95,13 +99,14 @@ Connection::Connection(const Options& options, std::string address, std::shared_
 
 absl::Status Connection::Retry(Effect effect, const CallOptions& options,
                                absl::FunctionRef<grpc::Status(absl::Time)> attempt) const {
-  const absl::Time deadline = absl::Now() + Timeout(options);
+  const absl::Duration timeout = Timeout(options);
+  const absl::Time deadline = absl::Now() + timeout;
   for (absl::Duration pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
     absl::Status status = AwaitConnection(deadline);
     if (status.ok()) status = rpc::FromGrpc(attempt(deadline));
     if (status.ok() || !MayRepeat(effect, status)) return status;
     const absl::Duration jittered = Jittered(pause);
-    if (absl::Now() + jittered >= deadline) return status;
+    if (absl::Now() + jittered + LeastAttempt(timeout) >= deadline) return status;
     if (options_.on_retry) options_.on_retry(status);
     absl::SleepFor(jittered);
   }

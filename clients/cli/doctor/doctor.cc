@@ -264,7 +264,7 @@ bool Examination::ClientCertificate() {
   const TlsAnswer answer = Handshake(/*with_certificate=*/true);
   if (!answer.is_usable) {
     return Fail("client name", absl::StrCat("the server does not take the client's certificate: ", answer.problem),
-                absl::StrCat("use a certificate that is signed by the authority of the server's --client-ca: ",
+                absl::StrCat("use a certificate that is signed by an authority in the --tls-ca of kvs_server: ",
                              From(settings_.cert), " is not"));
   }
   return Ok("client name", answer.asked_for_certificate ? "the server takes the client's certificate"
@@ -321,7 +321,7 @@ bool Examination::ServerStatus(const client::Client& client) {
       return Ledger(status->ledger());
     case v1::SERVER_STATE_WAITING_FOR_LEDGER:
       return Fail("server", absl::StrCat(server, " at ", status->ledger().address(), ": ", status->ledger().detail()),
-                  "start txn_server there, or correct the --ledger of kvs_server");
+                  "start txn_server there, or correct the --ledger-address of kvs_server");
     case v1::SERVER_STATE_REPLAYING:
       return Fail("server", absl::StrCat(server, ", ", ReplayText(status->replay())),
                   "wait: data can be read and written when the replay is over; `kvs status` shows how far it is");

@@ -42,7 +42,7 @@ TEST_CASE("without its ledger the server is healthy and takes no mutations") {
   CHECK(write.out == "NOT_SERVING\n");
   CHECK(kvs.Out({"health"}) == "SERVING\n");
   CHECK(kvs.Out({"get", "int", "a"}) == "1\n");
-  CHECK_THAT(kvs.Err(3, {"put", "int", "a", "2", "--timeout", "300ms"}), ContainsText("`kvs status` shows"));
+  CHECK_THAT(kvs.Err(3, {"put", "int", "a", "2", "--timeout", "1s"}), ContainsText("`kvs status` shows"));
 }
 
 TEST_CASE("a server that is not there") {

@@ -82,9 +82,9 @@ TEST_CASE("repetitions end before the timeout, with the last error") {
   ScriptedServer server;
   server.FailNext(std::vector<absl::Status>(1000, Error(errors::kNotApplied, "the ledger is away")));
   const absl::Time start = absl::Now();
-  const auto response = MakeClient(server.address(), absl::Milliseconds(300)).ints().Put("a", 1);
+  const auto response = MakeClient(server.address(), absl::Seconds(1)).ints().Put("a", 1);
   CHECK(Is(response.status(), errors::kNotApplied));
-  CHECK(absl::Now() - start < absl::Seconds(5));
+  CHECK(absl::Now() - start < absl::Seconds(1));
   CHECK(server.calls() > 1);
 }
 
