@@ -261,7 +261,8 @@ std::string Describe(const Settings& settings) {
     add("cert", settings.cert, "none, so the server sees no name");
     add("key", settings.key, "none");
   }
-  absl::StrAppend(&text, "looked at: ", absl::StrJoin(settings.places, "; "), "\n");
+  absl::StrAppend(&text, "looked at:\n");
+  for (const std::string& place : settings.places) absl::StrAppend(&text, "  ", place, "\n");
   return text;
 }
 

@@ -202,12 +202,23 @@ absl::StatusOr<int> GetOf(const Context& context, const client::Client& client, 
   return kUsage;
 }
 
+// Whoever asks for the wrong type is told the right one.
+absl::Status WithOtherTypes(const client::Client& client, const Target& target, absl::Status status) {
+  if (!Is(status, errors::kKeyNotFound)) return status;
+  const auto elsewhere = client.keys().Exists(target.key);
+  if (!elsewhere.ok() || !elsewhere->exists()) return status;
+  const std::string type = TypeNameOf(static_cast<v1::ValueType>(elsewhere->types(0)));
+  return Error(errors::kKeyNotFound, absl::StrCat(status.message(), "; there is one of type ", type, ": `kvs get ",
+                                                  type, " ", ShellQuoted(target.key), "`"));
+}
+
 absl::StatusOr<int> Get(const Context& context) {
   const auto target = TargetOf(context, std::nullopt);
   if (!target.ok()) return target.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return GetOf(context, *client, *target);
+  const auto shown = GetOf(context, *client, *target);
+  return shown.ok() ? shown : WithOtherTypes(*client, *target, shown.status());
 }
 
 template <typename T>

@@ -105,13 +105,12 @@ bool Examination::Settings_() {
     return Fail("settings", absl::StrCat(address.status().message(), " (", settings_.address.source, ")"), places);
   }
   address_ = *address;
-  std::string security = absl::StrCat("plaintext (", settings_.plaintext.source, ")");
-  if (!options_.plaintext) {
-    security = absl::StrCat(
-        "TLS with ca ", options_.ca.empty() ? "of this system" : From(settings_.ca), ", ",
-        options_.certificate.empty() ? "no client certificate" : absl::StrCat("cert ", From(settings_.cert)));
-  }
-  return Ok("settings", absl::StrCat("address ", From(settings_.address), ", ", security));
+  Ok("settings", absl::StrCat("address ", From(settings_.address)));
+  if (options_.plaintext) return Ok("settings", absl::StrCat("plaintext (", settings_.plaintext.source, ")"));
+  Ok("settings",
+     options_.ca.empty() ? "ca: the authorities that this system trusts" : absl::StrCat("ca ", From(settings_.ca)));
+  return Ok("settings", options_.certificate.empty() ? "cert: none, so the server sees no name"
+                                                     : absl::StrCat("cert ", From(settings_.cert)));
 }
 
 bool Examination::Files() {

@@ -68,7 +68,7 @@ TEST_CASE("an unreachable server shows the settings and where they are from") {
   const std::string text = Printed(Format::kText).Error(Error(errors::kUnreachable, "cannot connect"));
   CHECK_THAT(text, ContainsText("kvs: cannot connect\n"));
   CHECK_THAT(text, ContainsText("here:1  (KVS_ADDRESS)"));
-  CHECK_THAT(text, ContainsText("looked at: flags: none"));
+  CHECK_THAT(text, ContainsText("looked at:\n  flags: none\n"));
   CHECK_THAT(text, ContainsText("`kvs doctor`"));
 }
 

@@ -59,7 +59,7 @@ TEST_CASE("a server that is not there") {
     CHECK(result.out.empty());
     CHECK_THAT(result.err, ContainsText("Connection refused"));
     CHECK_THAT(result.err, ContainsText(address + "  (--address)"));
-    CHECK_THAT(result.err, ContainsText("looked at: flags: --address"));
+    CHECK_THAT(result.err, ContainsText("looked at:\n  flags: --address"));
     CHECK_THAT(result.err, ContainsText("`kvs doctor`"));
   }
 }

@@ -126,6 +126,14 @@ TEST_CASE("mistakes say what to write instead") {
   CHECK_THAT(kvs.Err(2, {"append", "log", "line"}), ContainsText("did you mean `kvs append string log line`?"));
 }
 
+TEST_CASE("a key of another type is told") {
+  PairCli kvs;
+  kvs.Out({"put", "uint", "a b", "1"});
+  CHECK_THAT(kvs.Err(1, {"get", "int", "a b"}), ContainsText("there is one of type uint: `kvs get uint 'a b'`"));
+  CHECK_THAT(kvs.Err(1, {"get", "int", "a b", "--output", "json"}), ContainsText("\"reason\":\"KEY_NOT_FOUND\""));
+  CHECK(kvs.Err(1, {"get", "int", "c"}).find("there is one") == std::string::npos);
+}
+
 TEST_CASE("what the server refuses ends with 1") {
   PairCli kvs;
   CHECK(kvs.Err(1, {"put", "string", "", "x"}).size() > 5);

@@ -1,0 +1,114 @@
+"""docs/cli.md tells the truth: every command in it is run against a real pair and must print what the page shows.
+
+Blocks marked `console` are sessions: lines after "$ " are commands, the others their output. They are run in the order of the
+page, in a folder with the .kvs that `make run` keeps. What differs from run to run (ports, paths, times, ids) is compared as
+equal. With --update the page is rewritten with what the commands print now."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from pair import BIN, SOURCE, Pair, check
+
+PAGE = SOURCE / "docs" / "cli.md"
+FOLDER = "/home/alice/shop"
+
+VARYING = [
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "TIME"),
+    (re.compile(r"\d{4}-\d\d-\d\d"), "DAY"),
+    (re.compile(r"\b(\d+[hms])+ ago"), "AGO"),
+    (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
+    (re.compile(r"spiffe://kvs/client/[\w.-]+"), "CLIENT"),
+    (re.compile(r"\b\d+\.\d+\.\d+(?!\.)\b"), "VERSION"),
+    (re.compile(r"0000000\d+\.log at \d+"), "FRAME"),
+    (re.compile(r'"startTime":"[^"]*"'), "START"),
+]
+
+
+class Session:
+    """A shell in the folder of a user."""
+
+    def __init__(self, pair, folder):
+        self.pair = pair
+        self.folder = pathlib.Path(folder).resolve()
+        self.status = 0
+        kvs = self.folder / ".kvs"
+        kvs.mkdir()
+        (kvs / "certs").symlink_to(pair.certs)
+        (kvs / "data").symlink_to(pair.data)
+        (kvs / "address").write_text(f"localhost:{pair.kvs_port}\n")
+        self.environment = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(self.folder), "LANG": "C.UTF-8"}
+
+    def run(self, command):
+        """What the command prints, as the page shows it."""
+        actual = command.replace("localhost:5051", f"localhost:{self.pair.txn_port}")
+        done = subprocess.run(
+            ["bash", "-c", f"(exit {self.status}); {actual}"],
+            cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+        )
+        self.status = done.returncode
+        text = done.stdout.replace(str(self.folder), FOLDER)
+        text = re.sub(rf"\b{self.pair.kvs_port}\b", "5050", text)
+        return re.sub(rf"\b{self.pair.txn_port}\b", "5051", text)
+
+
+def comparable(text):
+    for pattern, name in VARYING:
+        text = pattern.sub(name, text)
+    return text.rstrip("\n")
+
+
+def blocks(page):
+    """The text of the page in pieces: (is a session, lines)."""
+    pieces = [(False, [])]
+    for line in page.splitlines():
+        if line == "```console":
+            pieces[-1][1].append(line)
+            pieces.append((True, []))
+        elif line == "```" and pieces[-1][0]:
+            pieces.append((False, [line]))
+        else:
+            pieces[-1][1].append(line)
+    return pieces
+
+
+def commands(lines):
+    """(command, expected output) of a session."""
+    found = []
+    for line in lines:
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        else:
+            found[-1][1].append(line)
+    return [(command, "\n".join(output)) for command, output in found]
+
+
+def main():
+    update = "--update" in sys.argv
+    page, wrong, count = [], [], 0
+    with Pair() as pair, tempfile.TemporaryDirectory(prefix="kvs-doc-") as folder:
+        pair.start()
+        session = Session(pair, folder)
+        for is_session, lines in blocks(PAGE.read_text()):
+            if not is_session:
+                page += lines
+                continue
+            for command, expected in commands(lines):
+                count += 1
+                actual = session.run(command)
+                if comparable(actual) != comparable(expected):
+                    wrong.append(f"$ {command}\n--- the page:\n{expected}\n--- now:\n{actual}")
+                page += [f"$ {command}", *actual.rstrip("\n").splitlines()]
+    if update:
+        PAGE.write_text("\n".join(page) + "\n")
+        print(f"{len(wrong)} of {count} commands updated")
+        return
+    check(count > 0, "the page has no sessions")
+    check(not wrong, "docs/cli.md differs from what the commands print (cli_doc_test.py --update):\n\n" + "\n\n".join(wrong))
+    print(f"{count} commands")
+
+
+main()
