@@ -105,7 +105,8 @@ FileTxnLog::FileTxnLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock
     : options_(std::move(options)),
       lock_(std::move(lock)),
       log_id_(scan.log_id),
-      supply_({*options_.file_system, options_.directory, scan.log_id, options_.segment_bytes}, SizesOf(scan.spares)),
+      supply_({*options_.file_system, options_.directory, scan.log_id, options_.segment_bytes},
+              scan.segments.back().header.segment_id + 1, SizesOf(scan.spares)),
       tip_(scan.tip),
       writer_(std::move(writer)),
       sealed_(scan.sealed() || !scan.last_frame) {

@@ -9,8 +9,11 @@
 
 namespace kvs::txn {
 
-SegmentSupply::SegmentSupply(Settings settings, std::map<uint64_t, uint64_t> spares)
-    : settings_(std::move(settings)), spares_(std::move(spares)), thread_([this] { Run(); }) {}
+SegmentSupply::SegmentSupply(Settings settings, uint64_t first_id, std::map<uint64_t, uint64_t> spares)
+    : settings_(std::move(settings)),
+      spares_(std::move(spares)),
+      next_id_(first_id + spares_.size()),
+      thread_([this] { Run(); }) {}
 
 SegmentSupply::~SegmentSupply() {
   {
@@ -23,8 +26,8 @@ SegmentSupply::~SegmentSupply() {
 
 void SegmentSupply::Prefetch(uint64_t segment_id) {
   MutexLock lock(&mu_);
-  if (order_ || SizeOf(segment_id) > 0 || failed_id_ == segment_id) return;
-  Place({segment_id, settings_.segment_bytes});
+  if (order_ || next_id_ > segment_id || failed_id_ == next_id_) return;
+  Place({next_id_, settings_.segment_bytes});
 }
 
 absl::StatusOr<uint64_t> SegmentSupply::Require(uint64_t segment_id, uint64_t min_bytes) {
@@ -75,7 +78,10 @@ void SegmentSupply::Run() {
     MutexLock lock(&mu_);
     result_ = status;
     failed_id_ = status.ok() ? 0 : order.segment_id;
-    if (status.ok()) spares_[order.segment_id] = order.bytes;
+    if (status.ok()) {
+      spares_[order.segment_id] = order.bytes;
+      next_id_ = std::max(next_id_, order.segment_id + 1);
+    }
     if (!status.ok() && !Is(status, errors::kNoSpace)) broken_ = status;
     order_.reset();
     changed_.SignalAll();

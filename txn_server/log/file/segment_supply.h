@@ -16,7 +16,7 @@
 
 namespace kvs::txn {
 
-// Makes spare segments, one at a time, in a thread of its own.
+// Makes spare segments, one at a time and without gaps in their ids, in a thread of its own.
 //
 // Thread-safety: Prefetch, Require and Take are called by one thread; bytes() from any.
 class SegmentSupply {
@@ -28,14 +28,14 @@ class SegmentSupply {
     uint64_t segment_bytes = 0;  // of a spare, unless more is required; whole sectors
   };
 
-  // `spares` are those that exist, with their sizes, by id.
-  SegmentSupply(Settings settings, std::map<uint64_t, uint64_t> spares);
+  // `spares` are those that exist, with their sizes, by id; the first of them, or of those to be made, is `first_id`.
+  SegmentSupply(Settings settings, uint64_t first_id, std::map<uint64_t, uint64_t> spares);
   // Waits for the spare that is being made.
   ~SegmentSupply();
   SegmentSupply(const SegmentSupply&) = delete;
   SegmentSupply& operator=(const SegmentSupply&) = delete;
 
-  // Starts to make a spare with this id, unless it exists, failed before, or another one is being made.
+  // Starts to make the next spare, if there is none with this id yet; unless one is being made or that failed before.
   void Prefetch(uint64_t segment_id);
 
   // Returns when there is a durable spare with this id, of at least `min_bytes`, making it if need be: its size.
@@ -65,6 +65,7 @@ class SegmentSupply {
   mutable Mutex mu_;
   CondVar changed_;
   std::map<uint64_t, uint64_t> spares_ ABSL_GUARDED_BY(mu_);
+  uint64_t next_id_ ABSL_GUARDED_BY(mu_);            // of the first spare that does not exist
   std::optional<Order> order_ ABSL_GUARDED_BY(mu_);  // being made, or about to be
   uint64_t failed_id_ ABSL_GUARDED_BY(mu_) = 0;      // of the last order, if it failed
   absl::Status result_ ABSL_GUARDED_BY(mu_);         // of the last order
