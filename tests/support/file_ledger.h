@@ -4,9 +4,7 @@
 #include <absl/strings/str_format.h>
 
 #include <cstdint>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,27 +12,13 @@
 #include "common/errors.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/read_all.h"
 #include "tests/support/sample_frames.h"
 #include "txn_server/log/file/file_txn_log.h"
 #include "txn_server/log/file/log_inspector.h"
 #include "txn_server/log/frame.h"
 
 namespace kvs::txn {
-
-// Everything from a revision on, as one list; the status of the first error.
-inline absl::StatusOr<SampleFrame> ReadAll(TxnLog& log, uint64_t from_revision = 1) {
-  auto cursor = log.Replay(from_revision);
-  if (!cursor.ok()) return cursor.status();
-  SampleFrame all{from_revision, 0, ""};
-  while (true) {
-    const auto frame = (*cursor)->Next();
-    if (!frame.ok()) return frame.status();
-    if (!frame->has_value()) return all;
-    if ((*frame)->first_revision != from_revision + all.count) return absl::InternalError("the cursor skipped some");
-    all.count += (*frame)->count;
-    all.bytes += std::string((*frame)->transactions);
-  }
-}
 
 // The ledger "/log" of a MemoryFileSystem.
 class FileLedger {

@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "common/errors.h"
+#include "common/limits.h"
 #include "common/sync.h"
+#include "txn_server/log/frame.h"
 #include "txn_server/log/txn_log.h"
 
 namespace kvs::txn {
@@ -66,6 +68,7 @@ class MemoryTxnLog final : public TxnLog {
   }
 
   absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override {
+    if (writer_id.empty() || writer_id.size() > 64) return Error(errors::kMalformedRequest, "a bad writer id");
     MutexLock lock(&storage_->mutex);
     storage_->position.writer_id = std::string(writer_id);
     return ++storage_->position.epoch;
@@ -82,12 +85,16 @@ class MemoryTxnLog final : public TxnLog {
     }
     MutexLock lock(&storage_->mutex);
     LogPosition& position = storage_->position;
-    if (epoch != position.epoch) return Error(errors::kFenced, absl::StrCat("the log is at epoch ", position.epoch));
+    if (epoch != position.epoch || epoch == 0)
+      return Error(errors::kFenced, absl::StrCat("the log is at epoch ", position.epoch));
     uint64_t next = position.durable_revision + 1;
+    size_t bytes = 0;
     for (const Frame& frame : frames) {
+      bytes += frame.transactions.size();
       if (frame.first_revision != next) return Error(errors::kGap, absl::StrCat("revision ", next, " must come next"));
       next = frame.last_revision() + 1;
     }
+    if (bytes > kMaxFrameBytes) return Error(errors::kMalformedFrame, "the group is too large");
     for (const Frame& frame : frames) {
       storage_->frames.push_back({frame.first_revision, frame.count, std::string(frame.transactions)});
     }
@@ -103,6 +110,7 @@ class MemoryTxnLog final : public TxnLog {
       return absl::OutOfRangeError(absl::StrCat("there is no revision ", from_revision));
     }
     auto cursor = std::make_unique<Cursor>();
+    cursor->from_revision = from_revision;
     for (const auto& frame : storage_->frames) {
       if (frame.first_revision + frame.count > from_revision) cursor->frames.push_back(frame);
     }
@@ -114,11 +122,16 @@ class MemoryTxnLog final : public TxnLog {
  private:
   struct Cursor final : LogCursor {
     std::vector<Storage::StoredFrame> frames;
+    uint64_t from_revision = 1;
     size_t next = 0;
     absl::StatusOr<std::optional<Frame>> Next() override {
       if (next == frames.size()) return std::nullopt;
-      const auto& frame = frames[next++];
-      return Frame{frame.first_revision, frame.count, frame.transactions};
+      const auto& stored = frames[next++];
+      const Frame frame{stored.first_revision, stored.count, stored.transactions};
+      if (frame.first_revision >= from_revision) return frame;
+      const auto rest = FrameFrom(frame, from_revision);
+      if (!rest.ok()) return rest.status();
+      return *rest;
     }
   };
 

@@ -52,12 +52,13 @@ inline SampleFrame MakeBatchFrame(uint64_t first_revision, uint32_t count) {
 
 // One transaction in a frame of exactly `frame_bytes`, at least 200.
 inline SampleFrame MakeFrameOfSize(uint64_t revision, size_t frame_bytes) {
-  // Lengths are varints on three levels, so the right text is found by trying.
-  SampleFrame frame;
-  for (size_t text_bytes = frame_bytes - 150; frame.bytes.size() < frame_bytes; ++text_bytes) {
-    frame = MakeFrame(revision, 1, std::string(text_bytes, 'x'));
+  // Lengths are varints on three levels: what is missing is corrected until nothing is.
+  size_t text_bytes = frame_bytes - 150;
+  while (true) {
+    SampleFrame frame = MakeFrame(revision, 1, std::string(text_bytes, 'x'));
+    if (frame.bytes.size() == frame_bytes) return frame;
+    text_bytes += frame_bytes - frame.bytes.size();
   }
-  return frame;
 }
 
 }  // namespace kvs::txn

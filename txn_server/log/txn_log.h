@@ -3,12 +3,10 @@
 //
 // 1. A log is one history, named by its log id. Its transactions have consecutive revisions from 1.
 // 2. Only the writer of the current epoch appends. BeginEpoch durably names the writer; from then on Append refuses any
-// other
-//    epoch. Epochs start at 1 and grow by one.
+//    other epoch. Epochs start at 1 and grow by one.
 // 3. When Append returns OK, all of the group is durable; when it returns an error other than kLogFailed, none of it is
-// or
-//    ever will be. After kLogFailed the state is known only to a new process: every later call returns kLogFailed, and
-//    the owner ends the process.
+//    or ever will be. After kLogFailed the state is known only to a new process: every later call returns kLogFailed,
+//    and the owner ends the process.
 // 4. Replay returns exactly the durable transactions, in order, with the bytes they were appended with.
 //
 // Thread-safety: BeginEpoch, Append, Idle and Close are called by one thread at a time; position(), size_bytes() and
@@ -70,21 +68,23 @@ class TxnLog {
   // The bytes taken on disk, preallocated space included.
   virtual uint64_t size_bytes() const = 0;
 
-  // Durably makes `writer_id` (1 to 64 bytes) the writer, with an epoch one above the current one, and returns that
-  // epoch.
+  // Durably makes `writer_id` the writer, with an epoch one above the current one, and returns that epoch.
+  // kMalformedRequest unless it has 1 to 64 bytes, kNoSpace where there is no room.
   virtual absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) = 0;
 
   // Makes the frames durable as one group commit; the first one begins one above the durable revision. kFenced for
   // another epoch than the current one, kGap for another first revision or a gap between frames, kNoSpace where there
-  // is no room.
+  // is no room; kMalformedFrame if the frames together have more than kMaxFrameBytes, or something that this log can
+  // never keep.
   virtual absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) = 0;
 
   // Called when nothing waits to be appended: a chance to make the end of the log recognisable. Cheap when there is
   // nothing to do.
   virtual absl::Status Idle() = 0;
 
-  // Reads from `from_revision` to what is durable now, and keeps that readable as long as the cursor lives. kCompacted
-  // if `from_revision` is no longer kept, OutOfRange if it is 0 or past the newest plus one.
+  // Reads from `from_revision` to what is durable now, and keeps that readable as long as the cursor lives. The first
+  // frame begins at that very revision, even inside of a batch. kCompacted if `from_revision` is no longer kept,
+  // OutOfRange if it is 0 or past the newest plus one.
   virtual absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) = 0;
 
   // Ends the log cleanly. Called once; only the destructor may follow.

@@ -1,0 +1,82 @@
+// The logs that the contract suite of TxnLog runs against.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/catch.h"
+#include "tests/support/memory_file_system.h"
+#include "tests/support/memory_txn_log.h"
+#include "tests/support/temp_dir.h"
+#include "txn_server/log/file/file_txn_log.h"
+
+namespace kvs::txn {
+
+// A place where a log lives, made empty.
+class TxnLogFactory {
+ public:
+  virtual ~TxnLogFactory() = default;
+
+  // Opens the log. Called again, after the log that it returned before was destroyed, if can_reopen().
+  virtual std::unique_ptr<TxnLog> Open() = 0;
+
+  // Whether a log that is opened again has what it had before.
+  virtual bool can_reopen() const { return true; }
+};
+
+class MemoryTxnLogFactory : public TxnLogFactory {
+ public:
+  std::unique_ptr<TxnLog> Open() override { return std::make_unique<MemoryTxnLog>(storage_); }
+
+ private:
+  const std::shared_ptr<MemoryTxnLog::Storage> storage_ = std::make_shared<MemoryTxnLog::Storage>();
+};
+
+inline std::unique_ptr<TxnLog> MustOpenFileTxnLog(FileTxnLogOptions options) {
+  auto log = OpenFileTxnLog(std::move(options));
+  REQUIRE(log.status() == absl::OkStatus());
+  return *std::move(log);
+}
+
+// The file ledger with the default settings on the disk of this machine.
+class FileTxnLogFactory : public TxnLogFactory {
+ public:
+  std::unique_ptr<TxnLog> Open() override { return MustOpenFileTxnLog({directory_ / "log"}); }
+
+ private:
+  const TempDir directory_;
+};
+
+// The file ledger with segments that change every few frames.
+class SmallSegmentsFactory : public TxnLogFactory {
+ public:
+  std::unique_ptr<TxnLog> Open() override {
+    FileTxnLogOptions options;
+    options.directory = "/log";
+    options.segment_bytes = kMinSegmentBytes;
+    options.file_system = &files_;
+    return MustOpenFileTxnLog(options);
+  }
+
+ private:
+  MemoryFileSystem files_;
+};
+
+struct NamedTxnLogFactory {
+  std::string name;
+  std::function<std::unique_ptr<TxnLogFactory>()> make;
+};
+
+// Every kind of log. One more needs one more line.
+inline const std::vector<NamedTxnLogFactory>& TxnLogFactories() {
+  static const auto& factories = *new std::vector<NamedTxnLogFactory>{
+      {"memory", [] { return std::make_unique<MemoryTxnLogFactory>(); }},
+      {"file", [] { return std::make_unique<FileTxnLogFactory>(); }},
+      {"file with small segments", [] { return std::make_unique<SmallSegmentsFactory>(); }},
+  };
+  return factories;
+}
+
+}  // namespace kvs::txn

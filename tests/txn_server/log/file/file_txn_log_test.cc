@@ -1,0 +1,457 @@
+#include "txn_server/log/file/file_txn_log.h"
+
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/catch.h"
+#include "tests/support/file_ledger.h"
+#include "tests/support/temp_dir.h"
+#include "txn_server/log/file/log_directory.h"
+
+namespace kvs::txn {
+namespace {
+
+using Operation = MemoryFileSystem::Operation;
+using Fault = MemoryFileSystem::Fault;
+
+// Fails what `which` says, until it is told otherwise.
+void FailWhen(FileLedger& ledger, const absl::Status& status, size_t written,
+              std::function<bool(Operation, const std::string&)> which) {
+  ledger.files().SetFaults([=](Operation operation, const std::string& path) -> std::optional<Fault> {
+    if (!which(operation, path)) return std::nullopt;
+    return Fault{status, written};
+  });
+}
+
+const absl::Status kFull = Error(errors::kNoSpace, "No space left on device");
+const absl::Status kBroken = absl::InternalError("Input/output error");
+
+size_t CountOf(const std::vector<std::string>& trace, const std::string& line) {
+  return static_cast<size_t>(std::count(trace.begin(), trace.end(), line));
+}
+
+TEST_CASE("a group commit is one write and one sync") {
+  FileLedger ledger;
+  ledger.options().segment_bytes = kMiB;
+  ledger.Start();
+  ledger.files().TakeTrace();
+  const std::vector<SampleFrame> frames = {MakeFrame(1, 3), MakeFrame(4, 2), MakeFrame(6, 1)};
+  REQUIRE(ledger.log().Append(1, {frames[0].frame(), frames[1].frame(), frames[2].frame()}) == absl::OkStatus());
+  CHECK(ledger.files().TakeTrace() ==
+        std::vector<std::string>{"write /log/0000000001.log", "sync /log/0000000001.log"});
+}
+
+TEST_CASE("being idle seals once, and not again until something was appended") {
+  FileLedger ledger;
+  ledger.options().segment_bytes = kMiB;
+  ledger.Start();
+  ledger.Write(1);
+  ledger.files().TakeTrace();
+  REQUIRE(ledger.log().Idle() == absl::OkStatus());
+  CHECK(CountOf(ledger.files().TakeTrace(), "sync /log/0000000001.log") == 1);
+  REQUIRE(ledger.log().Idle() == absl::OkStatus());
+  REQUIRE(ledger.log().Close() == absl::OkStatus());
+  CHECK(ledger.files().TakeTrace().empty());
+  ledger.Kill();
+  // Nor after a start that wrote nothing.
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  ledger.files().TakeTrace();
+  REQUIRE(ledger.log().Idle() == absl::OkStatus());
+  CHECK(CountOf(ledger.files().TakeTrace(), "sync /log/0000000002.log") == 0);
+}
+
+TEST_CASE("a log that was killed is sealed when it is idle again") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(1);
+  ledger.Kill();
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  REQUIRE(ledger.log().Idle() == absl::OkStatus());
+  ledger.Kill();
+  CHECK(ledger.LastFrame().kind == FrameKind::kSeal);
+}
+
+TEST_CASE("segments follow each other, and finished ones are cut behind their last frame") {
+  FileLedger ledger;
+  ledger.Start();
+  for (int i = 0; i < 50; ++i) ledger.Write(5, std::string(100, 'x'));
+  ledger.CheckReplay();
+  const auto report = InspectLog("/log", nullptr, ledger.files());
+  REQUIRE(report.ok());
+  CHECK(report->live);
+  REQUIRE(report->scan.segments.size() > 5);
+  for (size_t i = 0; i + 1 < report->scan.segments.size(); ++i) {
+    CHECK(report->scan.segments[i].file_bytes == report->scan.segments[i].valid_bytes);
+  }
+  ledger.Stop();
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  ledger.CheckReplay();
+}
+
+TEST_CASE("the next segment is durable before the first frame goes into one") {
+  FileLedger ledger;
+  ledger.Start();
+  for (int i = 0; i < 50; ++i) ledger.Write(5, std::string(100, 'x'));
+  const std::vector<std::string> trace = ledger.files().TakeTrace();
+  const auto begin = trace.begin();
+  for (uint64_t id = 1; id < 8; ++id) {
+    INFO("segment " << id);
+    // The first write under its own name is the header; of the first segment the first frame.
+    auto first_frame = std::find(begin, trace.end(), "write " + FileLedger::Path(id));
+    if (id > 1) first_frame = std::find(first_frame + 1, trace.end(), "write " + FileLedger::Path(id));
+    const auto renamed = std::find(begin, trace.end(), "rename " + FileLedger::Path(id + 1));
+    const auto synced = std::find(renamed, trace.end(), "sync directory /log");
+    REQUIRE(first_frame != trace.end());
+    CHECK(synced < first_frame);
+  }
+}
+
+TEST_CASE("a frame larger than a segment gets a larger one") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(1);
+  ledger.Write(1, std::string(100'000, 'x'));
+  ledger.Write(1);
+  ledger.Write(1, std::string(200'000, 'x'));
+  ledger.CheckReplay();
+  ledger.Kill();
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  ledger.CheckReplay();
+}
+
+TEST_CASE("transactions with a sector of zeros are refused, and the log goes on") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(1);
+  const absl::Status status = ledger.Append(MakeFrame(2, 1, std::string(2000, '\0')));
+  CHECK(Is(status, errors::kMalformedFrame));
+  CHECK_THAT(std::string(status.message()), ContainsText("revisions from 2"));
+  ledger.Write(1, std::string(500, '\0'));
+  ledger.CheckReplay();
+}
+
+TEST_CASE("a failed sync ends the log: every later call fails, and nothing is tried again") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(1);
+  const auto cursor = ledger.log().Replay(1);
+  FailWhen(ledger, GENERATE(kBroken, kFull), 0,
+           [](Operation op, const std::string&) { return op == Operation::kSync; });
+  CHECK(Is(ledger.Append(MakeFrame(2, 1)), errors::kLogFailed));
+  ledger.files().SetFaults(nullptr);
+  ledger.files().TakeTrace();
+  CHECK(Is(ledger.Append(MakeFrame(2, 1)), errors::kLogFailed));
+  CHECK(Is(ledger.log().BeginEpoch("w").status(), errors::kLogFailed));
+  CHECK(Is(ledger.log().Idle(), errors::kLogFailed));
+  CHECK(Is(ledger.log().Replay(1).status(), errors::kLogFailed));
+  CHECK(Is(ledger.log().Close(), errors::kLogFailed));
+  CHECK(ledger.files().TakeTrace().empty());
+  CHECK(ledger.log().position().durable_revision == 1);
+}
+
+TEST_CASE("a failed write ends the log") {
+  FileLedger ledger;
+  ledger.Start();
+  FailWhen(ledger, kBroken, 700, [](Operation op, const std::string&) { return op == Operation::kWrite; });
+  CHECK(Is(ledger.Append(MakeFrame(1, 1)), errors::kLogFailed));
+  ledger.files().SetFaults(nullptr);
+  CHECK(Is(ledger.Append(MakeFrame(1, 1)), errors::kLogFailed));
+}
+
+TEST_CASE("a failure to prepare a segment, other than for want of space, ends the log") {
+  FileLedger ledger;
+  ledger.Start();
+  const Operation failing = GENERATE(Operation::kCreate, Operation::kRename, Operation::kSyncDirectory);
+  FailWhen(ledger, kBroken, 0, [failing](Operation op, const std::string&) { return op == failing; });
+  absl::Status status;
+  for (int i = 0; i < 50 && status.ok(); ++i) {
+    status = ledger.Append(MakeFrame(ledger.log().position().durable_revision + 1, 5, std::string(100, 'x')));
+  }
+  CHECK(Is(status, errors::kLogFailed));
+}
+
+TEST_CASE("without space nothing of a frame is kept, the log goes on, and resumes when there is space") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(3);
+  // The disk fills up inside the frame; what was allocated before can still be written.
+  auto writes = std::make_shared<int>(0);
+  FailWhen(ledger, kFull, 700,
+           [writes](Operation op, const std::string&) { return op == Operation::kWrite && (*writes)++ == 0; });
+  const std::string before = ledger.files().Contents(FileLedger::Path(1));
+  CHECK(Is(ledger.Append(MakeFrame(4, 20)), errors::kNoSpace));
+  CHECK(ledger.files().Contents(FileLedger::Path(1)) == before);
+  CHECK(ledger.log().position().durable_revision == 3);
+  ledger.CheckReplay();
+  ledger.Write(2);
+  ledger.CheckReplay();
+  ledger.Kill();
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  CHECK(ledger.notices().empty());
+  ledger.CheckReplay();
+}
+
+TEST_CASE("what was written of a frame without space does not come back after a power cut") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(3);
+  auto writes = std::make_shared<int>(0);
+  const size_t written = GENERATE(size_t{512}, size_t{1024}, size_t{1 << 20});
+  FailWhen(ledger, kFull, written,
+           [writes](Operation op, const std::string&) { return op == Operation::kWrite && (*writes)++ == 0; });
+  CHECK(Is(ledger.Append(MakeFrame(4, 20)), errors::kNoSpace));
+  ledger.Kill();
+  ledger.files().SetFaults(nullptr);
+  std::mt19937 random(7);
+  ledger.files().PowerCut(random);
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  CHECK(ledger.log().position().durable_revision == 3);
+}
+
+TEST_CASE("when a frame cannot be taken back, the log ends") {
+  FileLedger ledger;
+  ledger.Start();
+  FailWhen(ledger, kFull, 700, [](Operation op, const std::string&) { return op == Operation::kWrite; });
+  CHECK(Is(ledger.Append(MakeFrame(1, 20)), errors::kLogFailed));
+}
+
+TEST_CASE("without space for the next segment appends are refused, reads go on, and appends resume with space") {
+  FileLedger ledger;
+  ledger.Start();
+  FailWhen(ledger, kFull, 0, [](Operation op, const std::string&) { return op == Operation::kReserve; });
+  absl::Status status;
+  for (int i = 0; i < 50 && status.ok(); ++i) {
+    status = ledger.Append(MakeFrame(ledger.log().position().durable_revision + 1, 5, std::string(100, 'x')));
+  }
+  REQUIRE(Is(status, errors::kNoSpace));
+  ledger.CheckReplay();
+  CHECK(ledger.log().Idle() == absl::OkStatus());
+  ledger.files().SetFaults(nullptr);
+  ledger.Kill();
+  ledger.Start();
+  for (int i = 0; i < 20; ++i) ledger.Write(5, std::string(100, 'x'));
+  ledger.CheckReplay();
+}
+
+TEST_CASE("appends resume in the same process when there is space again") {
+  FileLedger ledger;
+  ledger.Start();
+  FailWhen(ledger, kFull, 0, [](Operation op, const std::string&) { return op == Operation::kReserve; });
+  absl::Status status;
+  for (int i = 0; i < 50 && status.ok(); ++i) {
+    status = ledger.Append(MakeFrame(ledger.log().position().durable_revision + 1, 5, std::string(100, 'x')));
+  }
+  REQUIRE(Is(status, errors::kNoSpace));
+  REQUIRE(Is(ledger.Append(MakeFrame(ledger.log().position().durable_revision + 1, 9, std::string(900, 'x'))),
+             errors::kNoSpace));
+  ledger.files().SetFaults(nullptr);
+  for (int i = 0; i < 20; ++i) ledger.Write(5, std::string(100, 'x'));
+  ledger.CheckReplay();
+}
+
+TEST_CASE("a log on a full disk opens and can be read, and says no to writers") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(3);
+  ledger.Stop();
+  FailWhen(ledger, kFull, 0, [](Operation op, const std::string&) { return op == Operation::kReserve; });
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  ledger.CheckReplay();
+  CHECK(Is(ledger.log().BeginEpoch("w").status(), errors::kNoSpace));
+  ledger.files().SetFaults(nullptr);
+  CHECK(ledger.log().BeginEpoch("w").status() == absl::OkStatus());
+}
+
+TEST_CASE("a new log on a full disk is refused as such, and leaves nothing behind") {
+  FileLedger ledger;
+  FailWhen(ledger, kFull, 100, [](Operation op, const std::string&) { return op == Operation::kWrite; });
+  CHECK(Is(ledger.Open(), errors::kNoSpace));
+  CHECK(ledger.files().List("/log")->empty());
+  ledger.files().SetFaults(nullptr);
+  CHECK(ledger.Open() == absl::OkStatus());
+}
+
+TEST_CASE("a log has one owner at a time") {
+  FileLedger ledger;
+  ledger.Start();
+  CHECK(Is(OpenFileTxnLog(ledger.options()).status(), errors::kLogInUse));
+  ledger.Kill();
+  CHECK(OpenFileTxnLog(ledger.options()).status() == absl::OkStatus());
+}
+
+TEST_CASE("options that cannot work are refused") {
+  FileLedger ledger;
+  ledger.options().segment_bytes = GENERATE(uint64_t{0}, kMinSegmentBytes - kSectorBytes, kMinSegmentBytes + 1);
+  CHECK(absl::IsInvalidArgument(ledger.Open()));
+  ledger.options().segment_bytes = kMinSegmentBytes;
+  ledger.options().new_log_id = "short";
+  CHECK(absl::IsInvalidArgument(ledger.Open()));
+  ledger.options().directory = "";
+  CHECK_FALSE(ledger.Open().ok());
+}
+
+// On the disk of this machine.
+
+FileTxnLogOptions OnDisk(const std::string& directory) {
+  FileTxnLogOptions options;
+  options.directory = directory;
+  options.segment_bytes = 64 * kKiB;
+  return options;
+}
+
+TEST_CASE("a missing directory is made, for its owner alone; a trailing slash is no matter") {
+  TempDir temp;
+  REQUIRE(OpenFileTxnLog(OnDisk(temp / "data//")).status() == absl::OkStatus());
+  struct stat info;
+  REQUIRE(stat((temp / "data").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0700);
+  REQUIRE(stat((temp / "data/0000000001.log").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+  CHECK(info.st_size == 64 * kKiB);
+}
+
+TEST_CASE("a missing parent is refused with what to do") {
+  TempDir temp;
+  const absl::Status status = OpenFileTxnLog(OnDisk(temp / "no/data")).status();
+  CHECK(Is(status, errors::kUnusableDirectory));
+  CHECK_THAT(std::string(status.message()), ContainsText(temp.path() + "/no does not exist; create it"));
+}
+
+TEST_CASE("a directory with other files is refused, one that a mount made is not") {
+  TempDir temp;
+  std::filesystem::create_directory(temp / "lost+found");
+  std::ofstream(temp / ".hidden") << "x";
+  SECTION("a foreign file") {
+    std::ofstream(temp / "holiday.jpg") << "x";
+    const absl::Status status = OpenFileTxnLog(OnDisk(temp.path())).status();
+    CHECK(Is(status, errors::kUnusableDirectory));
+    CHECK_THAT(std::string(status.message()), ContainsText("holiday.jpg"));
+  }
+  SECTION("a fresh mount") { CHECK(OpenFileTxnLog(OnDisk(temp.path())).status() == absl::OkStatus()); }
+}
+
+// Runs `test` without the rights of root, which may write anywhere.
+template <class F>
+void WithoutRoot(const std::string& directory, F test) {
+  const bool root = geteuid() == 0;
+  if (root) {
+    REQUIRE(chown(directory.c_str(), 65534, 65534) == 0);
+    REQUIRE(seteuid(65534) == 0);
+  }
+  test();
+  if (root) REQUIRE(seteuid(0) == 0);
+}
+
+TEST_CASE("a read-only directory is refused with what to do") {
+  TempDir temp;
+  REQUIRE(chmod(temp.path().c_str(), 0500) == 0);
+  absl::Status status;
+  absl::Status inside;
+  WithoutRoot(temp.path(), [&] {
+    status = OpenFileTxnLog(OnDisk(temp.path())).status();
+    inside = OpenFileTxnLog(OnDisk(temp / "data")).status();
+  });
+  REQUIRE(chmod(temp.path().c_str(), 0700) == 0);
+  CHECK(Is(status, errors::kUnusableDirectory));
+  CHECK_THAT(std::string(status.message()), ContainsText("change the rights of " + temp.path()));
+  CHECK(Is(inside, errors::kUnusableDirectory));
+}
+
+TEST_CASE("a ledger that became read-only is refused and not called damaged") {
+  TempDir temp;
+  REQUIRE(OpenFileTxnLog(OnDisk(temp.path())).status() == absl::OkStatus());
+  REQUIRE(chmod((temp / "0000000001.log").c_str(), 0000) == 0);
+  absl::Status status;
+  WithoutRoot(temp.path(), [&] {
+    if (chmod((temp / "LOCK").c_str(), 0666) != 0) errno = 0;
+    status = OpenFileTxnLog(OnDisk(temp.path())).status();
+  });
+  CHECK(Is(status, errors::kUnusableDirectory));
+}
+
+TEST_CASE("a directory that another process owns is refused with its process id") {
+  TempDir temp;
+  REQUIRE(OpenFileTxnLog(OnDisk(temp.path())).status() == absl::OkStatus());
+  int to_parent[2];
+  int to_child[2];
+  REQUIRE(pipe(to_parent) == 0);
+  REQUIRE(pipe(to_child) == 0);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    close(to_child[1]);
+    char byte = 0;
+    const auto lock = PosixFileSystem().Lock(LockPath(temp.path()));
+    if (write(to_parent[1], lock.ok() ? "y" : "n", 1) == 1 && read(to_child[0], &byte, 1) != 0) _exit(1);
+    _exit(0);  // without its destructors, as after kill -9
+  }
+  close(to_child[0]);
+  char byte = 0;
+  REQUIRE(read(to_parent[0], &byte, 1) == 1);
+  REQUIRE(byte == 'y');
+  const absl::Status status = OpenFileTxnLog(OnDisk(temp.path())).status();
+  CHECK(Is(status, errors::kLogInUse));
+  CHECK(MetadataOf(status, "pid") == std::to_string(child));
+  CHECK_THAT(std::string(status.message()), ContainsText("process " + std::to_string(child)));
+  close(to_child[1]);
+  int exit_status = 0;
+  REQUIRE(waitpid(child, &exit_status, 0) == child);
+  CHECK(exit_status == 0);
+  CHECK(OpenFileTxnLog(OnDisk(temp.path())).status() == absl::OkStatus());
+  close(to_parent[0]);
+  close(to_parent[1]);
+}
+
+// A file system of 2 MiB on a directory, where there is the right to mount one.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::string path) : path_(std::move(path)) {
+    mounted_ = mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=2m") == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) umount(path_.c_str());
+  }
+  bool mounted() const { return mounted_; }
+
+ private:
+  const std::string path_;
+  bool mounted_ = false;
+};
+
+TEST_CASE("a full disk stops appends, and freed space lets them go on") {
+  TempDir temp;
+  const SmallDisk disk(temp.path());
+  if (!disk.mounted()) {
+    WARN("no right to mount a small disk; the faults of the memory file system have to do");
+    return;
+  }
+  FileTxnLogOptions options = OnDisk(temp / "log");
+  options.segment_bytes = 256 * kKiB;
+  auto log = OpenFileTxnLog(options);
+  REQUIRE(log.ok());
+  REQUIRE((*log)->BeginEpoch("w").ok());
+  std::ofstream(temp / "ballast") << std::string(1 << 20, 'b');
+  const auto append = [&log](std::string* written) {
+    const SampleFrame frame = MakeFrame((*log)->position().durable_revision + 1, 10, std::string(3000, 'x'));
+    absl::Status status = (*log)->Append(1, {frame.frame()});
+    if (status.ok()) *written += frame.bytes;
+    return status;
+  };
+  std::string written;
+  absl::Status status;
+  while (status.ok()) status = append(&written);
+  CHECK(Is(status, errors::kNoSpace));
+  CHECK(ReadAll(**log)->bytes == written);
+  std::filesystem::remove(temp / "ballast");
+  CHECK(append(&written) == absl::OkStatus());
+  CHECK(ReadAll(**log)->bytes == written);
+}
+
+}  // namespace
+}  // namespace kvs::txn
