@@ -266,7 +266,7 @@ void LedgerService::Open(rpc::UnaryCall& call, const pb::OpenRequest& request, T
   absl::Status status = check_writer_(call.context());
   if (status.ok()) status = CheckPartition(request.partition());
   if (status.ok() && (request.writer_id().empty() || request.writer_id().size() > 64)) {
-    status = Error(errors::kMissingField, "writer_id must be 1 to 64 bytes", {{"field", "writer_id"}});
+    status = Error(errors::kMalformedRequest, "writer_id must be 1 to 64 bytes");
   }
   if (!status.ok()) return call.Finish(rpc::ToGrpc(status));
   const absl::StatusOr<uint64_t> epoch = BecomeWriter(request, log);
