@@ -20,6 +20,7 @@ template <class T>
 absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, size_t hash) {
   Entry<T>* entry = table.Find(transaction.key, hash);
   const uint64_t revision = entry ? entry->revision : 0;
+  std::atomic<uint64_t>& count = (*counts_)[static_cast<size_t>(kTypeOf<T>)];
   if (transaction.previous_revision != revision) {
     return DoesNotFollow(transaction, absl::StrCat("the key's change before should be ", transaction.previous_revision,
                                                    " but is ", revision));
@@ -27,10 +28,14 @@ absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, siz
   if (std::holds_alternative<operation::Delete>(transaction.operation)) {
     if (!entry) return DoesNotFollow(transaction, "an absent key is deleted");
     table.Erase(entry, hash);
+    count.fetch_sub(1, std::memory_order_relaxed);
     newest_delete_ = transaction.revision;
     return absl::OkStatus();
   }
-  if (!entry) entry = table.Insert(transaction.key, hash);
+  if (!entry) {
+    entry = table.Insert(transaction.key, hash);
+    count.fetch_add(1, std::memory_order_relaxed);
+  }
   if (absl::Status status = Fold(entry->value, transaction.operation); !status.ok()) {
     return DoesNotFollow(transaction, status.message());
   }
@@ -57,22 +62,8 @@ absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
   return DoesNotFollow(transaction, "the type is not known");
 }
 
-size_t Shard::size(ValueType type) const {
-  switch (type) {
-    case ValueType::kInt:
-      return std::get<Table<int64_t>>(tables_).size();
-    case ValueType::kUint:
-      return std::get<Table<uint64_t>>(tables_).size();
-    case ValueType::kFloat:
-      return std::get<Table<double>>(tables_).size();
-    case ValueType::kString:
-      return std::get<Table<std::string>>(tables_).size();
-    case ValueType::kSet:
-      return std::get<Table<SetValue>>(tables_).size();
-    case ValueType::kMap:
-      return std::get<Table<MapValue>>(tables_).size();
-  }
-  return 0;
+Store::Store(size_t shard_count) : shards_(shard_count) {
+  for (Shard& shard : shards_) shard.counts_ = &counts_;
 }
 
 absl::Status Store::Apply(const Transaction& transaction) {
@@ -84,9 +75,10 @@ absl::Status Store::Apply(const Transaction& transaction) {
 
 Store::Sizes Store::CountKeys() {
   Sizes sizes;
+  for (size_t type = 0; type < kValueTypeCount; ++type) sizes.keys[type] = counts_[type];
+  // Afterwards: whatever was counted had its revision noted before, or holds the lock of its shard still.
   for (Shard& shard : shards_) {
     MutexLock lock(&shard.mutex());
-    for (const ValueType type : kValueTypes) sizes.keys[static_cast<size_t>(type)] += shard.size(type);
     sizes.newest_revision = std::max(sizes.newest_revision, shard.newest_revision());
   }
   return sizes;

@@ -12,6 +12,7 @@
 #include <absl/strings/string_view.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <tuple>
@@ -23,6 +24,9 @@
 #include "kvs_server/store/table.h"
 
 namespace kvs::server {
+
+// Number of keys by type, over all shards. Changed under the lock of the key's shard, read without any.
+using KeyCounts = std::array<std::atomic<uint64_t>, kValueTypeCount>;
 
 inline size_t HashKey(absl::string_view key) { return absl::Hash<absl::string_view>{}(key); }
 
@@ -41,15 +45,14 @@ class Shard {
   // The revision of the newest change.
   uint64_t newest_revision() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return newest_revision_; }
 
-  // Number of keys of a type.
-  size_t size(ValueType type) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
   // Changes the state as the transaction says. DataLoss, naming the revision, if its previous revision is not that of
   // the key or its operation does not fit the value; the state is then undefined. `hash` is that of the transaction's
   // key.
   absl::Status Apply(const Transaction& transaction, size_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
  private:
+  friend class Store;
+
   template <class T>
   absl::Status ApplyTo(Table<T>& table, const Transaction& transaction, size_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -58,6 +61,7 @@ class Shard {
   using Tables =
       std::tuple<Table<int64_t>, Table<uint64_t>, Table<double>, Table<std::string>, Table<SetValue>, Table<MapValue>>;
 
+  KeyCounts* counts_ = nullptr;  // of the store, which sets it
   mutable Mutex mutex_;
   Tables tables_ ABSL_GUARDED_BY(mutex_);
   uint64_t newest_delete_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -66,7 +70,7 @@ class Shard {
 
 class Store {
  public:
-  explicit Store(size_t shard_count) : shards_(shard_count) {}
+  explicit Store(size_t shard_count);
 
   // The shard of a key, by its hash. The upper bits choose it, since the tables use the lower ones.
   Shard& shard(size_t hash) { return shards_[(hash >> 32) % shards_.size()]; }
@@ -76,7 +80,7 @@ class Store {
   // Applies one transaction of a replay; see Shard::Apply.
   absl::Status Apply(const Transaction& transaction);
 
-  // Number of keys by type, and the newest revision that the numbers may include.
+  // Number of keys, for each type that of one moment, and the newest revision that the numbers may include.
   struct Sizes {
     std::array<uint64_t, kValueTypeCount> keys{};
     uint64_t newest_revision = 0;
@@ -84,6 +88,7 @@ class Store {
   Sizes CountKeys();
 
  private:
+  KeyCounts counts_{};
   std::vector<Shard> shards_;
 };
 

@@ -1,0 +1,203 @@
+#include "kvs_server/store/store.h"
+
+#include <map>
+#include <random>
+#include <string>
+#include <utility>
+
+#include "tests/support/catch.h"
+
+namespace kvs::server {
+namespace {
+
+using operation::AddMembers;
+using operation::Append;
+using operation::Delete;
+using operation::FloatIncrement;
+using operation::IntIncrement;
+using operation::Put;
+using operation::PutFields;
+using operation::RemoveFields;
+using operation::RemoveMembers;
+using operation::UintIncrement;
+
+class StoreFixture {
+ protected:
+  // Applies the next transaction; the caller names the revision of the key's change before.
+  absl::Status Apply(ValueType type, const std::string& key, uint64_t previous_revision, Operation operation) {
+    Transaction transaction;
+    transaction.revision = ++revision_;
+    transaction.previous_revision = previous_revision;
+    transaction.type = type;
+    transaction.key = key;
+    transaction.operation = std::move(operation);
+    return store_.Apply(transaction);
+  }
+
+  // The entry of a key, null if it is absent.
+  template <class T>
+  const Entry<T>* Find(const std::string& key) {
+    const size_t hash = HashKey(key);
+    Shard& shard = store_.shard(hash);
+    MutexLock lock(&shard.mutex());
+    return shard.table<T>().Find(key, hash);
+  }
+
+  uint64_t NewestDelete(const std::string& key) {
+    Shard& shard = store_.shard(HashKey(key));
+    MutexLock lock(&shard.mutex());
+    return shard.newest_delete();
+  }
+
+  uint64_t revision_ = 0;
+  Store store_{8};
+};
+
+TEST_CASE_METHOD(StoreFixture, "a put makes a key of each type") {
+  REQUIRE(Apply(ValueType::kInt, "k", 0, Put{int64_t{-1}}).ok());
+  REQUIRE(Apply(ValueType::kUint, "k", 0, Put{uint64_t{1}}).ok());
+  REQUIRE(Apply(ValueType::kFloat, "k", 0, Put{0.5}).ok());
+  REQUIRE(Apply(ValueType::kString, "k", 0, Put{absl::string_view("text")}).ok());
+  REQUIRE(Apply(ValueType::kSet, "k", 0, Put{Texts{"a", "b"}}).ok());
+  REQUIRE(Apply(ValueType::kMap, "k", 0, Put{Fields{{"name", "value"}}}).ok());
+  CHECK(Find<int64_t>("k")->value == -1);
+  CHECK(Find<uint64_t>("k")->value == 1);
+  CHECK(Find<double>("k")->value == 0.5);
+  CHECK(Find<std::string>("k")->value == "text");
+  CHECK(Find<SetValue>("k")->value.members() == SetValue::Members{"a", "b"});
+  CHECK(*Find<MapValue>("k")->value.Find("name") == "value");
+  CHECK(Find<int64_t>("k")->revision == 1);
+  CHECK(Find<MapValue>("k")->revision == 6);
+}
+
+TEST_CASE_METHOD(StoreFixture, "an operation that is not a put makes an absent key from nothing") {
+  REQUIRE(Apply(ValueType::kInt, "k", 0, IntIncrement{5, 5}).ok());
+  REQUIRE(Apply(ValueType::kString, "k", 0, Append{"text"}).ok());
+  REQUIRE(Apply(ValueType::kSet, "k", 0, AddMembers{{"a"}}).ok());
+  REQUIRE(Apply(ValueType::kMap, "k", 0, PutFields{{{"name", "value"}}}).ok());
+  CHECK(Find<int64_t>("k")->value == 5);
+  CHECK(Find<std::string>("k")->value == "text");
+  CHECK(Find<SetValue>("k")->value.Contains("a"));
+  CHECK(Find<MapValue>("k")->value.fields().size() == 1);
+}
+
+TEST_CASE_METHOD(StoreFixture, "a change has the effect that was logged, not one that is computed again") {
+  REQUIRE(Apply(ValueType::kInt, "k", 0, Put{int64_t{1}}).ok());
+  REQUIRE(Apply(ValueType::kInt, "k", 1, IntIncrement{1, 77}).ok());
+  CHECK(Find<int64_t>("k")->value == 77);
+  CHECK(Find<int64_t>("k")->revision == 2);
+}
+
+TEST_CASE_METHOD(StoreFixture, "a delete removes the key and is remembered by its shard") {
+  REQUIRE(Apply(ValueType::kInt, "k", 0, Put{int64_t{1}}).ok());
+  CHECK(NewestDelete("k") == 0);
+  REQUIRE(Apply(ValueType::kInt, "k", 1, Delete{}).ok());
+  CHECK(Find<int64_t>("k") == nullptr);
+  CHECK(NewestDelete("k") == 2);
+  REQUIRE(Apply(ValueType::kInt, "k", 0, Put{int64_t{1}}).ok());
+  CHECK(NewestDelete("k") == 2);
+}
+
+TEST_CASE_METHOD(StoreFixture, "a transaction whose change before is missing is DATA_LOSS and names its revision") {
+  REQUIRE(Apply(ValueType::kInt, "k", 0, Put{int64_t{1}}).ok());
+  for (const uint64_t previous : {0, 2}) {
+    const absl::Status status = Apply(ValueType::kInt, "k", previous, Put{int64_t{2}});
+    CHECK(absl::IsDataLoss(status));
+    CHECK_THAT(std::string(status.message()), ContainsText("at revision " + std::to_string(revision_)));
+  }
+}
+
+TEST_CASE_METHOD(StoreFixture, "a transaction whose change before was deleted is DATA_LOSS") {
+  REQUIRE(Apply(ValueType::kInt, "k", 0, Put{int64_t{1}}).ok());
+  REQUIRE(Apply(ValueType::kInt, "k", 1, Delete{}).ok());
+  CHECK(absl::IsDataLoss(Apply(ValueType::kInt, "k", 2, Put{int64_t{1}})));
+  CHECK(absl::IsDataLoss(Apply(ValueType::kInt, "k", 1, Put{int64_t{1}})));
+}
+
+TEST_CASE_METHOD(StoreFixture, "a delete of an absent key is DATA_LOSS") {
+  CHECK(absl::IsDataLoss(Apply(ValueType::kInt, "k", 0, Delete{})));
+}
+
+TEST_CASE_METHOD(StoreFixture, "an operation of another type is DATA_LOSS") {
+  CHECK(absl::IsDataLoss(Apply(ValueType::kInt, "k", 0, Append{"text"})));
+  CHECK(absl::IsDataLoss(Apply(ValueType::kUint, "k", 0, Put{int64_t{1}})));
+  CHECK(absl::IsDataLoss(Apply(ValueType::kMap, "k", 0, AddMembers{{"a"}})));
+}
+
+TEST_CASE_METHOD(StoreFixture, "an operation that cannot have had its effect is DATA_LOSS") {
+  REQUIRE(Apply(ValueType::kSet, "s", 0, AddMembers{{"a"}}).ok());
+  REQUIRE(Apply(ValueType::kMap, "m", 0, PutFields{{{"a", ""}}}).ok());
+  CHECK(absl::IsDataLoss(Apply(ValueType::kSet, "s", 1, AddMembers{{"a"}})));
+  CHECK(absl::IsDataLoss(Apply(ValueType::kSet, "s", 1, RemoveMembers{{"b"}})));
+  CHECK(absl::IsDataLoss(Apply(ValueType::kMap, "m", 2, RemoveFields{{"b"}})));
+}
+
+TEST_CASE_METHOD(StoreFixture, "keys are counted by type, with the newest revision") {
+  REQUIRE(Apply(ValueType::kInt, "a", 0, Put{int64_t{1}}).ok());
+  REQUIRE(Apply(ValueType::kInt, "b", 0, Put{int64_t{1}}).ok());
+  REQUIRE(Apply(ValueType::kMap, "a", 0, Put{Fields{}}).ok());
+  REQUIRE(Apply(ValueType::kInt, "b", 2, Delete{}).ok());
+  const Store::Sizes sizes = store_.CountKeys();
+  CHECK(sizes.keys == std::array<uint64_t, kValueTypeCount>{1, 0, 0, 0, 0, 1});
+  CHECK(sizes.newest_revision == 4);
+}
+
+TEST_CASE("every number of shards holds every key") {
+  for (const size_t shard_count : {1, 3, 64, 1000}) {
+    Store store(shard_count);
+    for (uint64_t i = 1; i <= 500; ++i) {
+      const std::string key = "key-" + std::to_string(i);
+      Transaction transaction;
+      transaction.revision = i;
+      transaction.key = key;
+      transaction.operation = Put{int64_t{7}};
+      REQUIRE(store.Apply(transaction).ok());
+    }
+    CHECK(store.shards().size() == shard_count);
+    CHECK(store.CountKeys().keys[0] == 500);
+  }
+}
+
+TEST_CASE("keys spread evenly over the shards") {
+  Store store(64);
+  std::map<Shard*, int> keys;
+  for (int i = 0; i < 64000; ++i) keys[&store.shard(HashKey("key-" + std::to_string(i)))]++;
+  CHECK(keys.size() == 64);
+  for (const auto& [shard, count] : keys) {
+    CHECK(count > 700);
+    CHECK(count < 1300);
+  }
+}
+
+// Random histories against a reference that knows the operations by heart.
+TEST_CASE_METHOD(StoreFixture, "the state after a random history is that of the reference") {
+  const unsigned seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  std::map<std::string, std::pair<int64_t, uint64_t>> reference;  // value and revision
+  for (int i = 0; i < 20000; ++i) {
+    const std::string key = "key-" + std::to_string(random() % 200);
+    const auto it = reference.find(key);
+    const auto [value, previous] = it == reference.end() ? std::pair<int64_t, uint64_t>() : it->second;
+    const int64_t operand = random() % 1000;
+    if (it != reference.end() && random() % 3 == 0) {
+      REQUIRE(Apply(ValueType::kInt, key, previous, Delete{}).ok());
+      reference.erase(key);
+    } else if (random() % 2 == 0) {
+      REQUIRE(Apply(ValueType::kInt, key, previous, Put{operand}).ok());
+      reference[key] = {operand, revision_};
+    } else {
+      REQUIRE(Apply(ValueType::kInt, key, previous, IntIncrement{operand, value + operand}).ok());
+      reference[key] = {value + operand, revision_};
+    }
+  }
+  CHECK(store_.CountKeys().keys[0] == reference.size());
+  for (const auto& [key, expected] : reference) {
+    REQUIRE(Find<int64_t>(key) != nullptr);
+    CHECK(Find<int64_t>(key)->value == expected.first);
+    CHECK(Find<int64_t>(key)->revision == expected.second);
+  }
+}
+
+}  // namespace
+}  // namespace kvs::server

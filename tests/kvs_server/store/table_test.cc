@@ -1,0 +1,150 @@
+#include "kvs_server/store/table.h"
+
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kvs_server/store/store.h"
+#include "tests/support/catch.h"
+
+namespace kvs::server {
+namespace {
+
+using Keys = std::vector<std::string>;
+
+class TableFixture {
+ protected:
+  // Few hashes make keys collide, as they may.
+  size_t Hash(const std::string& key) const { return HashKey(key) % hashes_; }
+
+  Entry<std::string>* Find(const std::string& key) { return table_.Find(key, Hash(key)); }
+  Entry<std::string>* Insert(const std::string& key) { return table_.Insert(key, Hash(key)); }
+  void Erase(const std::string& key) { table_.Erase(Find(key), Hash(key)); }
+
+  Keys Scan(const std::string& after, bool inclusive, size_t max_keys = 1000) const {
+    Keys keys;
+    table_.Scan(after, inclusive, [&](const Entry<std::string>& entry) {
+      keys.emplace_back(entry.key());
+      return keys.size() < max_keys;
+    });
+    return keys;
+  }
+
+  size_t hashes_ = ~size_t{0};
+  Table<std::string> table_;
+};
+
+TEST_CASE_METHOD(TableFixture, "an empty table finds and lists nothing") {
+  CHECK(Find("a") == nullptr);
+  CHECK(Scan("", true).empty());
+  CHECK(table_.size() == 0);
+}
+
+TEST_CASE_METHOD(TableFixture, "a new entry has its key, an empty value and no revision") {
+  const Entry<std::string>* entry = Insert("visits");
+  CHECK(std::string(entry->key()) == "visits");
+  CHECK(entry->value.empty());
+  CHECK(entry->revision == 0);
+  CHECK(Find("visits") == entry);
+  CHECK(table_.size() == 1);
+}
+
+TEST_CASE("a new number is zero") {
+  Table<int64_t> table;
+  CHECK(table.Insert("n", HashKey("n"))->value == 0);
+}
+
+TEST_CASE_METHOD(TableFixture, "keys of one and of 1,024 bytes are kept whole") {
+  const std::string longest(1024, 'k');
+  Insert("k");
+  Insert(longest);
+  CHECK(std::string(Find(longest)->key()) == longest);
+  CHECK(Scan("", true) == Keys{"k", longest});
+}
+
+TEST_CASE_METHOD(TableFixture, "keys with the same hash are told apart") {
+  hashes_ = 1;
+  Insert("a")->value = "of a";
+  Insert("b")->value = "of b";
+  CHECK(Find("a")->value == "of a");
+  CHECK(Find("c") == nullptr);
+  Erase("a");
+  CHECK(Find("a") == nullptr);
+  CHECK(Find("b")->value == "of b");
+}
+
+TEST_CASE_METHOD(TableFixture, "a scan lists keys in the order of their unsigned bytes") {
+  for (const char* key : {"z", "\xC3\xA9", "a\x01", "a", "\x7F", "aa"}) Insert(key);
+  CHECK(Scan("", true) == Keys{"a", "a\x01", "aa", "z", "\x7F", "\xC3\xA9"});
+}
+
+TEST_CASE_METHOD(TableFixture, "a scan begins after a key, or at it where that is included") {
+  for (const char* key : {"a", "c", "e"}) Insert(key);
+  CHECK(Scan("c", true) == Keys{"c", "e"});
+  CHECK(Scan("c", false) == Keys{"e"});
+  CHECK(Scan("b", true) == Keys{"c", "e"});
+  CHECK(Scan("b", false) == Keys{"c", "e"});
+  CHECK(Scan("e", false).empty());
+}
+
+TEST_CASE_METHOD(TableFixture, "a scan ends when it is told to") {
+  for (const char* key : {"a", "b", "c"}) Insert(key);
+  CHECK(Scan("", true, 2) == Keys{"a", "b"});
+}
+
+// Random changes, compared with std::map after each.
+class RandomTable : public TableFixture {
+ protected:
+  void Run(int operations, int keys) {
+    for (int i = 0; i < operations; ++i) {
+      const std::string key = "key-" + std::to_string(random_() % keys);
+      Entry<std::string>* entry = Find(key);
+      const auto expected = reference_.find(key);
+      REQUIRE((entry != nullptr) == (expected != reference_.end()));
+      if (entry) REQUIRE(entry->value == expected->second);
+      Change(key, entry, i);
+      if (i % 1000 == 0) CompareScans(key);
+    }
+    CompareScans("");
+  }
+
+  unsigned seed() const { return seed_; }
+
+ private:
+  void Change(const std::string& key, Entry<std::string>* entry, int i) {
+    if (entry && random_() % 2 == 0) {
+      Erase(key);
+      reference_.erase(key);
+      return;
+    }
+    if (!entry) entry = Insert(key);
+    // Longer than what a std::string keeps inside itself, so that a leak or a copy of freed memory is seen.
+    entry->value = reference_[key] = "a value that needs memory of its own, " + std::to_string(i);
+  }
+
+  void CompareScans(const std::string& after) {
+    Keys expected;
+    for (auto it = reference_.upper_bound(after); it != reference_.end(); ++it) expected.push_back(it->first);
+    REQUIRE(Scan(after, false, ~size_t{0}) == expected);
+    REQUIRE(table_.size() == reference_.size());
+  }
+
+  const unsigned seed_ = std::random_device{}();
+  std::mt19937 random_{seed_};
+  std::map<std::string, std::string> reference_;
+};
+
+TEST_CASE_METHOD(RandomTable, "a table agrees with std::map over 100,000 random changes") {
+  INFO("seed " << seed());
+  Run(100000, 5000);
+}
+
+TEST_CASE_METHOD(RandomTable, "a table agrees with std::map where nearly all hashes collide") {
+  INFO("seed " << seed());
+  hashes_ = 7;
+  Run(20000, 300);
+}
+
+}  // namespace
+}  // namespace kvs::server
