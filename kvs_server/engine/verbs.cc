@@ -37,7 +37,8 @@ absl::StatusOr<Incremented<int64_t>> Increment(const int64_t* current, int64_t d
 absl::StatusOr<Incremented<double>> Increment(const double* current, double delta) {
   Incremented<double> result;
   result.previous = current ? *current : 0;
-  result.value = result.previous + delta;
+  // Adding 0 to -0.0 would answer 0.0 though the value stays.
+  result.value = delta == 0 ? result.previous : result.previous + delta;
   if (!std::isfinite(result.value)) return Overflow(result.previous, "+", delta);
   if (delta != 0) result.operation = operation::FloatIncrement{delta, result.value};
   return result;
@@ -103,7 +104,8 @@ Resized RemoveMembers(const SetValue* current, const Texts& members) {
 
 absl::StatusOr<Resized> PutFields(const MapValue* current, Fields fields, size_t max_bytes) {
   Resized result;
-  size_t bytes = current ? current->bytes() : 0;
+  const size_t bytes_before = current ? current->bytes() : 0;
+  size_t bytes = bytes_before;
   for (const auto& [name, value] : fields) {
     const std::string* old = current ? current->Find(name) : nullptr;
     bytes += value.size();
@@ -114,7 +116,8 @@ absl::StatusOr<Resized> PutFields(const MapValue* current, Fields fields, size_t
       result.changed++;
     }
   }
-  if (bytes > max_bytes) return CollectionTooLarge(bytes, max_bytes);
+  // One that is over a limit lowered since may shrink.
+  if (bytes > max_bytes && bytes > bytes_before) return CollectionTooLarge(bytes, max_bytes);
   result.size = (current ? current->fields().size() : 0) + result.changed;
   result.operation = operation::PutFields{std::move(fields)};
   return result;
