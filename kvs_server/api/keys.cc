@@ -92,6 +92,7 @@ class ListStream final : public rpc::StreamHandler {
 
   absl::Status Begin(const v1::KeysListRequest& request) {
     if (absl::Status status = responder_.CheckServing(); !status.ok()) return status;
+    if (const auto actor = responder_.ActorFor(stream_.context()); !actor.ok()) return actor.status();
     if (!request.prefix().empty()) {
       if (absl::Status status = CheckName(request.prefix(), "prefix"); !status.ok()) return status;
     }
