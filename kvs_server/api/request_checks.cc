@@ -49,17 +49,17 @@ absl::StatusOr<uint32_t> CheckPageLimit(bool has_limit, uint32_t limit) {
                {{"limit", absl::StrCat(kMaxPageEntries)}});
 }
 
-absl::StatusOr<Texts> CheckNames(const RepeatedText& names, absl::string_view what, bool may_be_empty) {
-  if (names.empty() && !may_be_empty) return MissingField(absl::StrCat(what, "s"));
+absl::StatusOr<Texts> CheckNames(const RepeatedText& names, NameList list, bool may_be_empty) {
+  if (names.empty() && !may_be_empty) return MissingField(list.field);
   Texts texts;
   texts.reserve(names.size());
   size_t bytes = 0;
   for (const std::string& name : names) {
-    if (absl::Status status = CheckName(name, what); !status.ok()) return status;
+    if (absl::Status status = CheckName(name, list.what); !status.ok()) return status;
     bytes += name.size();
     texts.push_back(name);
   }
-  if (bytes > kMaxValueBytes) return TooLarge(absl::StrCat("a request with ", what, "s"), bytes);
+  if (bytes > kMaxValueBytes) return TooLarge(absl::StrCat("a request with ", list.what, "s"), bytes);
   std::sort(texts.begin(), texts.end());
   texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
   return texts;

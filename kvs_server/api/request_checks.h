@@ -32,9 +32,17 @@ absl::Status CheckFinite(double value, absl::string_view what);
 // The limit of a page: kDefaultPageEntries if it is not set.
 absl::StatusOr<uint32_t> CheckPageLimit(bool has_limit, uint32_t limit);
 
+// What a list of names holds, for people, and the field of the request that it is.
+struct NameList {
+  absl::string_view what;
+  absl::string_view field;
+};
+inline constexpr NameList kMembers{"member", "members"};
+inline constexpr NameList kFieldNames{"field name", "names"};
+
 // Names without repetition, in byte order; they borrow from the request. At least one unless `may_be_empty`.
 using RepeatedText = google::protobuf::RepeatedPtrField<std::string>;
-absl::StatusOr<Texts> CheckNames(const RepeatedText& names, absl::string_view what, bool may_be_empty);
+absl::StatusOr<Texts> CheckNames(const RepeatedText& names, NameList list, bool may_be_empty);
 
 // Fields in byte order of their names; they borrow from the request. At least one unless `may_be_empty`.
 using FieldMap = google::protobuf::Map<std::string, std::string>;

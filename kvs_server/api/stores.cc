@@ -58,7 +58,7 @@ absl::StatusOr<ValueView> OperandOf(const v1::StringStorePutRequest& request) {
 }
 
 absl::StatusOr<ValueView> OperandOf(const v1::SetStorePutRequest& request) {
-  absl::StatusOr<Texts> members = CheckNames(request.members(), "member", /*may_be_empty=*/true);
+  absl::StatusOr<Texts> members = CheckNames(request.members(), kMembers, /*may_be_empty=*/true);
   if (!members.ok()) return members.status();
   return ValueView(*std::move(members));
 }
@@ -330,7 +330,7 @@ void AddSetMethods(Builder& builder, size_t max_bytes) {
   builder.Mutation<SetValue, v1::SetStoreAddRequest, v1::SetStoreAddResponse>(
       "Add",
       [](const v1::SetStoreAddRequest& request) {
-        return CheckNames(request.members(), "member", /*may_be_empty=*/false);
+        return CheckNames(request.members(), kMembers, /*may_be_empty=*/false);
       },
       [max_bytes](const SetValue* current, const Texts& members, v1::SetStoreAddResponse* response) -> MaybeOperation {
         absl::StatusOr<verbs::Resized> result = verbs::AddMembers(current, members, max_bytes);
@@ -342,7 +342,7 @@ void AddSetMethods(Builder& builder, size_t max_bytes) {
   builder.Mutation<SetValue, v1::SetStoreRemoveRequest, v1::SetStoreRemoveResponse>(
       "Remove",
       [](const v1::SetStoreRemoveRequest& request) {
-        return CheckNames(request.members(), "member", /*may_be_empty=*/false);
+        return CheckNames(request.members(), kMembers, /*may_be_empty=*/false);
       },
       [](const SetValue* current, const Texts& members, v1::SetStoreRemoveResponse* response) -> MaybeOperation {
         verbs::Resized result = verbs::RemoveMembers(current, members);
@@ -356,7 +356,7 @@ void AddMapReads(Builder& builder) {
   builder.Read<MapValue, v1::MapStoreGetFieldsRequest, v1::MapStoreGetFieldsResponse>(
       "GetFields",
       [](const v1::MapStoreGetFieldsRequest& request) {
-        return CheckNames(request.names(), "field name", /*may_be_empty=*/false);
+        return CheckNames(request.names(), kFieldNames, /*may_be_empty=*/false);
       },
       [](const MapValue& map, const Texts& names, v1::MapStoreGetFieldsResponse* response) {
         size_t bytes = 0;
@@ -405,7 +405,7 @@ void AddMapMethods(Builder& builder, size_t max_bytes) {
   builder.Mutation<MapValue, v1::MapStoreRemoveFieldsRequest, v1::MapStoreRemoveFieldsResponse>(
       "RemoveFields",
       [](const v1::MapStoreRemoveFieldsRequest& request) {
-        return CheckNames(request.names(), "field name", /*may_be_empty=*/false);
+        return CheckNames(request.names(), kFieldNames, /*may_be_empty=*/false);
       },
       [](const MapValue* current, const Texts& names, v1::MapStoreRemoveFieldsResponse* response) -> MaybeOperation {
         verbs::Resized result = verbs::RemoveFields(current, names);
