@@ -17,11 +17,13 @@ namespace kvs::server {
 
 class ManualLedger {
  public:
-  // Begins connected to an empty ledger.
-  explicit ManualLedger(JournalOptions options = {}) : journal_(options) {
+  // Begins connected to an empty ledger, or waiting for one that was not found yet.
+  explicit ManualLedger(JournalOptions options = {}, bool connected = true) : journal_(options) {
     journal_.SetLoop(&loop_);
-    journal_.ReplayEnded();
-    journal_.SetState(LedgerState::kConnected, "");
+    if (connected) {
+      journal_.ReplayEnded();
+      journal_.SetState(LedgerState::kConnected, "");
+    }
     loop_.Start();
   }
   // What the journal posted must not run without it.

@@ -1,0 +1,155 @@
+#include "kvs_server/api/request_checks.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <limits>
+#include <string>
+
+#include "common/errors.h"
+#include "common/limits.h"
+#include "kvs/v1/int_store.pb.h"
+#include "tests/support/catch.h"
+
+namespace kvs::server {
+namespace {
+
+const std::string kNul("a\0b", 3);
+
+RepeatedText Texts(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
+
+FieldMap Fields(const std::vector<std::pair<std::string, std::string>>& fields) {
+  FieldMap map;
+  for (const auto& [name, value] : fields) map[name] = value;
+  return map;
+}
+
+absl::StatusOr<std::vector<ValueType>> Types(const std::vector<int>& types) {
+  return CheckTypes({types.begin(), types.end()});
+}
+
+TEST_CASE("a name has 1 to 1,024 bytes") {
+  CHECK(CheckKey("k").ok());
+  CHECK(CheckKey(std::string(1024, 'k')).ok());
+  CHECK(Is(CheckKey(""), errors::kInvalidKey));
+  const absl::Status status = CheckKey(std::string(1025, 'k'));
+  CHECK(Is(status, errors::kInvalidKey));
+  CHECK(MetadataOf(status, "limit") == "1024");
+}
+
+TEST_CASE("a name has no NUL") {
+  CHECK(Is(CheckKey(kNul), errors::kInvalidKey));
+  CHECK(Is(CheckKey(std::string(1, '\0')), errors::kInvalidKey));
+}
+
+TEST_CASE("the error of a name says what it is the name of, and not the name") {
+  const absl::Status status = CheckName(kNul, "field name");
+  CHECK_THAT(std::string(status.message()), ContainsText("the field name"));
+  CHECK(status.message().find('b') == absl::string_view::npos);
+}
+
+TEST_CASE("text has at most 1 MiB and no NUL") {
+  CHECK(CheckText("", "value").ok());
+  CHECK(CheckText(std::string(kMaxValueBytes, 'x'), "value").ok());
+  CHECK(Is(CheckText(std::string(kMaxValueBytes + 1, 'x'), "value"), errors::kValueTooLarge));
+  CHECK(Is(CheckText(kNul, "value"), errors::kInvalidText));
+}
+
+TEST_CASE("NaN and infinity are not numbers that can be stored") {
+  CHECK(CheckFinite(-0.0, "value").ok());
+  CHECK(CheckFinite(std::numeric_limits<double>::denorm_min(), "value").ok());
+  CHECK(CheckFinite(std::numeric_limits<double>::lowest(), "value").ok());
+  CHECK(Is(CheckFinite(std::numeric_limits<double>::quiet_NaN(), "value"), errors::kNotFinite));
+  CHECK(Is(CheckFinite(std::numeric_limits<double>::infinity(), "value"), errors::kNotFinite));
+  CHECK(Is(CheckFinite(-std::numeric_limits<double>::infinity(), "value"), errors::kNotFinite));
+}
+
+TEST_CASE("a page has 1 to 10,000 entries, 1,000 where nothing is said") {
+  CHECK(*CheckPageLimit(false, 0) == 1000);
+  CHECK(*CheckPageLimit(true, 1) == 1);
+  CHECK(*CheckPageLimit(true, 10000) == 10000);
+  CHECK(Is(CheckPageLimit(true, 0).status(), errors::kInvalidLimit));
+  CHECK(Is(CheckPageLimit(true, 10001).status(), errors::kInvalidLimit));
+}
+
+TEST_CASE("names are sorted by bytes, and repeated ones count once") {
+  const RepeatedText request = Texts({"b", "\xC3\xA9", "a", "b"});
+  CHECK(*CheckNames(request, kMembers, false) == kvs::Texts{"a", "b", "\xC3\xA9"});
+}
+
+TEST_CASE("each name is checked") {
+  CHECK(Is(CheckNames(Texts({"a", ""}), kMembers, false).status(), errors::kInvalidKey));
+  CHECK(Is(CheckNames(Texts({"a", kNul}), kMembers, false).status(), errors::kInvalidKey));
+  CHECK(Is(CheckNames(Texts({std::string(1025, 'm')}), kMembers, false).status(), errors::kInvalidKey));
+}
+
+TEST_CASE("no names at all are allowed where a whole set is put, and missing elsewhere") {
+  CHECK(CheckNames(Texts({}), kMembers, true)->empty());
+  const absl::Status status = CheckNames(Texts({}), kMembers, false).status();
+  CHECK(Is(status, errors::kMissingField));
+  CHECK(MetadataOf(status, "field") == "members");
+}
+
+TEST_CASE("the names of one request have at most 1 MiB together") {
+  std::vector<std::string> names;
+  for (int i = 0; i < 1024; ++i) names.push_back(absl::StrCat(1000 + i, std::string(1020, 'm')));
+  CHECK(CheckNames(Texts(names), kMembers, false)->size() == 1024);
+  names.push_back("m");
+  CHECK(Is(CheckNames(Texts(names), kMembers, false).status(), errors::kValueTooLarge));
+}
+
+TEST_CASE("the error of missing field names names the field of the request") {
+  CHECK(MetadataOf(CheckNames(Texts({}), kFieldNames, false).status(), "field") == "names");
+}
+
+TEST_CASE("fields are sorted by the bytes of their names") {
+  const FieldMap request = Fields({{"b", "1"}, {"\xC3\xA9", "2"}, {"a", "3"}});
+  CHECK(*CheckFields(request, false) == kvs::Fields{{"a", "3"}, {"b", "1"}, {"\xC3\xA9", "2"}});
+}
+
+TEST_CASE("each field's name and value is checked") {
+  CHECK(CheckFields(Fields({{"a", ""}}), false).ok());
+  CHECK(Is(CheckFields(Fields({{"", "1"}}), false).status(), errors::kInvalidKey));
+  CHECK(Is(CheckFields(Fields({{std::string(1025, 'n'), "1"}}), false).status(), errors::kInvalidKey));
+  CHECK(Is(CheckFields(Fields({{"a", kNul}}), false).status(), errors::kInvalidText));
+}
+
+TEST_CASE("no fields at all are allowed where a whole map is put, and missing elsewhere") {
+  CHECK(CheckFields(Fields({}), true)->empty());
+  CHECK(MetadataOf(CheckFields(Fields({}), false).status(), "field") == "fields");
+}
+
+TEST_CASE("the fields of one request have at most 1 MiB together, names and values counted") {
+  const std::string half(kMaxValueBytes / 2, 'v');
+  CHECK(CheckFields(Fields({{"a", half.substr(1)}, {"b", half.substr(1)}}), false).ok());
+  CHECK(Is(CheckFields(Fields({{"a", half}, {"b", half.substr(1)}}), false).status(), errors::kValueTooLarge));
+}
+
+TEST_CASE("no types mean all, and repeated ones count once") {
+  CHECK(Types({})->size() == kValueTypeCount);
+  CHECK(*Types({6, 1, 6}) == std::vector<ValueType>{ValueType::kInt, ValueType::kMap});
+}
+
+TEST_CASE("a type that is not known is refused, also beside one that is") {
+  for (const int type : {0, 7, -1, 1000}) CHECK(Is(Types({1, type}).status(), errors::kUnknownType));
+}
+
+TEST_CASE("every type has its number in the API") {
+  for (const ValueType type : kValueTypes) CHECK(static_cast<int>(ToProto(type)) == static_cast<int>(type) + 1);
+}
+
+TEST_CASE("options that are not served yet are refused by name") {
+  kvs::v1::IntStorePutRequest request;
+  CHECK(CheckOptions(request).ok());
+  request.set_request_id("id");
+  CHECK(MetadataOf(CheckOptions(request), "option") == "request_id");
+  request.Clear();
+  request.mutable_precondition();
+  CHECK(MetadataOf(CheckOptions(request), "option") == "precondition");
+  request.Clear();
+  request.mutable_ttl();
+  CHECK(MetadataOf(CheckOptions(request), "option") == "ttl");
+  CHECK(Is(CheckOptions(request), errors::kUnsupportedOption));
+}
+
+}  // namespace
+}  // namespace kvs::server
