@@ -49,9 +49,7 @@ std::string HelpOf(const ConfigParser& parser, const Setting& setting) {
 // In a cell of a table a bar ends the cell even within code, and a word in angle brackets would be taken for HTML.
 std::string Cell(absl::string_view text) { return absl::StrReplaceAll(text, {{"|", "\\|"}, {"<", "&lt;"}}); }
 
-std::string Code(absl::string_view text) {
-  return absl::StrCat("`", absl::StrReplaceAll(text, {{"|", "\\|"}}), "`");
-}
+std::string Code(absl::string_view text) { return absl::StrCat("`", absl::StrReplaceAll(text, {{"|", "\\|"}}), "`"); }
 
 std::string MarkdownRow(const ConfigParser& parser, const Setting& setting) {
   const std::string allowed = setting.allowed.empty() ? "" : absl::StrCat(" Allowed: ", setting.allowed, ".");
