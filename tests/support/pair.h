@@ -110,8 +110,8 @@ class Pair {
 
   // Starts kvs_server without waiting for it.
   void StartKvs() {
-    auto started = server::KvsServer::Start(kvs_config_,
-                                            [this](ExitCode code, const absl::Status& s) { kvs_fatal.Set(code, s); });
+    auto started =
+        server::KvsServer::Start(kvs_config_, [this](ExitCode code, const absl::Status& s) { kvs_fatal.Set(code, s); });
     INFO(started.status());
     REQUIRE(started.ok());
     kvs_ = *std::move(started);

@@ -14,7 +14,6 @@
 #include "common/limits.h"
 #include "common/rpc/server.h"
 #include "common/rpc/status.h"
-#include "tests/support/memory_txn_log.h"
 #include "txn/v1/ledger.grpc.pb.h"
 #include "txn_server/api/ledger_service.h"
 
@@ -155,7 +154,10 @@ class RemoteTxnLog final : public TxnLog {
   }
 
   absl::Status Idle() override { return absl::OkStatus(); }
-  absl::Status Close() override { return absl::OkStatus(); }
+  absl::Status Close() override {
+    session_.reset();
+    return log_->Close();
+  }
 
   absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override {
     auto cursor = std::make_unique<Cursor>(*stub_, from_revision);

@@ -9,6 +9,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/memory_txn_log.h"
+#include "tests/support/remote_txn_log.h"
 #include "tests/support/temp_dir.h"
 #include "txn_server/log/file/file_txn_log.h"
 
@@ -24,6 +25,9 @@ class TxnLogFactory {
 
   // Whether a log that is opened again has what it had before.
   virtual bool can_reopen() const { return true; }
+
+  // Whether frames that are appended together are one group; if not, the log divides them as it likes.
+  virtual bool keeps_groups() const { return true; }
 };
 
 class MemoryTxnLogFactory : public TxnLogFactory {
@@ -64,6 +68,16 @@ class SmallSegmentsFactory : public TxnLogFactory {
   MemoryFileSystem files_;
 };
 
+// The file ledger at the other end of a connection.
+class RemoteTxnLogFactory : public TxnLogFactory {
+ public:
+  std::unique_ptr<TxnLog> Open() override { return std::make_unique<RemoteTxnLog>(local_.Open()); }
+  bool keeps_groups() const override { return false; }
+
+ private:
+  FileTxnLogFactory local_;
+};
+
 struct NamedTxnLogFactory {
   std::string name;
   std::function<std::unique_ptr<TxnLogFactory>()> make;
@@ -74,6 +88,7 @@ inline const std::vector<NamedTxnLogFactory>& TxnLogFactories() {
   static const auto& factories = *new std::vector<NamedTxnLogFactory>{
       {"memory", [] { return std::make_unique<MemoryTxnLogFactory>(); }},
       {"file", [] { return std::make_unique<FileTxnLogFactory>(); }},
+      {"remote", [] { return std::make_unique<RemoteTxnLogFactory>(); }},
       {"file with small segments", [] { return std::make_unique<SmallSegmentsFactory>(); }},
   };
   return factories;

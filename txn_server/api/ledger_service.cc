@@ -165,7 +165,7 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
     if (!cursor.ok()) return cursor.status();
     cursor_ = *std::move(cursor);
     last_revision_ = request.from_revision() - 1;
-    return absl::OkStatus();
+    return ReadNext();
   }
 
   void Pump() {
@@ -182,19 +182,23 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
   absl::Status WriteNext() {
     pb::ReplayResponse message;
     pb::Frame& joined = *message.mutable_frame();
-    while (joined.transactions().size() < kTargetFrameBytes) {
-      const absl::StatusOr<std::optional<Frame>> frame = cursor_->Next();
-      if (!frame.ok()) return frame.status();
-      if (!*frame) {
-        if (joined.count() > 0) Send(message);
-        End();
-        return absl::OkStatus();
-      }
-      if (joined.count() == 0) joined.set_first_revision((*frame)->first_revision);
-      joined.set_count(joined.count() + (*frame)->count);
-      joined.mutable_transactions()->append((*frame)->transactions.data(), (*frame)->transactions.size());
+    while (next_ &&
+           (joined.count() == 0 || joined.transactions().size() + next_->transactions.size() <= kTargetFrameBytes)) {
+      if (joined.count() == 0) joined.set_first_revision(next_->first_revision);
+      joined.set_count(joined.count() + next_->count);
+      joined.mutable_transactions()->append(next_->transactions.data(), next_->transactions.size());
+      if (absl::Status status = ReadNext(); !status.ok()) return status;
     }
-    Send(message);
+    if (joined.count() > 0) Send(message);
+    if (!next_) End();
+    return absl::OkStatus();
+  }
+
+  // Reads the next frame of the log; it is valid until the one after it is read.
+  absl::Status ReadNext() {
+    absl::StatusOr<std::optional<Frame>> frame = cursor_->Next();
+    if (!frame.ok()) return frame.status();
+    next_ = *std::move(frame);
     return absl::OkStatus();
   }
 
@@ -217,7 +221,8 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
 
   LedgerService& ledger_;
   rpc::ServerStream& stream_;
-  std::unique_ptr<LogCursor> cursor_;
+  std::unique_ptr<LogCursor> cursor_;  // null at the end
+  std::optional<Frame> next_;          // not sent yet
   uint64_t last_revision_ = 0;
   uint64_t count_ = 0;
   uint32_t crc_ = 0;

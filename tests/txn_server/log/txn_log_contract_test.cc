@@ -31,6 +31,7 @@ class Contract {
   const std::string& name() const { return name_; }
   TxnLog& log() { return *log_; }
   uint64_t epoch() const { return epoch_; }
+  bool keeps_groups() const { return factory_->keeps_groups(); }
 
   void Begin(const std::string& writer_id = kWriter) {
     const auto epoch = log_->BeginEpoch(writer_id);
@@ -252,10 +253,14 @@ TEST_CASE("contract: the largest frame is kept, a larger group is refused") {
   contract.Begin();
   const SampleFrame large = MakeFrameOfSize(1, kMaxFrameBytes);
   REQUIRE(contract.Append({large}) == absl::OkStatus());
-  CHECK(Is(contract.Append({MakeFrameOfSize(2, kMaxFrameBytes - 100), MakeFrame(3, 2)}), errors::kMalformedFrame));
-  CHECK(contract.log().position().durable_revision == 1);
+  if (contract.keeps_groups()) {
+    CHECK(Is(contract.Append({MakeFrameOfSize(2, kMaxFrameBytes - 100), MakeFrame(3, 2)}), errors::kMalformedFrame));
+    CHECK(contract.log().position().durable_revision == 1);
+  }
   const std::string next = contract.Write(2);
-  CHECK(BytesFrom(contract.log(), 1) == large.bytes + next);
+  // Compared outside of CHECK, which would print 16 MiB.
+  const bool kept = BytesFrom(contract.log(), 1) == large.bytes + next;
+  CHECK(kept);
 }
 
 TEST_CASE("contract: being idle changes nothing") {
