@@ -1,6 +1,11 @@
 #include "common/errors.h"
 
+#include <absl/strings/str_cat.h>
+
+#include <fstream>
+#include <iterator>
 #include <set>
+#include <string>
 
 #include "tests/support/catch.h"
 
@@ -26,6 +31,16 @@ TEST_CASE("a status from elsewhere has no reason") {
 TEST_CASE("every reason is used once") {
   std::set<absl::string_view> reasons;
   for (const ErrorKind& kind : errors::kAll) CHECK(reasons.insert(kind.reason).second);
+}
+
+TEST_CASE("docs/errors.md explains every reason with its code") {
+  std::ifstream file(KVS_SOURCE_DIR "/docs/errors.md");
+  const std::string page((std::istreambuf_iterator<char>(file)), {});
+  for (const ErrorKind& kind : errors::kAll) {
+    const std::string row = absl::StrCat("| `", kind.reason, "` | ", absl::StatusCodeToString(kind.code), " |");
+    INFO(row);
+    CHECK(page.find(row) != std::string::npos);
+  }
 }
 
 }  // namespace
