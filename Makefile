@@ -1,0 +1,40 @@
+# The few commands of everyday work. CMakePresets.json and deploy/dev/ do what they name.
+#
+# Variables: YES=1 installs packages without asking. KVS_PORT and TXN_PORT (5050, 5051) and KVS_STATE (.kvs) are for run.
+
+KVS_PORT ?= 5050
+TXN_PORT ?= 5051
+KVS_STATE ?= .kvs
+export YES KVS_PORT TXN_PORT KVS_STATE
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test check test-asan test-tsan clean
+
+help:  ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+build:  ## Build the release: build/release/bin/{kvs_server,txn_server,kvs}
+	@deploy/dev/install_packages.sh build
+	@deploy/dev/build.sh release
+
+run: build  ## Build and start both services on loopback; Ctrl-C stops them, KVS_STATE keeps the data
+	@deploy/dev/run.sh
+
+test:  ## Build and run every test
+	@deploy/dev/install_packages.sh build test
+	@deploy/dev/test.sh release
+
+test-asan:  ## The same under AddressSanitizer and UndefinedBehaviorSanitizer
+	@deploy/dev/install_packages.sh build test
+	@deploy/dev/test.sh asan
+
+test-tsan:  ## The same under ThreadSanitizer
+	@deploy/dev/install_packages.sh build test
+	@deploy/dev/test.sh tsan
+
+check:  ## Check layout, likely mistakes, lock annotations, scripts and the rules of this project
+	@deploy/dev/install_packages.sh build check
+	@deploy/dev/check.sh
+
+clean:  ## Remove build/; data and certificates in .kvs/ stay
+	@rm -rf build

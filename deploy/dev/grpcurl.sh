@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Where grpcurl is. Usage: grpcurl.sh find | install | how
+#
+# find     prints its path; exit status 1 where there is none
+# install  the same, but builds it into build/tools where Go can; exit status 77 (ctest: skipped) where Go is missing
+# how      prints the line that installs it, or how to get Go first
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+module=github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
+tools=$PWD/build/tools
+# The official archive of Go is unpacked here and often not on the PATH of services.
+PATH=$PATH:/usr/local/go/bin
+
+# Go before 1.21 can neither build the module nor fetch a newer Go by itself.
+usable_go() {
+  local version
+  version=$(go env GOVERSION 2>/dev/null) || return 1
+  [[ $version =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21))
+}
+
+find_grpcurl() {
+  local candidate
+  for candidate in "$(command -v grpcurl || true)" "$tools/grpcurl" "$(go env GOPATH 2>/dev/null || true)/bin/grpcurl"; do
+    if [[ -n $candidate && -x $candidate ]]; then
+      echo "$candidate"
+      return
+    fi
+  done
+  return 1
+}
+
+install_grpcurl() {
+  find_grpcurl && return
+  if ! usable_go; then
+    echo "Skipped: there is neither grpcurl nor Go 1.21 or later, which builds it." >&2
+    exit 77
+  fi
+  echo "Building grpcurl into $tools ..." >&2
+  GOBIN=$tools go install "$module" >&2
+  find_grpcurl
+}
+
+how() {
+  if usable_go; then
+    printf 'GOBIN=%q go install %s\n' "$tools" "$module"
+  else
+    printf '# grpcurl is missing and so is Go 1.21 or later: install it from https://go.dev/dl (Debian 13: apt-get install golang-go), then\n'
+    printf 'GOBIN=%q go install %s\n' "$tools" "$module"
+  fi
+}
+
+case ${1:-} in
+  find) find_grpcurl ;;
+  install) install_grpcurl ;;
+  how) how ;;
+  *)
+    echo "usage: grpcurl.sh find | install | how" >&2
+    exit 2
+    ;;
+esac
