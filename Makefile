@@ -1,6 +1,7 @@
 # The few commands of everyday work. CMakePresets.json and deploy/dev/ do what they name.
 #
-# Variables: YES=1 installs packages without asking. KVS_PORT and TXN_PORT (5050, 5051) and KVS_STATE (.kvs) are for run.
+# Variables: YES=1 installs packages without asking. KVS_PORT and TXN_PORT (5050, 5051) and KVS_STATE (.kvs) are for
+# run.
 
 KVS_PORT ?= 5050
 TXN_PORT ?= 5051

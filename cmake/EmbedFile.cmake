@@ -1,7 +1,8 @@
 # Writes OUTPUT, a C++ source that defines kvs::DescriptorSet() with the bytes of the file INPUT.
 file(READ ${INPUT} hex HEX)
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" bytes "${hex}")
-string(REGEX REPLACE "(................................................................)" "\\1\"\n    \"" bytes "${bytes}")
+string(REPEAT "." 64 line)
+string(REGEX REPLACE "(${line})" "\\1\"\n    \"" bytes "${bytes}")
 file(WRITE ${OUTPUT} "#include \"proto/descriptor_set.h\"
 
 namespace kvs {

@@ -1,5 +1,5 @@
-# How kvs targets are compiled. Every folder is one library made by kvs_library, with the folders that it may include named
-# as its dependencies: includes point downwards only because nothing else is on the include path of the linker.
+# How kvs targets are compiled. Every folder is one library made by kvs_library, with the folders that it may include
+# named as its dependencies: includes point downwards only because nothing else is on the include path of the linker.
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -23,22 +23,26 @@ endif()
 if(KVS_SANITIZE)
   add_compile_options(-fsanitize=${KVS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${KVS_SANITIZE})
+  add_library(kvs_sanitizer_options OBJECT ${CMAKE_SOURCE_DIR}/cmake/sanitizer_options.cc)
+  target_compile_definitions(
+    kvs_sanitizer_options PRIVATE KVS_TSAN_SUPPRESSIONS="${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 endif()
 
-# A build with ccache and mold where they are installed; neither is needed. The base directory makes paths relative before
-# they are hashed, so that a second checkout finds what the first one compiled.
+# A build with ccache and mold where they are installed; neither is needed. The base directory makes paths relative
+# before they are hashed, so that a second checkout finds what the first one compiled.
 find_program(KVS_CCACHE ccache)
 if(KVS_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER
-      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${KVS_CCACHE})
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+      ${KVS_CCACHE})
 endif()
 find_program(KVS_MOLD mold)
 if(KVS_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 12.1)
   add_link_options(-fuse-ld=mold)
 endif()
 
-# kvs_library(NAME SOURCES... DEPS...): a static library. GRPC says that its sources include gRPC headers: they share one
-# precompiled header, which halves the time of a clean build.
+# kvs_library(NAME SOURCES... DEPS...): a static library. GRPC says that its sources include gRPC headers: they share
+# one precompiled header, which halves the time of a clean build.
 function(kvs_library name)
   cmake_parse_arguments(ARG "GRPC" "" "SOURCES;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
@@ -56,6 +60,9 @@ function(kvs_executable name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} kvs_options)
   if(ARG_GRPC)
     kvs_use_grpc_pch(${name})
+  endif()
+  if(KVS_SANITIZE)
+    target_link_libraries(${name} PRIVATE kvs_sanitizer_options)
   endif()
 endfunction()
 

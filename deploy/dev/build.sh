@@ -8,7 +8,8 @@ shift
 targets=()
 (($# == 0)) || targets=(--target "$@")
 
-# ThreadSanitizer of gcc 12 needs the address layout that newer kernels randomize away, also while the build lists the tests.
+# ThreadSanitizer of gcc 12 needs the address layout that newer kernels randomize away, also while the build lists the
+# tests.
 wrapper=()
 if [[ $preset == tsan ]] && setarch -R true 2>/dev/null; then wrapper=(setarch -R); fi
 

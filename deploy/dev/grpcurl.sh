@@ -20,8 +20,9 @@ usable_go() {
 }
 
 find_grpcurl() {
-  local candidate
-  for candidate in "$(command -v grpcurl || true)" "$tools/grpcurl" "$(go env GOPATH 2>/dev/null || true)/bin/grpcurl"; do
+  local candidate gopath
+  gopath=$(go env GOPATH 2>/dev/null) || gopath=
+  for candidate in "$(command -v grpcurl)" "$tools/grpcurl" "$gopath/bin/grpcurl"; do
     if [[ -n $candidate && -x $candidate ]]; then
       echo "$candidate"
       return
@@ -42,12 +43,11 @@ install_grpcurl() {
 }
 
 how() {
-  if usable_go; then
-    printf 'GOBIN=%q go install %s\n' "$tools" "$module"
-  else
-    printf '# grpcurl is missing and so is Go 1.21 or later: install it from https://go.dev/dl (Debian 13: apt-get install golang-go), then\n'
-    printf 'GOBIN=%q go install %s\n' "$tools" "$module"
+  if ! usable_go; then
+    echo "# There is no grpcurl, and no Go 1.21 or later to build it with. Install Go from https://go.dev/dl"
+    echo "# (on Debian 13: apt-get install golang-go), then run:"
   fi
+  printf 'GOBIN=%q %q install %s\n' "$tools" "$(command -v go || echo go)" "$module"
 }
 
 case ${1:-} in

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that some work here needs. Usage: install_packages.sh build|test|check ...
 #
-# Lists what is missing with its size and its purpose, and asks where there is a terminal; YES=1 answers yes. Where there is
-# none, as in CI, it says so and goes on. Uses sudo where the user is not root; without the rights it prints the command
-# instead and exits with 1. Debian 12 and 13.
+# Lists what is missing with its size and its purpose, and asks where there is a terminal; YES=1 answers yes. Where
+# there is none, as in CI, it says so and goes on. Uses sudo where the user is not root; without the rights it prints
+# the command instead and exits with 1. Debian 12 and 13.
 set -euo pipefail
 
 # One package a line, and what it is for.
@@ -72,7 +72,8 @@ as_root() {
   if ((EUID == 0)); then "$@"; else sudo "$@"; fi
 }
 
-# Leaves in $rights whether apt-get can be used: as root, with sudo that asks nothing or has a terminal to ask at, or not.
+# Leaves in $rights whether apt-get can be used: as root, with sudo that asks nothing or has a terminal to ask at, or
+# not.
 find_rights() {
   rights=no
   if ((EUID == 0)); then
@@ -102,7 +103,10 @@ sizes_of_installing() {
   LC_ALL=C apt-get -s -o Debug::NoLocking=1 install --no-install-recommends "$@" |
     sed -n 's/^Inst \([^ ]*\) \(\[[^]]*\] \)\?(\([^ ]*\) .*/\1=\3/p' |
     xargs -r env LC_ALL=C apt-cache show |
-    awk '/^Package: / { name = $2 } /^Version: / { version = $2 } /^Installed-Size: / { disk = $2 } /^Size: / { size = $2 }
+    awk '/^Package: / { name = $2 }
+         /^Version: / { version = $2 }
+         /^Installed-Size: / { disk = $2 }
+         /^Size: / { size = $2 }
          /^$/ && name != "" { if (!seen[name "=" version]++) print name, size, disk; name = "" }'
 }
 
@@ -186,7 +190,7 @@ main() {
     update_lists
     unknown=$(without_candidate "${missing[@]}")
     if [[ -n $unknown ]]; then
-      echo "In none of the archives that /etc/apt names, though Debian 12 and 13 have it in 'main':" "${unknown//$'\n'/ }" >&2
+      echo "No archive that /etc/apt names offers ${unknown//$'\n'/ }; Debian 12 and 13 have it in 'main'." >&2
       exit 1
     fi
   fi

@@ -6,8 +6,8 @@
 # KVS_BIN                the programs: build/release/bin
 # KVS_DRAIN_SECONDS (10) how long each server may take to stop; a second Ctrl-C stops it at once
 #
-# kvs_server stops first, so that txn_server still takes what is on its way. Exit status: 0 after Ctrl-C, SIGTERM or SIGHUP,
-# 1 if a server died or could not start.
+# kvs_server stops first, so that txn_server still takes what is on its way. Exit status: 0 after Ctrl-C, SIGTERM or
+# SIGHUP, 1 if a server died or could not start.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -64,8 +64,8 @@ how_to_stop_holders() {
   echo "kill ${living[*]}"
 }
 
-# Takes the lock of the state directory. The servers inherit it, so that it is held as long as any of them lives, also after
-# this script was killed.
+# Takes the lock of the state directory. The servers inherit it, so that it is held as long as any of them lives, also
+# after this script was killed.
 lock_state() {
   umask 077
   mkdir -p "$state" "$log" || fail "cannot write to $state: choose another directory with KVS_STATE=..."
@@ -76,8 +76,8 @@ lock_state() {
   }
 }
 
-# Prints the process that listens on TCP port $1, or nothing if the port is free. Without root other users' processes have no
-# name here.
+# Prints the process that listens on TCP port $1, or nothing if the port is free. Without root other users' processes
+# have no name here.
 port_holder() {
   local inode link hex
   hex=$(printf '%04X' "$1")
@@ -146,8 +146,8 @@ report_death() {
   } >&2 2>/dev/null || true
 }
 
-# stop NAME: sends SIGTERM, waits until the server is drained, and makes it end at once when the time is up or on a second
-# Ctrl-C. Fails if the server did not end with exit code 0.
+# stop NAME: sends SIGTERM, waits until the server is drained, and makes it end at once when the time is up or on a
+# second Ctrl-C. Fails if the server did not end with exit code 0.
 stop() {
   local name=$1 pid=${!1} status=0 deadline asked=$signals
   [[ -n $pid ]] || return 0

@@ -32,7 +32,7 @@ total=$(attribute tests)
 failed=$(attribute failures)
 skipped=$(($(attribute skipped) + $(attribute disabled)))
 passed=$((total - failed - skipped))
-echo "Tests of the preset $preset: $passed passed, $failed failed, $skipped skipped (details: build/$preset/test-results.xml)"
+echo "Tests of the preset $preset: $passed passed, $failed failed, $skipped skipped"
 if [[ ${CI:-} == true && $skipped -gt 0 ]]; then
   echo "Skipped tests count as failed here, see 'did not run' above."
   failed=$((failed + skipped))

@@ -1,4 +1,4 @@
-"""deploy/dev/run.sh, which is make run after the build: on a terminal with Ctrl-C, and all that it refuses or reports."""
+"""deploy/dev/run.sh, which is make run after the build: on a terminal with Ctrl-C, and what it refuses or reports."""
 
 import fcntl
 import os
@@ -120,7 +120,9 @@ def paste(line):
 
 def refused(state, ports, *words):
     """A run that must end at once with status 1 and one line that has `words`."""
-    done = subprocess.run([str(SCRIPT)], env=settings(state, ports), capture_output=True, text=True, timeout=DEADLINE_SECONDS)
+    done = subprocess.run(
+        [str(SCRIPT)], env=settings(state, ports), capture_output=True, text=True, timeout=DEADLINE_SECONDS
+    )
     check_equal(done.returncode, 1)
     check_equal(len(done.stderr.splitlines()), 1)
     for word in words:

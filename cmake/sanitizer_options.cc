@@ -1,0 +1,17 @@
+// The run-time options of the sanitizers, compiled into every program of a build with sanitizers, so that ctest, a
+// server started by a test and a program started by hand all behave alike. The environment (ASAN_OPTIONS, ...) wins
+// over them.
+
+extern "C" {
+
+const char* __asan_default_options() {
+  return "detect_stack_use_after_return=1:check_initialization_order=1:strict_string_checks=1";
+}
+
+const char* __ubsan_default_options() { return "print_stacktrace=1:halt_on_error=1"; }
+
+const char* __tsan_default_options() {
+  return "halt_on_error=1:second_deadlock_stack=1:history_size=4:suppressions=" KVS_TSAN_SUPPRESSIONS;
+}
+
+}  // extern "C"
