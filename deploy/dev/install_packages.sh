@@ -23,7 +23,8 @@ protobuf-compiler-grpc  makes the client stubs
 libprotobuf-dev         protobuf messages
 libabsl-dev             status, mutex, hash map
 libssl-dev              TLS and certificates
-libcli11-dev            flags, environment and TOML
+libcli11-dev            command line
+libtomlplusplus-dev     settings from TOML files
 libspdlog-dev           logging
 libisal-dev             CRC-32C
 LIST
