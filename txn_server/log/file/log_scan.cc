@@ -3,6 +3,7 @@
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -14,7 +15,14 @@
 namespace kvs::txn {
 namespace {
 
+std::string Place(uint64_t last_revision) {
+  return last_revision == 0 ? "before the first revision" : absl::StrCat("behind revision ", last_revision);
+}
+
 std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rfind('/')); }
+
+// How often a header is read that is not right: a live log may be writing it.
+constexpr int kLiveAttempts = 10;
 
 // A segment of which the first sector was read.
 struct FoundSegment {
@@ -52,15 +60,19 @@ class Scanner {
 
  private:
   // Reads the first sector of every segment. What is wrong with one is kept until the scan comes to it, when the
-  // revision is known.
+  // revision is known. Backwards, since a live log takes one after the other into use: then those before one in use are
+  // seen in use.
   absl::Status FindSegments() {
     const auto listing = ListDirectory(file_system_, directory_);
     if (!listing.ok()) return listing.status();
-    for (const uint64_t id : listing->segment_ids) {
-      FoundSegment& segment = found_[id];
-      segment.summary.path = SegmentPath(directory_, id);
-      if (absl::Status status = ReadHeader(segment); !status.ok()) return status;
-      if (segment.in_use()) last_in_use_ = id;
+    for (auto id = listing->segment_ids.rbegin(); id != listing->segment_ids.rend(); ++id) {
+      FoundSegment& segment = found_[*id];
+      segment.summary.path = SegmentPath(directory_, *id);
+      for (int attempt = 0; attempt < (options_.live ? kLiveAttempts : 1); ++attempt) {
+        if (absl::Status status = ReadHeader(segment); !status.ok()) return status;
+        if (segment.problem.empty()) break;
+      }
+      if (segment.in_use()) last_in_use_ = std::max(last_in_use_, *id);
     }
     // Where nothing is in use, the scan has to find out why in the first segment.
     if (last_in_use_ == 0) last_in_use_ = 1;
@@ -288,13 +300,12 @@ class Scanner {
 
 absl::Status DamagedLog(const Damage& damage) {
   const std::string directory = DirectoryOf(damage.path);
-  return Error(
-      errors::kDamagedLog,
-      absl::StrCat(damage.path, " is damaged at offset ", damage.offset, ", behind revision ", damage.last_revision,
-                   ": ", damage.what, ". Nothing was changed; \"kvs log verify ", directory, "\" shows more"),
-      {{"file", damage.path},
-       {"offset", absl::StrCat(damage.offset)},
-       {"revision", absl::StrCat(damage.last_revision)}});
+  return Error(errors::kDamagedLog,
+               absl::StrCat(damage.path, " is damaged at offset ", damage.offset, ", ", Place(damage.last_revision),
+                            ": ", damage.what, ". Nothing was changed; \"kvs log verify ", directory, "\" shows more"),
+               {{"file", damage.path},
+                {"offset", absl::StrCat(damage.offset)},
+                {"revision", absl::StrCat(damage.last_revision)}});
 }
 
 absl::Status ScanLog(FileSystem& file_system, const std::string& directory, const ScanOptions& options, LogScan* scan) {
