@@ -3,7 +3,7 @@
 #include <absl/synchronization/blocking_counter.h>
 #include <absl/synchronization/notification.h>
 #include <google/protobuf/descriptor.pb.h>
-#include <grpcpp/impl/codegen/client_unary_call.h>
+#include <grpcpp/impl/client_unary_call.h>
 #include <grpcpp/support/sync_stream.h>
 
 #include <deque>

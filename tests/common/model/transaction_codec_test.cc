@@ -1,0 +1,282 @@
+#include "common/model/transaction_codec.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "common/limits.h"
+#include "tests/support/catch.h"
+
+namespace kvs {
+namespace {
+
+namespace pb = txn::v1;
+
+constexpr int64_t kMinInt = std::numeric_limits<int64_t>::min();
+constexpr int64_t kMaxInt = std::numeric_limits<int64_t>::max();
+constexpr uint64_t kMaxUint = std::numeric_limits<uint64_t>::max();
+
+Transaction Of(ValueType type, Operation operation) {
+  Transaction transaction;
+  transaction.revision = 7;
+  transaction.time_micros = 1'700'000'000'000'000;
+  transaction.previous_revision = 3;
+  transaction.actor = "spiffe://kvs/client/ann";
+  transaction.type = type;
+  transaction.key = "key";
+  transaction.operation = std::move(operation);
+  return transaction;
+}
+
+std::string Encode(const Transaction& transaction) {
+  EncodedTransaction encoded(transaction);
+  encoded.Stamp(transaction.revision, transaction.time_micros);
+  return encoded.bytes();
+}
+
+pb::TransactionList ParseList(const std::string& bytes) {
+  pb::TransactionList list;
+  REQUIRE(list.ParseFromString(bytes));
+  return list;
+}
+
+// Doubles are compared by their bits: -0.0 is not 0.0 here.
+bool Same(double a, double b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }
+
+bool Same(const ValueView& a, const ValueView& b) {
+  if (a.index() != b.index()) return false;
+  if (const auto* number = std::get_if<double>(&a)) return Same(*number, std::get<double>(b));
+  return a == b;
+}
+
+struct SameOperation {
+  const Operation& other;
+
+  bool operator()(const operation::Put& a) const { return Same(a.value, std::get<operation::Put>(other).value); }
+  bool operator()(const operation::Delete& a) const { return a.cause == std::get<operation::Delete>(other).cause; }
+  bool operator()(const operation::IntIncrement& a) const {
+    const auto& b = std::get<operation::IntIncrement>(other);
+    return a.delta == b.delta && a.result == b.result;
+  }
+  bool operator()(const operation::UintIncrement& a) const {
+    const auto& b = std::get<operation::UintIncrement>(other);
+    return a.delta == b.delta && a.decrement == b.decrement && a.result == b.result;
+  }
+  bool operator()(const operation::FloatIncrement& a) const {
+    const auto& b = std::get<operation::FloatIncrement>(other);
+    return Same(a.delta, b.delta) && Same(a.result, b.result);
+  }
+  bool operator()(const operation::Append& a) const { return a.text == std::get<operation::Append>(other).text; }
+  bool operator()(const operation::AddMembers& a) const {
+    return a.members == std::get<operation::AddMembers>(other).members;
+  }
+  bool operator()(const operation::RemoveMembers& a) const {
+    return a.members == std::get<operation::RemoveMembers>(other).members;
+  }
+  bool operator()(const operation::PutFields& a) const {
+    return a.fields == std::get<operation::PutFields>(other).fields;
+  }
+  bool operator()(const operation::RemoveFields& a) const {
+    return a.names == std::get<operation::RemoveFields>(other).names;
+  }
+};
+
+bool Same(const Operation& a, const Operation& b) { return a.index() == b.index() && std::visit(SameOperation{b}, a); }
+
+void CheckRoundTrip(const Transaction& transaction) {
+  INFO("operation " << transaction.operation.index() << " of " << TypeName(transaction.type));
+  const pb::TransactionList list = ParseList(Encode(transaction));
+  REQUIRE(list.transactions_size() == 1);
+  const auto decoded = Decode(list.transactions(0));
+  INFO(decoded.status().ToString());
+  REQUIRE(decoded.ok());
+  CHECK(decoded->revision == transaction.revision);
+  CHECK(decoded->time_micros == transaction.time_micros);
+  CHECK(decoded->previous_revision == transaction.previous_revision);
+  CHECK((decoded->actor == transaction.actor));
+  CHECK(decoded->type == transaction.type);
+  CHECK((decoded->key == transaction.key));
+  CHECK(decoded->batch_remaining == transaction.batch_remaining);
+  CHECK(Same(decoded->operation, transaction.operation));
+}
+
+TEST_CASE("numbers survive storing at their limits") {
+  for (const int64_t value : {int64_t{0}, int64_t{1}, int64_t{-1}, kMinInt, kMaxInt}) {
+    CheckRoundTrip(Of(ValueType::kInt, operation::Put{value}));
+    for (const int64_t delta : {int64_t{0}, int64_t{-1}, kMinInt, kMaxInt}) {
+      CheckRoundTrip(Of(ValueType::kInt, operation::IntIncrement{delta, value}));
+    }
+  }
+  for (const uint64_t value : {uint64_t{0}, uint64_t{1}, kMaxUint}) {
+    CheckRoundTrip(Of(ValueType::kUint, operation::Put{value}));
+    for (const bool decrement : {false, true}) {
+      CheckRoundTrip(Of(ValueType::kUint, operation::UintIncrement{kMaxUint, decrement, value}));
+    }
+  }
+  using Limits = std::numeric_limits<double>;
+  for (const double value : {0.0, -0.0, 1.5, -1.5, 0.1, Limits::max(), Limits::lowest(), Limits::min(),
+                             Limits::denorm_min(), Limits::epsilon()}) {
+    CheckRoundTrip(Of(ValueType::kFloat, operation::Put{value}));
+    CheckRoundTrip(Of(ValueType::kFloat, operation::FloatIncrement{-value, value}));
+  }
+}
+
+TEST_CASE("texts survive storing at their limits and with any byte") {
+  std::string all_bytes;
+  for (int byte = 0; byte < 256; ++byte) all_bytes.push_back(static_cast<char>(byte));
+  const std::string largest(kMaxValueBytes, 'x');
+  for (const std::string& text : {std::string(), std::string("a"), std::string("\0", 1), all_bytes, largest}) {
+    CheckRoundTrip(Of(ValueType::kString, operation::Put{absl::string_view(text)}));
+    CheckRoundTrip(Of(ValueType::kString, operation::Append{text}));
+    CheckRoundTrip(Of(ValueType::kSet, operation::AddMembers{{text}}));
+    CheckRoundTrip(Of(ValueType::kSet, operation::RemoveMembers{{text}}));
+    CheckRoundTrip(Of(ValueType::kMap, operation::PutFields{{{"name", text}}}));
+    CheckRoundTrip(Of(ValueType::kMap, operation::RemoveFields{{text}}));
+  }
+}
+
+TEST_CASE("collections survive storing, empty ones too") {
+  const std::string longest(kMaxKeyBytes, 'n');
+  for (const Texts& texts : {Texts{}, Texts{""}, Texts{"a", "b"}, Texts{"", "a", longest}}) {
+    CheckRoundTrip(Of(ValueType::kSet, operation::Put{texts}));
+    CheckRoundTrip(Of(ValueType::kSet, operation::AddMembers{texts}));
+    CheckRoundTrip(Of(ValueType::kSet, operation::RemoveMembers{texts}));
+    CheckRoundTrip(Of(ValueType::kMap, operation::RemoveFields{texts}));
+  }
+  for (const Fields& fields : {Fields{}, Fields{{"", ""}}, Fields{{"a", "1"}, {longest, ""}}}) {
+    CheckRoundTrip(Of(ValueType::kMap, operation::Put{fields}));
+    CheckRoundTrip(Of(ValueType::kMap, operation::PutFields{fields}));
+  }
+}
+
+TEST_CASE("a delete survives storing for every type") {
+  for (const ValueType type : kValueTypes) CheckRoundTrip(Of(type, operation::Delete{}));
+}
+
+TEST_CASE("what every transaction carries survives storing at its limits") {
+  Transaction transaction = Of(ValueType::kInt, operation::Delete{});
+  const std::string longest(kMaxKeyBytes, 'k');
+  transaction.key = longest;
+  transaction.actor = "";
+  transaction.revision = kMaxUint;
+  transaction.time_micros = kMaxInt;
+  transaction.previous_revision = kMaxUint - 1;
+  transaction.batch_remaining = std::numeric_limits<uint32_t>::max();
+  CheckRoundTrip(transaction);
+  transaction.revision = 1;
+  transaction.time_micros = 0;
+  transaction.previous_revision = 0;
+  transaction.batch_remaining = 0;
+  CheckRoundTrip(transaction);
+  transaction.time_micros = -1;
+  CheckRoundTrip(transaction);
+}
+
+TEST_CASE("an entry begins with the tag of the list, its length, revision and time") {
+  const std::string text(300, 'x');  // a length of two bytes
+  for (const absl::string_view value : {absl::string_view("x"), absl::string_view(text)}) {
+    const Transaction transaction = Of(ValueType::kString, operation::Put{value});
+    EncodedTransaction encoded(transaction);
+    encoded.Stamp(0x0102030405060708, 0x1112131415161718);
+    const std::string& bytes = encoded.bytes();
+    CHECK(bytes[0] == 0x0A);
+    size_t length = bytes[1] & 0x7F;
+    size_t at = 2;
+    if (bytes[1] & 0x80) length |= static_cast<size_t>(bytes[at++]) << 7;
+    CHECK(length == bytes.size() - at);
+    CHECK(bytes.substr(at, 18) == std::string("\x09\x08\x07\x06\x05\x04\x03\x02\x01"
+                                              "\x11\x18\x17\x16\x15\x14\x13\x12\x11"));
+  }
+}
+
+TEST_CASE("the last stamp counts, and a stamp changes nothing else") {
+  const Transaction transaction = Of(ValueType::kInt, operation::Put{int64_t{5}});
+  EncodedTransaction encoded(transaction);
+  encoded.Stamp(kMaxUint, kMinInt);
+  encoded.Stamp(transaction.revision, transaction.time_micros);
+  CHECK(encoded.bytes() == Encode(transaction));
+  encoded.Stamp(8, 9);
+  CHECK(encoded.bytes().size() == Encode(transaction).size());
+  const pb::TransactionList list = ParseList(encoded.bytes());
+  CHECK(list.transactions(0).revision() == 8);
+  CHECK(list.transactions(0).time_micros() == 9);
+  CHECK(list.transactions(0).put().int_value() == 5);
+}
+
+TEST_CASE("the bytes of several transactions joined are one list") {
+  const auto seed = std::random_device()();
+  INFO("seed " << seed);
+  std::mt19937_64 random(seed);
+  std::vector<std::string> texts;
+  for (int i = 0; i < 200; ++i) texts.emplace_back(random() % 400, static_cast<char>(random()));
+  std::string joined;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    Transaction transaction = Of(ValueType::kString, operation::Append{texts[i]});
+    transaction.revision = 100 + i;
+    transaction.time_micros = static_cast<int64_t>(i);
+    joined += Encode(transaction);
+  }
+  const pb::TransactionList list = ParseList(joined);
+  REQUIRE(list.transactions_size() == static_cast<int>(texts.size()));
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const auto decoded = Decode(list.transactions(static_cast<int>(i)));
+    REQUIRE(decoded.ok());
+    CHECK(decoded->revision == 100 + i);
+    CHECK(decoded->time_micros == static_cast<int64_t>(i));
+    CHECK((std::get<operation::Append>(decoded->operation).text == texts[i]));
+  }
+}
+
+pb::Transaction Stored() { return ParseList(Encode(Of(ValueType::kInt, operation::Put{int64_t{5}}))).transactions(0); }
+
+TEST_CASE("a stored transaction that could not have been written is DATA_LOSS and says what is wrong") {
+  pb::Transaction stored = Stored();
+  REQUIRE(Decode(stored).ok());
+  const char* what = "";
+  SECTION("without a revision") {
+    stored.clear_revision();
+    what = "no revision";
+  }
+  SECTION("without a key") {
+    stored.clear_key();
+    what = "no key";
+  }
+  SECTION("without a type") {
+    stored.clear_type();
+    what = "no known type";
+  }
+  SECTION("of a type of a later version") {
+    stored.set_type(static_cast<pb::StoreType>(99));
+    what = "no known type";
+  }
+  SECTION("without an operation") {
+    stored.clear_operation();
+    what = "no known operation";
+  }
+  SECTION("with an operation of a later version") {
+    stored.clear_operation();
+    std::string bytes = stored.SerializeAsString();
+    bytes += "\xa2\x06\x01x";  // field 100
+    REQUIRE(stored.ParseFromString(bytes));
+    what = "no known operation";
+  }
+  SECTION("with a put without a value") {
+    stored.mutable_put()->clear_kind();
+    what = "a value of no known type";
+  }
+  SECTION("with a delete without a cause") {
+    stored.mutable_delete_()->clear_cause();
+    what = "a delete of no known cause";
+  }
+  SECTION("with a delete for a cause of a later version") {
+    stored.mutable_delete_()->set_cause(static_cast<pb::Delete::Cause>(99));
+    what = "a delete of no known cause";
+  }
+  const auto decoded = Decode(stored);
+  CHECK(decoded.status().code() == absl::StatusCode::kDataLoss);
+  CHECK(decoded.status().message().find(what) != absl::string_view::npos);
+}
+
+}  // namespace
+}  // namespace kvs
