@@ -1,0 +1,61 @@
+// ApiPair: both servers, and the public API as a client sees it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/limits.h"
+#include "kvs/v1/maintenance.grpc.pb.h"
+#include "tests/support/api_client.h"
+#include "tests/support/catch.h"
+#include "tests/support/log_capture.h"
+#include "tests/support/pair.h"
+#include "txn/v1/transaction.pb.h"
+
+namespace kvs {
+
+class ApiPair {
+ protected:
+  explicit ApiPair(size_t max_collection_bytes = kDefaultMaxCollectionBytes) {
+    pair_.kvs_config().max_collection_bytes = max_collection_bytes;
+    // What a test holds up does not time out.
+    pair_.kvs_config().max_commit_wait = absl::Minutes(10);
+    pair_.Start();
+  }
+
+  ApiClient client() const { return ApiClient(pair_.channel()); }
+  std::string Ask(const std::string& method, const std::string& request) const { return client().Ask(method, request); }
+  absl::Status ErrorOf(const std::string& method, const std::string& request) const {
+    return client().ErrorOf(method, request);
+  }
+
+  // Stops both servers, starts them again, and compares all that they tell.
+  void CheckSameAfterRestart() {
+    const std::vector<std::string> before = client().Dump();
+    pair_.StopKvs();
+    pair_.StopLedger();
+    pair_.Start();
+    CHECK(client().Dump() == before);
+  }
+
+  // The newest revision, durable or not.
+  uint64_t LatestRevision() const {
+    v1::MaintenanceStatusResponse status;
+    v1::Maintenance::Stub stub(pair_.channel());
+    REQUIRE(Call(stub, &v1::Maintenance::Stub::Status, v1::MaintenanceStatusRequest(), &status).ok());
+    return status.ledger().latest_revision();
+  }
+
+  // What the ledger holds, one list of transactions for each frame.
+  std::vector<::txn::v1::TransactionList> Logged() {
+    std::vector<::txn::v1::TransactionList> frames;
+    MutexLock lock(&pair_.storage().mutex);
+    for (const auto& frame : pair_.storage().frames) REQUIRE(frames.emplace_back().ParseFromString(frame.transactions));
+    return frames;
+  }
+
+  LogCapture log_;
+  Pair pair_;
+};
+
+}  // namespace kvs
