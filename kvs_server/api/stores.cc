@@ -359,15 +359,16 @@ void AddMapReads(Builder& builder) {
         return CheckNames(request.names(), kFieldNames, /*may_be_empty=*/false);
       },
       [](const MapValue& map, const Texts& names, v1::MapStoreGetFieldsResponse* response) {
+        constexpr absl::string_view kInstead = "fewer names, or MapStore.ListFields";
         size_t bytes = 0;
         for (const absl::string_view name : names) {
           const std::string* value = map.Find(name);
           if (!value) continue;
           bytes += name.size() + value->size();
-          if (bytes > kMaxReplyBytes) return ReplyTooLarge("fewer names, or MapStore.ListFields");
+          if (bytes > kMaxReplyBytes) return ReplyTooLarge(kInstead);
           (*response->mutable_fields())[std::string(name)] = *value;
         }
-        return absl::OkStatus();
+        return response->ByteSizeLong() > kMaxReplyBytes ? ReplyTooLarge(kInstead) : absl::OkStatus();
       });
   builder.Read<MapValue, v1::MapStoreSizeRequest, v1::MapStoreSizeResponse>(
       "Size", CheckNothing<v1::MapStoreSizeRequest>,
