@@ -59,6 +59,7 @@ struct Command {
   std::vector<Flag> flags = {};
   Kind completion = Kind::kNothing;  // of the first argument
   absl::string_view words = {};      // for Kind::kWords
+  bool changes = false;              // whether it changes data
   // The exit status, or the error to report.
   absl::StatusOr<int> (*run)(const Context& context) = nullptr;
   // For arguments that are too few, too many, or not of this command: a command line that may have been meant.

@@ -21,18 +21,19 @@ void Line(std::ostream& out, absl::string_view text) {
 }
 
 // What the server's message cannot know: how this command goes on. Empty where the message says it all.
-std::string NextStep(const absl::Status& status) {
+std::string NextStep(const absl::Status& status, bool changes) {
   if (Is(status, kUsageError)) return {};
   if (Is(status, errors::kUnreachable)) {
     return "start the pair with `make run`, or let `kvs doctor` find out what is wrong";
   }
   if (Is(status, errors::kReplyTooLarge)) return "`kvs set list KEY` and `kvs map list KEY` read it in parts";
-  if (client::MayHaveHappened(status)) {
-    return "a change that was asked for may have been made or not: read the key before you try again";
+  if (changes && client::MayHaveHappened(status)) {
+    return "the change may have been made or not: read the key before you try again";
   }
   if (Is(status, errors::kReplaying) || Is(status, errors::kNotApplied)) {
     return "`kvs status` shows how far it is; a longer --timeout waits for it";
   }
+  if (ExitStatusOf(status) == kUnreachable) return "try again, with a longer --timeout; `kvs doctor` finds out more";
   if (absl::IsUnimplemented(status) && ReasonOf(status).empty()) {
     return "this address does not answer as kvs_server does: `kvs doctor` tells what is there";
   }
@@ -80,7 +81,7 @@ void Output::Result(absl::string_view json, absl::string_view text) {
 
 void Output::Plain(absl::string_view text) { out_ << text; }
 
-void Output::Error(const absl::Status& status, const Settings& settings) {
+void Output::Error(const absl::Status& status, const Settings& settings, bool changes) {
   if (format_ == Format::kJson) {
     Line(err_, ErrorAsJson(status, settings));
     return;
@@ -90,7 +91,7 @@ void Output::Error(const absl::Status& status, const Settings& settings) {
       Is(status, errors::kInvalidCredentials)) {
     err_ << Describe(settings);
   }
-  const std::string next = NextStep(status);
+  const std::string next = NextStep(status, changes);
   if (!next.empty()) Line(err_, absl::StrCat("next: ", next));
 }
 

@@ -30,8 +30,9 @@ class Output {
   // Text that has no other form, such as help.
   void Plain(absl::string_view text);
 
-  // An error with what to do next, and, where no server was reached, the settings that led there.
-  void Error(const absl::Status& status, const Settings& settings);
+  // An error with what to do next, and, where no server was reached, the settings that led there. `changes` says
+  // whether the command changes data, so that it matters that its outcome may be unknown.
+  void Error(const absl::Status& status, const Settings& settings, bool changes);
 
   // A remark for a person who waits; programs are spared.
   void Note(absl::string_view text);

@@ -32,9 +32,9 @@ int RunCommand(CommandLine line, const Environment& environment) {
   const auto status = line.command->run(context);
   environment.out.flush();
   if (status.ok() && environment.out.good()) return *status;
-  output.Error(status.ok() ? absl::DataLossError("cannot write to the standard output") : status.status(),
-               context.settings);
-  return ExitStatusOf(status.status());
+  const absl::Status error = status.ok() ? absl::AbortedError("cannot write to the standard output") : status.status();
+  output.Error(error, context.settings, line.command->changes);
+  return ExitStatusOf(error);
 }
 
 std::string HelpFor(const CommandLine& line) {
@@ -51,7 +51,7 @@ int Run(const std::vector<std::string>& words, const Environment& environment) {
     const Settings settings = FindSettings(
         output.empty() ? std::map<std::string, std::string>() : std::map<std::string, std::string>{{"output", output}},
         environment);
-    Output(FormatOf(settings), environment.out, environment.err).Error(line.status(), settings);
+    Output(FormatOf(settings), environment.out, environment.err).Error(line.status(), settings, /*changes=*/false);
     return kUsage;
   }
   if (line->help || line->version) {

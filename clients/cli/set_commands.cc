@@ -94,6 +94,7 @@ std::vector<Command> SetCommands() {
        .example = "kvs set add colors red blue",
        .min_arguments = 2,
        .max_arguments = kAnyNumber,
+       .changes = true,
        .run = Add},
       {.name = "set remove",
        .arguments = "KEY MEMBER...",
@@ -102,6 +103,7 @@ std::vector<Command> SetCommands() {
        .example = "kvs set remove colors red",
        .min_arguments = 2,
        .max_arguments = kAnyNumber,
+       .changes = true,
        .run = Remove},
       {.name = "set contains",
        .arguments = "KEY MEMBER",
@@ -142,6 +144,7 @@ std::vector<Command> SetCommands() {
        .example = "kvs set put colors red blue",
        .min_arguments = 1,
        .max_arguments = kAnyNumber,
+       .changes = true,
        .run = Put},
   };
 }

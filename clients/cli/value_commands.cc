@@ -4,7 +4,6 @@
 
 #include <fstream>
 #include <istream>
-#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -91,8 +90,12 @@ absl::StatusOr<std::string> TextOf(const Context& context, const std::vector<std
   std::ifstream file;
   if (*path != "-") file.open(*path, std::ios::binary);
   std::istream& in = *path == "-" ? context.environment.in : file;
-  std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (*path != "-" && !file) return UsageError(absl::StrCat("cannot read the file ", *path));
+  std::string text(kMaxValueBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(in.gcount()));
+  if (in.bad() || (*path != "-" && !file.is_open())) return UsageError(absl::StrCat("cannot read the file ", *path));
+  if (text.size() > kMaxValueBytes)
+    return UsageError(absl::StrCat(*path, " holds more than 1 MiB, the limit of a string"));
   return text;
 }
 
@@ -372,6 +375,7 @@ std::vector<Command> ValueCommands() {
        .text_from = 1,
        .flags = {kFileFlag},
        .completion = Kind::kType,
+       .changes = true,
        .run = Put,
        .guess = GuessPut},
       {.name = "get",
@@ -400,6 +404,7 @@ std::vector<Command> ValueCommands() {
        .text_from = 1,
        .completion = Kind::kType,
        .words = "all",
+       .changes = true,
        .run = Del,
        .guess = GuessDel},
       {.name = "incr",
@@ -413,6 +418,7 @@ std::vector<Command> ValueCommands() {
        .max_arguments = 3,
        .text_from = 1,
        .completion = Kind::kType,
+       .changes = true,
        .run = Incr,
        .guess = GuessIncr},
       {.name = "decr",
@@ -424,6 +430,7 @@ std::vector<Command> ValueCommands() {
        .max_arguments = 3,
        .text_from = 1,
        .completion = Kind::kType,
+       .changes = true,
        .run = Decr,
        .guess = GuessDecr},
       {.name = "append",
@@ -436,6 +443,7 @@ std::vector<Command> ValueCommands() {
        .text_from = 1,
        .flags = {kFileFlag},
        .completion = Kind::kType,
+       .changes = true,
        .run = Append,
        .guess = GuessAppend},
   };

@@ -18,8 +18,8 @@ class Printed {
   }
 
   Output* operator->() { return &output_; }
-  std::string Error(const absl::Status& status) {
-    output_.Error(status, settings_);
+  std::string Error(const absl::Status& status, bool changes = false) {
+    output_.Error(status, settings_, changes);
     return err_.str();
   }
   std::string out() const { return out_.str(); }
@@ -54,14 +54,18 @@ TEST_CASE("a part may be no text at all") {
 }
 
 TEST_CASE("an error tells what to do next") {
-  const auto text_of = [](const absl::Status& status) { return Printed(Format::kText).Error(status); };
+  const auto text_of = [](const absl::Status& status, bool changes = false) {
+    return Printed(Format::kText).Error(status, changes);
+  };
   CHECK(text_of(Error(errors::kKeyNotFound, "no int visits")) == "kvs: no int visits\n");
   CHECK(text_of(UsageError("wrong")) == "kvs: wrong\n");
   CHECK_THAT(text_of(Error(errors::kReplyTooLarge, "x")), ContainsText("next: `kvs set list KEY`"));
-  CHECK_THAT(text_of(Error(errors::kNotApplied, "x")), ContainsText("next: `kvs status`"));
-  CHECK_THAT(text_of(Error(errors::kOutcomeUnknown, "x")), ContainsText("may have been made or not"));
-  CHECK_THAT(text_of(absl::UnavailableError("x")), ContainsText("may have been made or not"));
+  CHECK_THAT(text_of(Error(errors::kNotApplied, "x"), true), ContainsText("next: `kvs status`"));
   CHECK_THAT(text_of(absl::UnimplementedError("x")), ContainsText("next: "));
+  for (const absl::Status& unknown : {Error(errors::kOutcomeUnknown, "x"), absl::UnavailableError("x")}) {
+    CHECK_THAT(text_of(unknown, /*changes=*/true), ContainsText("may have been made or not"));
+    CHECK_THAT(text_of(unknown, /*changes=*/false), ContainsText("next: try again"));
+  }
 }
 
 TEST_CASE("an unreachable server shows the settings and where they are from") {

@@ -47,6 +47,16 @@ TEST_CASE("a broken config file stops what needs it and nothing else") {
   CHECK(kvs({"completion", "bash"}).status == 0);
 }
 
+TEST_CASE("output that cannot be written is an error") {
+  const TestCli kvs;
+  std::istringstream in;
+  std::ostringstream out;
+  std::ostringstream err;
+  out.setstate(std::ios::badbit);
+  CHECK(Run({"completion", "bash"}, kvs.MakeEnvironment(in, out, err)) == 1);
+  CHECK(err.str() == "kvs: cannot write to the standard output\n");
+}
+
 TEST_CASE("options that the client refuses end with 2 and show the settings") {
   const TestCli kvs;
   const CommandResult result = kvs({"get", "int", "a", "--ca", kvs.dir() / "absent"});

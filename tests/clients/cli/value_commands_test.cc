@@ -64,6 +64,9 @@ TEST_CASE("a string may come from a file or from the standard input") {
   kvs.Out({"put", "string", "page", "--file", "-"});
   CHECK(kvs.Out({"append", "string", "page", "--file", "-"}) == "28\n");
   CHECK_THAT(kvs.Err(2, {"put", "string", "page", "--file", path + ".absent"}), ContainsText("cannot read the file"));
+  std::ofstream(path) << large << "x";
+  CHECK_THAT(kvs.Err(2, {"put", "string", "page", "--file", path}), ContainsText("more than 1 MiB"));
+  CHECK_THAT(kvs.Err(2, {"put", "string", "page", "--file", "/dev/zero"}), ContainsText("more than 1 MiB"));
   CHECK_THAT(kvs.Err(2, {"put", "string", "page", "value", "--file", path}), ContainsText("one VALUE"));
   CHECK_THAT(kvs.Err(2, {"put", "int", "page", "1", "--file", path}), ContainsText("--file is for strings"));
 }
