@@ -1,4 +1,4 @@
-// Gate: holds up the appends of a MemoryTxnLog until it is opened.
+// Gate: holds up a MemoryTxnLog until it is opened.
 #pragma once
 
 #include <functional>
@@ -9,7 +9,7 @@ namespace kvs {
 
 class Gate {
  public:
-  // What to give to MemoryTxnLog::Storage::SetBeforeAppend. The gate outlives the log.
+  // What to give to MemoryTxnLog::Storage::SetBeforeAppend and the like. The gate outlives the log.
   std::function<absl::Status()> Hook() {
     return [this] {
       MutexLock lock(&mutex_);
@@ -20,13 +20,13 @@ class Gate {
     };
   }
 
-  // Blocks until an append is held up, or was.
+  // Blocks until something is held up, or was.
   void AwaitAppend() {
     MutexLock lock(&mutex_);
     while (arrived_ == 0) changed_.Wait(&mutex_);
   }
 
-  // Lets all appends through, those held up included, with this result.
+  // Lets everything through, what is held up included, with this result.
   void Open(absl::Status result = absl::OkStatus()) {
     MutexLock lock(&mutex_);
     open_ = true;

@@ -32,14 +32,35 @@ class MemoryTxnLog final : public TxnLog {
     Mutex mutex;
     LogPosition position ABSL_GUARDED_BY(mutex);
     std::vector<StoredFrame> frames ABSL_GUARDED_BY(mutex);
-    // Asked before each group; an error is what Append returns.
-    std::function<absl::Status()> before_append ABSL_GUARDED_BY(mutex);
+    // Asked before each group, each new epoch and each Idle; an error is what the log then returns.
+    using Hook = std::function<absl::Status()>;
+    Hook before_append ABSL_GUARDED_BY(mutex);
+    Hook before_begin_epoch ABSL_GUARDED_BY(mutex);
+    Hook before_idle ABSL_GUARDED_BY(mutex);
+    uint64_t frames_read ABSL_GUARDED_BY(mutex) = 0;  // by all cursors
 
     Storage() { position.log_id = "memory-log-id-16"; }
 
-    void SetBeforeAppend(std::function<absl::Status()> hook) {
+    void SetBeforeAppend(Hook hook) {
       MutexLock lock(&mutex);
       before_append = std::move(hook);
+    }
+    void SetBeforeBeginEpoch(Hook hook) {
+      MutexLock lock(&mutex);
+      before_begin_epoch = std::move(hook);
+    }
+    void SetBeforeIdle(Hook hook) {
+      MutexLock lock(&mutex);
+      before_idle = std::move(hook);
+    }
+    // Asks a hook without the mutex, so that it may block.
+    absl::Status Ask(Hook Storage::*hook) {
+      Hook copy;
+      {
+        MutexLock lock(&mutex);
+        copy = this->*hook;
+      }
+      return copy ? copy() : absl::OkStatus();
     }
 
     // Forgets everything after `revision`.
@@ -69,20 +90,14 @@ class MemoryTxnLog final : public TxnLog {
 
   absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override {
     if (writer_id.empty() || writer_id.size() > 64) return Error(errors::kMalformedRequest, "a bad writer id");
+    if (absl::Status status = storage_->Ask(&Storage::before_begin_epoch); !status.ok()) return status;
     MutexLock lock(&storage_->mutex);
     storage_->position.writer_id = std::string(writer_id);
     return ++storage_->position.epoch;
   }
 
   absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) override {
-    std::function<absl::Status()> hook;
-    {
-      MutexLock lock(&storage_->mutex);
-      hook = storage_->before_append;
-    }
-    if (hook) {
-      if (absl::Status status = hook(); !status.ok()) return status;
-    }
+    if (absl::Status status = storage_->Ask(&Storage::before_append); !status.ok()) return status;
     MutexLock lock(&storage_->mutex);
     LogPosition& position = storage_->position;
     if (epoch != position.epoch || epoch == 0)
@@ -102,7 +117,7 @@ class MemoryTxnLog final : public TxnLog {
     return absl::OkStatus();
   }
 
-  absl::Status Idle() override { return absl::OkStatus(); }
+  absl::Status Idle() override { return storage_->Ask(&Storage::before_idle); }
 
   absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override {
     MutexLock lock(&storage_->mutex);
@@ -110,6 +125,7 @@ class MemoryTxnLog final : public TxnLog {
       return absl::OutOfRangeError(absl::StrCat("there is no revision ", from_revision));
     }
     auto cursor = std::make_unique<Cursor>();
+    cursor->storage = storage_;
     cursor->from_revision = from_revision;
     for (const auto& frame : storage_->frames) {
       if (frame.first_revision + frame.count > from_revision) cursor->frames.push_back(frame);
@@ -121,11 +137,16 @@ class MemoryTxnLog final : public TxnLog {
 
  private:
   struct Cursor final : LogCursor {
+    std::shared_ptr<Storage> storage;
     std::vector<Storage::StoredFrame> frames;
     uint64_t from_revision = 1;
     size_t next = 0;
     absl::StatusOr<std::optional<Frame>> Next() override {
       if (next == frames.size()) return std::nullopt;
+      {
+        MutexLock lock(&storage->mutex);
+        storage->frames_read++;
+      }
       const auto& stored = frames[next++];
       const Frame frame{stored.first_revision, stored.count, stored.transactions};
       if (frame.first_revision >= from_revision) return frame;

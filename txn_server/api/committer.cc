@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/errors.h"
 #include "common/limits.h"
 #include "common/logging/logging.h"
 
@@ -68,7 +69,9 @@ bool Committer::WaitForWork() {
       if (stopping_) return false;
     }
     idle_told_ = true;
-    if (absl::Status status = log_->Idle(); !status.ok()) {
+    if (absl::Status status = log_->Idle(); Is(status, errors::kLogFailed)) {
+      committed_(status, 0);
+    } else if (!status.ok()) {
       LogWarn("the log could not be sealed while idle", {{"status", status}});
     }
   }

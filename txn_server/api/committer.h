@@ -29,8 +29,8 @@ struct QueuedFrame {
 class Committer {
  public:
   using Job = absl::AnyInvocable<void(TxnLog&)>;
-  // How a group of `bytes` ended: OK when everything up to the log's durable revision is durable. Called on the
-  // committer's thread.
+  // How a group of `bytes` ended: OK when everything up to the log's durable revision is durable. Also kLogFailed
+  // without any bytes, where the log failed while idle. Called on the committer's thread.
   using Committed = absl::AnyInvocable<void(const absl::Status&, size_t bytes)>;
 
   // `log` outlives the committer.
