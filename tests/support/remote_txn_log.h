@@ -14,6 +14,7 @@
 #include "common/limits.h"
 #include "common/rpc/server.h"
 #include "common/rpc/status.h"
+#include "tests/support/test_server.h"
 #include "txn/v1/ledger.grpc.pb.h"
 #include "txn_server/api/ledger_service.h"
 
@@ -54,17 +55,29 @@ class LoopbackLedger {
 // One Append stream, spoken to directly.
 class AppendSession {
  public:
-  AppendSession(::txn::v1::Ledger::Stub& stub, uint64_t epoch, absl::string_view writer_id)
-      : stream_(stub.Append(&context_)) {
+  // Says nothing by itself.
+  explicit AppendSession(::txn::v1::Ledger::Stub& stub) : stream_(stub.Append(&context_)) {}
+  // Attaches.
+  AppendSession(::txn::v1::Ledger::Stub& stub, uint64_t epoch, absl::string_view writer_id) : AppendSession(stub) {
+    Attach(epoch, writer_id);
+  }
+  ~AppendSession() {
+    context_.TryCancel();
+    if (!finished_) stream_->Finish();
+  }
+
+  void Attach(uint64_t epoch, absl::string_view writer_id) {
     ::txn::v1::AppendRequest request;
     request.mutable_attach()->set_partition("0");
     request.mutable_attach()->set_epoch(epoch);
     request.mutable_attach()->set_writer_id(std::string(writer_id));
     stream_->Write(request);
   }
-  ~AppendSession() {
-    context_.TryCancel();
-    if (!finished_) stream_->Finish();
+
+  void Heartbeat() {
+    ::txn::v1::AppendRequest request;
+    request.mutable_heartbeat();
+    stream_->Write(request);
   }
 
   void Send(const Frame& frame) {
@@ -84,8 +97,8 @@ class AppendSession {
     return Finish();
   }
 
-  // Reads until the ledger has taken the stream, or ended it.
-  absl::Status AwaitAttached() {
+  // Reads what the ledger says next, or why it ended the stream. The first answer says that it took the stream.
+  absl::Status AwaitMessage() {
     ::txn::v1::AppendResponse response;
     return stream_->Read(&response) ? absl::OkStatus() : Finish();
   }
@@ -105,7 +118,7 @@ class AppendSession {
     return status.ok() ? absl::CancelledError("the stream ended") : rpc::FromGrpc(status);
   }
 
-  grpc::ClientContext context_;
+  TestContext context_;
   std::unique_ptr<grpc::ClientReaderWriter<::txn::v1::AppendRequest, ::txn::v1::AppendResponse>> stream_;
   bool finished_ = false;
 };

@@ -57,6 +57,7 @@ class LedgerService::AppendStream final : public rpc::StreamHandler {
       stream_.Finish(rpc::ToGrpc(status));
       return false;
     }
+    reading_paused_ = full;
     return !full;
   }
 
@@ -77,12 +78,18 @@ class LedgerService::AppendStream final : public rpc::StreamHandler {
   void Finish(const absl::Status& status) { stream_.Finish(rpc::ToGrpc(status)); }
   void ResumeReading() {
     stream_.loop().Post([alive = alive_, this] {
-      if (*alive) stream_.ResumeReading();
+      if (!*alive) return;
+      reading_paused_ = false;
+      last_heard_ = absl::Now();
+      stream_.ResumeReading();
     });
   }
 
  private:
   absl::Status Handle(pb::AppendRequest& message, bool* full) {
+    if (message.has_attach() == attached_) {
+      return Error(errors::kMalformedRequest, "the first message of an Append stream, and no other, must be attach");
+    }
     switch (message.message_case()) {
       case pb::AppendRequest::kAttach: {
         if (absl::Status status = ledger_.check_writer_(stream_.context()); !status.ok()) return status;
@@ -92,7 +99,6 @@ class LedgerService::AppendStream final : public rpc::StreamHandler {
         return absl::OkStatus();
       }
       case pb::AppendRequest::kFrame:
-        if (!attached_) return Error(errors::kMalformedRequest, "the first message of an Append stream must be attach");
         return ledger_.Enqueue(this, message.mutable_frame(), full);
       case pb::AppendRequest::kHeartbeat:
       case pb::AppendRequest::MESSAGE_NOT_SET:
@@ -114,8 +120,7 @@ class LedgerService::AppendStream final : public rpc::StreamHandler {
   }
 
   void Tick() {
-    // Nothing is read while the queue is full, so silence then is ours.
-    if (absl::Now() - last_heard_ > ledger_.options_.writer_timeout && !ledger_.IsReadingPaused()) {
+    if (!reading_paused_ && absl::Now() - last_heard_ > ledger_.options_.writer_timeout) {
       Finish(absl::UnavailableError("the writer has been silent for too long"));
       stream_.Cancel();
       return;
@@ -128,6 +133,7 @@ class LedgerService::AppendStream final : public rpc::StreamHandler {
   rpc::ServerStream& stream_;
   const std::shared_ptr<bool> alive_;  // of the stream's loop alone
   bool attached_ = false;
+  bool reading_paused_ = false;  // the queue is full: nothing is heard, however much the writer says
   absl::Time last_heard_ = absl::Now();
 };
 
@@ -137,6 +143,7 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
   ReplayStream(LedgerService* ledger, rpc::ServerStream* stream) : ledger_(*ledger), stream_(*stream) {}
 
   bool OnMessage(const grpc::ByteBuffer& bytes) override {
+    if (drained_) return false;
     pb::ReplayRequest request;
     if (!rpc::Parse(bytes, &request)) {
       stream_.Finish(rpc::Service::MalformedError(*pb::ReplayRequest::descriptor()));
@@ -150,7 +157,11 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
 
   void OnHalfClose() override {}
   void OnWritten() override { Pump(); }
-  void OnDrain() override { stream_.Finish(rpc::ToGrpc(absl::UnavailableError("the ledger is about to stop"))); }
+  void OnDrain() override {
+    drained_ = true;
+    cursor_ = nullptr;
+    stream_.Finish(rpc::ToGrpc(absl::UnavailableError("the ledger is about to stop")));
+  }
 
  private:
   static constexpr size_t kMessagesAhead = 2;
@@ -223,6 +234,7 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
   rpc::ServerStream& stream_;
   std::unique_ptr<LogCursor> cursor_;  // null at the end
   std::optional<Frame> next_;          // not sent yet
+  bool drained_ = false;
   uint64_t last_revision_ = 0;
   uint64_t count_ = 0;
   uint32_t crc_ = 0;
@@ -243,13 +255,9 @@ LedgerService::LedgerService(LedgerServiceOptions options, TxnLog* log, CheckWri
       });
   service_.AddUnary<pb::ResumeRequest, pb::ResumeResponse>(
       "Resume", [this](rpc::UnaryCall& call, const pb::ResumeRequest& request) {
-        {
-          // What the old stream has queued is sent again on the new one.
-          MutexLock lock(&mutex_);
-          if (active_ && request.writer_id() == log_->position().writer_id) {
-            EndActive(absl::AbortedError("the writer resumed on another stream"));
-          }
-        }
+        absl::Status status = check_writer_(call.context());
+        if (status.ok()) status = BeginResume(request);
+        if (!status.ok()) return call.Finish(rpc::ToGrpc(status));
         committer_->Run([this, &call, &request](TxnLog& log) { Resume(call, request, log); });
       });
   service_.AddUnary<pb::StatusRequest, pb::StatusResponse>(
@@ -300,22 +308,30 @@ absl::StatusOr<uint64_t> LedgerService::BecomeWriter(const pb::OpenRequest& requ
   {
     MutexLock lock(&mutex_);
     if (absl::Status status = CheckNoOtherWriter(request, position); !status.ok()) return status;
-    if (active_) EndActive(Fenced(position.epoch + 1));
-    writer_name_ = request.writer_name();
   }
   absl::StatusOr<uint64_t> epoch = log.BeginEpoch(request.writer_id());
-  if (epoch.ok()) {
-    LogInfo("a writer opened the ledger",
-            {{"writer", request.writer_name()}, {"epoch", *epoch}, {"durable_revision", position.durable_revision}});
-  } else {
-    Committed(epoch.status(), 0);
+  if (!epoch.ok()) {
+    // For want of space nothing changes, and the writer before goes on.
+    if (Is(epoch.status(), errors::kLogFailed)) Committed(epoch.status(), 0);
+    return epoch;
   }
+  MutexLock lock(&mutex_);
+  // The stream that was there, or one that attached meanwhile. Nothing of it reaches the log: its frames carry the
+  // epoch before, and those that are queued go.
+  if (active_) EndActive(Fenced(*epoch));
+  writer_name_ = request.writer_name();
+  LogInfo("a writer opened the ledger",
+          {{"writer", writer_name_}, {"epoch", *epoch}, {"durable_revision", position.durable_revision}});
   return epoch;
 }
 
 absl::Status LedgerService::CheckResume(const pb::ResumeRequest& request, const LogPosition& position) const {
   if (absl::Status status = CheckPartition(request.partition()); !status.ok()) return status;
-  if (request.log_id() != position.log_id) return Fenced(position.epoch);
+  if (request.log_id() != position.log_id) {
+    return Error(errors::kFenced,
+                 absl::StrCat("this is another ledger, of log id ", absl::BytesToHexString(position.log_id), ", not ",
+                              absl::BytesToHexString(request.log_id()), " that this writer opened"));
+  }
   if (request.epoch() > position.epoch) {
     return Error(errors::kLedgerLostData,
                  absl::StrCat("the ledger gave out epoch ", request.epoch(), " and is at epoch ", position.epoch,
@@ -330,11 +346,18 @@ absl::Status LedgerService::CheckResume(const pb::ResumeRequest& request, const 
   return absl::OkStatus();
 }
 
+absl::Status LedgerService::BeginResume(const pb::ResumeRequest& request) {
+  MutexLock lock(&mutex_);
+  if (absl::Status status = CheckResume(request, log_->position()); !status.ok()) return status;
+  // What the old stream has queued is sent again on the new one.
+  if (active_) EndActive(absl::AbortedError("the writer resumed on another stream"));
+  return absl::OkStatus();
+}
+
 void LedgerService::Resume(rpc::UnaryCall& call, const pb::ResumeRequest& request, TxnLog& log) {
-  absl::Status status = check_writer_(call.context());
   const LogPosition position = log.position();
-  if (status.ok()) status = CheckResume(request, position);
-  if (!status.ok()) return call.Finish(rpc::ToGrpc(status));
+  // Another writer may have come meanwhile.
+  if (absl::Status status = CheckResume(request, position); !status.ok()) return call.Finish(rpc::ToGrpc(status));
   LogInfo("the writer resumed", {{"epoch", position.epoch}, {"durable_revision", position.durable_revision}});
   pb::ResumeResponse response;
   response.set_durable_revision(position.durable_revision);
@@ -362,9 +385,9 @@ absl::Status LedgerService::Attach(AppendStream* stream, const pb::Attach& attac
   MutexLock lock(&mutex_);
   const LogPosition position = log_->position();
   if (attach.epoch() != position.epoch || attach.writer_id() != position.writer_id) return Fenced(position.epoch);
-  if (active_ == stream) return Error(errors::kMalformedRequest, "an Append stream can be attached once only");
   if (active_) EndActive(absl::AbortedError("the writer attached another stream"));
   active_ = stream;
+  active_epoch_ = position.epoch;
   attached_at_ = absl::Now();
   next_revision_ = position.durable_revision + 1;
   return absl::OkStatus();
@@ -387,14 +410,9 @@ absl::Status LedgerService::Enqueue(AppendStream* stream, pb::Frame* received, b
   next_revision_ += frame.count;
   queued_bytes_ += frame.transactions.size();
   *full = reading_paused_ = queued_bytes_ >= options_.max_queued_bytes;
-  committer_->Append(position.epoch,
+  committer_->Append(active_epoch_,
                      QueuedFrame{frame.first_revision, frame.count, std::move(*received->mutable_transactions())});
   return absl::OkStatus();
-}
-
-bool LedgerService::IsReadingPaused() const {
-  MutexLock lock(&mutex_);
-  return reading_paused_;
 }
 
 void LedgerService::Detach(AppendStream* stream) {

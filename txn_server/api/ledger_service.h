@@ -55,10 +55,11 @@ class LedgerService {
   absl::StatusOr<uint64_t> BecomeWriter(const ::txn::v1::OpenRequest& request, TxnLog& log) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status CheckNoOtherWriter(const ::txn::v1::OpenRequest& request, const LogPosition& position) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends the stream of the writer that resumes.
+  absl::Status BeginResume(const ::txn::v1::ResumeRequest& request) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status CheckResume(const ::txn::v1::ResumeRequest& request, const LogPosition& position) const;
   absl::Status Attach(AppendStream* stream, const ::txn::v1::Attach& attach) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Enqueue(AppendStream* stream, ::txn::v1::Frame* frame, bool* full) ABSL_LOCKS_EXCLUDED(mutex_);
-  bool IsReadingPaused() const ABSL_LOCKS_EXCLUDED(mutex_);
   void Detach(AppendStream* stream) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndActive(const absl::Status& why) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Committed(const absl::Status& status, size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -72,6 +73,7 @@ class LedgerService {
   absl::AnyInvocable<void(const absl::Status&)> log_failed_ ABSL_GUARDED_BY(mutex_);
   // The stream of the current writer, while it is alive.
   AppendStream* active_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  uint64_t active_epoch_ ABSL_GUARDED_BY(mutex_) = 0;  // when it attached
   std::string writer_name_ ABSL_GUARDED_BY(mutex_);
   absl::Time attached_at_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_revision_ ABSL_GUARDED_BY(mutex_) = 0;  // that the active stream must send
