@@ -4,15 +4,15 @@
 namespace kvs {
 
 enum ExitCode : int {
-  kExitClean = 0,          // drained after SIGTERM or SIGINT
-  kExitStartFailed = 1,    // certificates, data directory or port; the message says which. Restart after mending it
-  kExitBadSettings = 2,    // a flag, variable or file entry; restarting does not help
-  kExitNotPermitted = 3,   // kvs_server: the ledger does not let its certificate write
-  kExitWriterActive = 4,   // kvs_server: another one is using the ledger
-  kExitFenced = 5,         // kvs_server: another one took the ledger over. Must not be restarted by itself
-  kExitDataLoss = 6,       // the log is damaged, or is not the history of the state. Restarting does not help
-  kExitLogFailed = 7,      // txn_server: a write or sync failed. A restart finds out what is durable
-  kExitForced = 8,         // a second signal came before the drain was over
+  kExitClean = 0,         // drained after SIGTERM or SIGINT
+  kExitStartFailed = 1,   // certificates, data directory or port; the message says which. Restart after mending it
+  kExitBadSettings = 2,   // a flag, variable or file entry; restarting does not help
+  kExitNotPermitted = 3,  // kvs_server: the ledger does not let its certificate write
+  kExitWriterActive = 4,  // kvs_server: another one is using the ledger
+  kExitFenced = 5,        // kvs_server: another one took the ledger over. Must not be restarted by itself
+  kExitDataLoss = 6,      // the log is damaged, or is not the history of the state. Restarting does not help
+  kExitLogFailed = 7,     // txn_server: a write or sync failed. A restart finds out what is durable
+  kExitForced = 8,        // a second signal came before the drain was over
 };
 
 }  // namespace kvs

@@ -1,6 +1,6 @@
-// Shutdown: how a server learns that it is to stop. SIGTERM and SIGINT ask for a drain; a second one ends the process at once.
+// Shutdown: how a server learns that it is to stop. SIGTERM and SIGINT ask for a drain; a second one ends the process
+// at once.
 #pragma once
-
 
 #include "common/process/exit_codes.h"
 #include "common/sync.h"
@@ -9,8 +9,8 @@ namespace kvs {
 
 class Shutdown {
  public:
-  // Takes the signals over. Created first in main(), before any other thread, so that all of them leave the signals to this
-  // one; lives as long as the process.
+  // Takes the signals over. Created first in main(), before any other thread, so that all of them leave the signals to
+  // this one; lives as long as the process.
   Shutdown();
 
   // Asks for a stop from within, from any thread; the first one decides the exit code.

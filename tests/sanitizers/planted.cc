@@ -1,5 +1,5 @@
-// Mistakes made on purpose: a build with sanitizers must report them, which shows that its options and suppressions hide
-// nothing of ours. Usage: planted race | use-after-free | overflow
+// Mistakes made on purpose: a build with sanitizers must report them, which shows that its options and suppressions
+// hide nothing of ours. Usage: planted race | use-after-free | overflow
 #include <cstdio>
 #include <limits>
 #include <memory>

@@ -26,8 +26,9 @@ class TxnLogFactory {
   // Whether a log that is opened again has what it had before.
   virtual bool can_reopen() const { return true; }
 
-  // Whether frames that are appended together are one group; if not, the log divides them as it likes.
-  virtual bool keeps_groups() const { return true; }
+  // Whether it is a ledger service at the other end of a connection, which divides groups as it likes and acknowledges
+  // again what is durable already.
+  virtual bool is_remote() const { return false; }
 };
 
 class MemoryTxnLogFactory : public TxnLogFactory {
@@ -72,7 +73,7 @@ class SmallSegmentsFactory : public TxnLogFactory {
 class RemoteTxnLogFactory : public TxnLogFactory {
  public:
   std::unique_ptr<TxnLog> Open() override { return std::make_unique<RemoteTxnLog>(local_.Open()); }
-  bool keeps_groups() const override { return false; }
+  bool is_remote() const override { return true; }
 
  private:
   FileTxnLogFactory local_;

@@ -34,7 +34,8 @@ struct Program {
     parser.AddDuration("drain-timeout", &settings.drain_timeout, {absl::Milliseconds(1), absl::Hours(1)}, "How long.");
     parser.AddByteSize("max-bytes", &settings.max_bytes, {1024, kAnyInteger.max}, "How large.");
     parser.AddAddress("listen", &settings.listen, "Where to listen.");
-    parser.AddChoice<Colour>("colour", &settings.colour, {{"red", Colour::kRed}, {"blue", Colour::kBlue}}, "A <colour>.");
+    parser.AddChoice<Colour>("colour", &settings.colour, {{"red", Colour::kRed}, {"blue", Colour::kBlue}},
+                             "A <colour>.");
   }
 
   ConfigParser::Result Run(const std::vector<std::string>& arguments,
@@ -198,7 +199,7 @@ TEST_CASE("a bad file refuses to start with its place") {
   CHECK(Contains(Refusal({"--config=" + dir / "absent"}), dir / "absent: cannot open: No such file"));
 }
 
-TEST_CASE("--help tells every setting with default, range and environment") {
+TEST_CASE("the flag --help tells every setting with default, range and environment") {
   Program program;
   const auto result = program.Run({"--help", "--nonsense"});
   CHECK_FALSE(result.proceed);
@@ -221,7 +222,7 @@ TEST_CASE("--help tells every setting with default, range and environment") {
   CHECK(Contains(help, "  --version\n"));
 }
 
-TEST_CASE("--version") {
+TEST_CASE("the flag --version") {
   Program program;
   const auto result = program.Run({"--version"});
   CHECK(result.exit_code == 0);
