@@ -29,12 +29,16 @@ class ApiPair {
     return client().ErrorOf(method, request);
   }
 
-  // Stops both servers, starts them again, and compares all that they tell.
-  void CheckSameAfterRestart() {
-    const std::vector<std::string> before = client().Dump();
+  void Restart() {
     pair_.StopKvs();
     pair_.StopLedger();
     pair_.Start();
+  }
+
+  // Stops both servers, starts them again, and compares all that they tell.
+  void CheckSameAfterRestart() {
+    const std::vector<std::string> before = client().Dump();
+    Restart();
     CHECK(client().Dump() == before);
   }
 
