@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "tests/support/catch.h"
@@ -33,13 +34,34 @@ TEST_CASE("every reason is used once") {
   for (const ErrorKind& kind : errors::kAll) CHECK(reasons.insert(kind.reason).second);
 }
 
-TEST_CASE("docs/errors.md explains every reason with its code") {
+std::string ErrorsPage() {
   std::ifstream file(KVS_SOURCE_DIR "/docs/errors.md");
-  const std::string page((std::istreambuf_iterator<char>(file)), {});
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+// How the row of a reason begins.
+std::string Row(const ErrorKind& kind) {
+  return absl::StrCat("| `", kind.reason, "` | ", absl::StatusCodeToString(kind.code), " |");
+}
+
+TEST_CASE("docs/errors.md explains every reason with its code") {
+  const std::string page = ErrorsPage();
   for (const ErrorKind& kind : errors::kAll) {
-    const std::string row = absl::StrCat("| `", kind.reason, "` | ", absl::StatusCodeToString(kind.code), " |");
-    INFO(row);
-    CHECK(page.find(row) != std::string::npos);
+    INFO(Row(kind));
+    CHECK(page.find(Row(kind)) != std::string::npos);
+  }
+}
+
+TEST_CASE("docs/errors.md explains nothing but the reasons") {
+  std::set<std::string> rows;
+  for (const ErrorKind& kind : errors::kAll) rows.insert(Row(kind));
+  std::istringstream page(ErrorsPage());
+  for (std::string line; std::getline(page, line);) {
+    // The rows of reasons begin with a cell that holds one, and nothing else.
+    const size_t end_of_first_cell = line.find("` | ");
+    if (line.rfind("| `", 0) != 0 || line.find(' ', 2) != end_of_first_cell + 1) continue;
+    INFO(line);
+    CHECK(rows.erase(line.substr(0, line.find(" |", end_of_first_cell + 4) + 2)) == 1);
   }
 }
 
