@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 struct Name {
   absl::string_view name;      // of the flag and in config.toml
   absl::string_view variable;  // in the environment
-  Setting Settings::*setting;
+  Setting Settings::* setting;
 };
 
 constexpr Name kNames[] = {
@@ -184,7 +184,7 @@ class Search {
                                settings_.plaintext.value, "\""));
     }
     if (!*is_plaintext) return;
-    for (Setting Settings::*file : {&Settings::ca, &Settings::cert, &Settings::key}) {
+    for (Setting Settings::* file : {&Settings::ca, &Settings::cert, &Settings::key}) {
       const Setting& certificate = settings_.*file;
       if (certificate.source.empty() || certificate.rank > settings_.plaintext.rank) continue;
       if (certificate.rank == settings_.plaintext.rank) {

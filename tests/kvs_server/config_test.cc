@@ -44,7 +44,7 @@ TEST_CASE("TLS is asked for where it is not turned off on both sides") {
 }
 
 TEST_CASE("each of the TLS files is needed") {
-  for (std::string TlsFiles::*file : {&TlsFiles::ca, &TlsFiles::certificate, &TlsFiles::key}) {
+  for (std::string TlsFiles::* file : {&TlsFiles::ca, &TlsFiles::certificate, &TlsFiles::key}) {
     Config config = WithTls();
     (config.tls.*file).clear();
     CheckRefused(config, "--tls-key");

@@ -67,8 +67,7 @@ Method Unary(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, 
 }
 
 const std::map<std::string, Method>& Methods() {
-#define KVS_METHOD(service, method) \
-  { #service "." #method, Unary(&v1::service::Stub::method) }
+#define KVS_METHOD(service, method) {#service "." #method, Unary(&v1::service::Stub::method)}
 #define KVS_COMMON_METHODS(service) KVS_METHOD(service, Put), KVS_METHOD(service, Get), KVS_METHOD(service, Delete)
   static const auto* const methods = new std::map<std::string, Method>{
       KVS_COMMON_METHODS(IntStore),     KVS_METHOD(IntStore, Increment),   KVS_COMMON_METHODS(UintStore),

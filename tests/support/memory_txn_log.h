@@ -54,7 +54,7 @@ class MemoryTxnLog final : public TxnLog {
       before_idle = std::move(hook);
     }
     // Asks a hook without the mutex, so that it may block.
-    absl::Status Ask(Hook Storage::*hook) {
+    absl::Status Ask(Hook Storage::* hook) {
       Hook copy;
       {
         MutexLock lock(&mutex);

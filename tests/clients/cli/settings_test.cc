@@ -88,8 +88,8 @@ TEST_CASE("each setting comes from the first place that has it") {
 TEST_CASE("every setting has its flag, its variable and its line in the file") {
   const char* const names[] = {"address", "ca", "cert", "key", "timeout", "output"};
   const char* const variables[] = {"KVS_ADDRESS", "KVS_CA", "KVS_CERT", "KVS_KEY", "KVS_TIMEOUT", "KVS_OUTPUT"};
-  Setting Settings::*const members[] = {&Settings::address, &Settings::ca,      &Settings::cert,
-                                        &Settings::key,     &Settings::timeout, &Settings::output};
+  Setting Settings::* const members[] = {&Settings::address, &Settings::ca,      &Settings::cert,
+                                         &Settings::key,     &Settings::timeout, &Settings::output};
   for (size_t i = 0; i < std::size(names); ++i) {
     INFO(names[i]);
     CHECK((Place().Find({{names[i], "x"}}).*members[i]).value == "x");

@@ -40,7 +40,7 @@ struct Certificates {
     return UriNames(*ParseCertificates(Load(name).certificate_pem)->front());
   }
   mode_t Mode(const std::string& name) const {
-    struct stat info {};
+    struct stat info{};
     REQUIRE(stat((path + "/" + name).c_str(), &info) == 0);
     return info.st_mode & 07777;
   }
