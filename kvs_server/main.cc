@@ -4,8 +4,8 @@
 
 #include <cstdio>
 
+#include "common/exit_codes.h"
 #include "common/logging/logging.h"
-#include "common/process/exit_codes.h"
 #include "common/process/shutdown.h"
 #include "kvs_server/config.h"
 #include "kvs_server/server.h"

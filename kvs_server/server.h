@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "common/process/exit_codes.h"
+#include "common/exit_codes.h"
 #include "common/rpc/health.h"
 #include "common/rpc/reflection.h"
 #include "common/rpc/server.h"

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "common/errors.h"
+#include "common/exit_codes.h"
 #include "common/logging/logging.h"
-#include "common/process/exit_codes.h"
 #include "common/process/shutdown.h"
 #include "txn_server/config.h"
 #include "txn_server/open_txn_log.h"

@@ -28,7 +28,7 @@
 #include <vector>
 
 #include "common/config/address.h"
-#include "common/process/exit_codes.h"
+#include "common/exit_codes.h"
 
 namespace kvs {
 

@@ -2,7 +2,7 @@
 // at once.
 #pragma once
 
-#include "common/process/exit_codes.h"
+#include "common/exit_codes.h"
 #include "common/sync.h"
 
 namespace kvs {

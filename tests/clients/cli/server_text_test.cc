@@ -12,7 +12,8 @@ TEST_CASE("a whole status") {
   REQUIRE(google::protobuf::util::JsonStringToMessage(R"({
     "version": "0.1.0", "state": "SERVER_STATE_REPLAYING", "startTime": "2026-01-31T10:00:00Z",
     "ledger": {"state": "LEDGER_STATE_CONNECTED", "address": "localhost:5051", "logId": "1f", "epoch": "4",
-               "latestRevision": "480", "durableRevision": "479", "pendingBytes": "1024", "maxPendingBytes": "67108864"},
+               "latestRevision": "480", "durableRevision": "479", "pendingBytes": "1024",
+               "maxPendingBytes": "67108864"},
     "stores": [{"type": "VALUE_TYPE_INT", "keys": "3"}, {"type": "VALUE_TYPE_MAP", "keys": "1"}],
     "replay": {"revision": "120", "lastRevision": "480"}, "waitingReplies": "2"})",
                                                       &status)
