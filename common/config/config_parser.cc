@@ -55,7 +55,7 @@ std::vector<std::string> ForCli11(const std::vector<std::string>& arguments) {
 // The setter of a setting whose text `parse` reads and whose value must be within `range`, described as `allowed`.
 template <typename T, typename Field>
 std::function<absl::Status(absl::string_view)> RangedSetter(absl::StatusOr<T> (*parse)(absl::string_view), Field* field,
-                                                            Range<T> range, std::string allowed) {
+                                                            Range<T> range, const std::string& allowed) {
   return [=](absl::string_view text) -> absl::Status {
     const auto value = parse(text);
     if (!value.ok()) return value.status();
@@ -160,7 +160,7 @@ void ConfigParser::AddAddress(absl::string_view name, Address* field, absl::stri
        .help = std::string(help),
        .set = [field](absl::string_view text) {
          auto address = ParseAddress(text);
-         if (address.ok()) *field = *std::move(address);
+         if (address.ok()) *field = *address;
          return address.status();
        }});
 }

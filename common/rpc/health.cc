@@ -42,6 +42,9 @@ class HealthService::Watcher final : public StreamHandler {
     return false;
   }
 
+  // Tells the analysis that the caller holds the service's mutex, which has another name seen from here.
+  void AssertHeld() const ABSL_ASSERT_EXCLUSIVE_LOCK(health_->mutex_) { health_->mutex_.AssertHeld(); }
+
   void OnHalfClose() override { stream_->Finish(Service::MalformedError(*HealthCheckRequest::descriptor())); }
 
   void OnWritten() override {
@@ -106,13 +109,19 @@ HealthService::HealthService() : service_(HealthCheckRequest::descriptor()->file
 void HealthService::Set(absl::string_view name, Status status) {
   MutexLock lock(&mutex_);
   statuses_[std::string(name)] = status;
-  for (Watcher* watcher : watchers_) watcher->SendNewest();
+  for (Watcher* watcher : watchers_) {
+    watcher->AssertHeld();
+    watcher->SendNewest();
+  }
 }
 
 void HealthService::SetAll(Status status) {
   MutexLock lock(&mutex_);
   for (auto& [name, known] : statuses_) known = status;
-  for (Watcher* watcher : watchers_) watcher->SendNewest();
+  for (Watcher* watcher : watchers_) {
+    watcher->AssertHeld();
+    watcher->SendNewest();
+  }
 }
 
 }  // namespace kvs::rpc

@@ -44,7 +44,7 @@ void UnaryCall::Arrived(bool ok) {
   service_->methods_[method_].unary(*this, request_);
 }
 
-void UnaryCall::Reply(grpc::ByteBuffer response) { writer_.Finish(response, grpc::Status::OK, &finished_); }
+void UnaryCall::Reply(const grpc::ByteBuffer& response) { writer_.Finish(response, grpc::Status::OK, &finished_); }
 
 void UnaryCall::Finish(const grpc::Status& error) { writer_.FinishWithError(error, &finished_); }
 

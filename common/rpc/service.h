@@ -40,7 +40,7 @@ class UnaryCall {
   EventLoop& loop() const { return *loop_; }
   google::protobuf::Arena* arena() { return &arena_; }
 
-  void Reply(grpc::ByteBuffer response);
+  void Reply(const grpc::ByteBuffer& response);
   void Reply(const google::protobuf::MessageLite& response) { Reply(Serialize(response)); }
   void Finish(const grpc::Status& error);
 

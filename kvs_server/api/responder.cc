@@ -49,7 +49,7 @@ void Responder::Respond(rpc::UnaryCall& call, const Outcome& outcome, const goog
     if (durability == Durability::kUnknown) {
       call.Finish(rpc::ToGrpc(WaitError(logged)));
     } else if (error.ok()) {
-      call.Reply(std::move(bytes));
+      call.Reply(bytes);
     } else {
       call.Finish(error);
     }

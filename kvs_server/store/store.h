@@ -32,7 +32,7 @@ inline size_t HashKey(absl::string_view key) { return absl::Hash<absl::string_vi
 
 class Shard {
  public:
-  Mutex& mutex() ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
+  Mutex& mutex() const ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
 
   // The keys whose values are of type T, an alternative of Value.
   template <class T>
