@@ -16,7 +16,7 @@ help:  ## List these commands
 
 build:  ## Build the release: build/release/bin/{kvs_server,txn_server,kvs}
 	@deploy/dev/install_packages.sh build
-	@deploy/dev/build.sh release
+	@deploy/dev/build.sh release kvs_server txn_server kvs
 
 run: build  ## Build and start both services on loopback; Ctrl-C stops them, KVS_STATE keeps the data
 	@deploy/dev/run.sh
