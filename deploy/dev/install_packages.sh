@@ -90,8 +90,14 @@ refuse_without_rights() {
   exit 1
 }
 
-update_lists() {
+# Lets sudo ask for the password, and ends here where it does not let this user in.
+claim_rights() {
   [[ $rights == yes ]] || refuse_without_rights
+  ((EUID == 0)) || sudo -n true 2>/dev/null || sudo -v || refuse_without_rights
+}
+
+update_lists() {
+  claim_rights
   echo "Fetching the package lists (apt-get update) ..."
   as_root apt-get update -qq || {
     echo "apt-get update failed, see above: check the network and /etc/apt." >&2
@@ -111,8 +117,8 @@ sizes_of_installing() {
          /^$/ && name != "" { if (!seen[name "=" version]++) print name, size, disk; name = "" }'
 }
 
-megabytes() {
-  awk -v bytes="$1" 'BEGIN { printf "%.1f MB", bytes / 1e6 }'
+size_text() {
+  awk -v bytes="$1" 'BEGIN { if (bytes < 1e5) printf "%.0f kB", bytes / 1e3; else printf "%.1f MB", bytes / 1e6 }'
 }
 
 # Tells what would be installed, from the output of sizes_of_installing.
@@ -123,7 +129,7 @@ print_plan() {
     while read -r package purpose; do
       [[ " ${missing[*]} " == *" $package "* ]] || continue
       size=$(awk -v name="$package" '$1 == name { print $2 }' <<<"$sizes")
-      printf '  %-24s %9s  %s\n' "$package" "$(megabytes "${size:-0}")" "$purpose"
+      printf '  %-24s %9s  %s\n' "$package" "$(size_text "${size:-0}")" "$purpose"
     done < <(packages_of "$set")
   done
   awk '{ bytes += $2; kib += $3 }
@@ -188,16 +194,19 @@ main() {
 
   find_rights
   if [[ -n $(without_candidate "${missing[@]}") ]]; then
+    echo "Missing Debian packages: ${missing[*]}"
     update_lists
     unknown=$(without_candidate "${missing[@]}")
     if [[ -n $unknown ]]; then
-      echo "No archive that /etc/apt names offers ${unknown//$'\n'/ }; Debian 12 and 13 have it in 'main'." >&2
+      echo "apt-get knows no package ${unknown//$'\n'/ }. Debian 12 and 13 have it in 'main': see the warnings above, if" \
+        "any, and /etc/apt/sources.list." >&2
       exit 1
     fi
   fi
   print_plan "$(sizes_of_installing "${missing[@]}")"
   [[ $rights == yes ]] || refuse_without_rights
   confirm
+  claim_rights
   # Lists that have aged name files that the archive no longer has.
   install || { update_lists && install; }
   echo "Installed: ${missing[*]}"

@@ -79,14 +79,16 @@ lock_state() {
 # Prints the process that listens on TCP port $1, or nothing if the port is free. Without root other users' processes
 # have no name here.
 port_holder() {
-  local inode link hex
+  local inode link hex command
   hex=$(printf '%04X' "$1")
   inode=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
     awk -v port=":$hex\$" '$2 ~ port && $4 == "0A" && !found { found = $10 } END { print found }')
   [[ -n $inode ]] || return 0
   link=$(find /proc/[0-9]*/fd -lname "socket:\[$inode\]" -print -quit 2>/dev/null) || true
   if [[ $link =~ ^/proc/([0-9]+)/ ]]; then
-    echo "pid ${BASH_REMATCH[1]}, $(tr '\0' ' ' <"/proc/${BASH_REMATCH[1]}/cmdline" | cut -c 1-60)"
+    command=$(tr '\0' ' ' <"/proc/${BASH_REMATCH[1]}/cmdline")
+    ((${#command} <= 60)) || command="${command:0:60}..."
+    echo "pid ${BASH_REMATCH[1]} (${command% })"
   else
     echo "a process of another user"
   fi
