@@ -109,7 +109,7 @@ class FileLedger {
   void Change(uint64_t segment_id, F change) {
     std::string bytes = files_.Contents(Path(segment_id));
     change(bytes);
-    files_.SetContents(Path(segment_id), std::move(bytes));
+    files_.SetContents(Path(segment_id), bytes);
   }
 
   // All segments, to go back to after damage was tried.

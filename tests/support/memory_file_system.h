@@ -56,10 +56,10 @@ class MemoryFileSystem : public FileSystem {
   }
 
   // Changes a file behind the back of whoever uses it; the change is durable.
-  void SetContents(const std::string& path, std::string bytes) {
+  void SetContents(const std::string& path, const std::string& bytes) {
     MutexLock lock(&mu_);
     auto node = std::make_shared<Node>();
-    node->now = node->durable = std::move(bytes);
+    node->now = node->durable = bytes;
     names_[path] = durable_names_[path] = node;
   }
 
