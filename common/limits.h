@@ -41,6 +41,18 @@ inline constexpr size_t kMaxRecordBytes = 4 * kMiB;
 inline constexpr size_t kTargetFrameBytes = 1 * kMiB;
 inline constexpr size_t kMaxFrameBytes = 16 * kMiB;
 
+// --segment-size. A segment holds a frame of the largest size with as much again to spare. A larger one makes a start
+// slower, which writes up to two segments of zeros (a quarter of a second each on a disk of 125 MB/s); with a smaller
+// one the headers of segments are written more often than every few tens of large frames.
+inline constexpr size_t kDefaultSegmentBytes = 32 * kMiB;
+
+// --compaction-min-size, --compaction-percent: how much is logged before the next snapshot.
+inline constexpr size_t kDefaultCompactionMinBytes = 4 * kMiB;
+inline constexpr uint64_t kDefaultCompactionPercent = 100;
+
+// --ballast-size: what is kept free for snapshots. Smaller than a segment, so that it is not taken for one.
+inline constexpr size_t kDefaultBallastBytes = 8 * kMiB;
+
 // --max-pending-bytes: transactions that the ledger has not acknowledged.
 inline constexpr size_t kDefaultMaxPendingBytes = 64 * kMiB;
 

@@ -139,6 +139,7 @@ void KvsServer::ConnectLedger() {
   }
   LedgerLinkEvents events;
   events.apply = [this](const Transaction& transaction) { return store_.Apply(transaction); };
+  events.clear = [this] { store_.Clear(); };
   events.replayed = [this] { OnReplayed(); };
   events.state_changed = [this](LedgerState state) { OnLinkState(state); };
   events.fatal = [this](const absl::Status& status) { OnFatal(status); };

@@ -19,6 +19,17 @@ ConfigParser MakeConfigParser(Config* config) {
   parser.AddPath("data-dir", &config->data_dir, "The directory of the file ledger; it is made if it does not exist.");
   parser.AddByteSize("segment-size", &config->segment_bytes, {32 * kMiB, 4096 * kMiB},
                      "The size of a segment of the file ledger. Two are preallocated.");
+  parser.AddChoice("retention", &config->compaction.retention,
+                   {{"on-delete", Retention::kOnDelete}, {"full", Retention::kFull}},
+                   "What becomes of history that a snapshot stands for: it is removed, or kept for ever.");
+  parser.AddByteSize("compaction-min-size", &config->compaction.min_bytes, {64 * kKiB, 1024 * 1024 * kMiB},
+                     "How much is logged at least before the next snapshot of the file ledger is made.");
+  parser.AddInteger("compaction-percent", &config->compaction.percent, {10, 10000},
+                    "How much that is at least, in percent of the size of the last snapshot.");
+  parser.AddByteSize(
+      "ballast-size", &config->compaction.ballast_bytes, {0, 1024 * 1024 * kMiB},
+      "Space kept back in the directory of the file ledger, so that a snapshot can still be made on a full "
+      "disk; 0 for none. With the size of a snapshot it always suffices.");
   parser.AddSection("TLS");
   parser.AddPath("tls-ca", &config->tls.ca, "The CA certificates that kvs_server is trusted by, as PEM.");
   parser.AddPath("tls-certificate", &config->tls.certificate,

@@ -9,8 +9,10 @@
 
 #include "common/config/address.h"
 #include "common/config/config_parser.h"
+#include "common/limits.h"
 #include "common/logging/logging.h"
 #include "common/tls/key_set.h"
+#include "txn_server/log/file/compactor.h"
 
 namespace kvs::txn {
 
@@ -21,7 +23,8 @@ struct Config {
 
   LedgerKind ledger = LedgerKind::kFile;
   std::string data_dir;
-  size_t segment_bytes = 64 << 20;
+  size_t segment_bytes = kDefaultSegmentBytes;
+  CompactionOptions compaction;
 
   TlsFiles tls;
   std::string trust_domain = "kvs";

@@ -28,6 +28,6 @@ class EncodedTransaction {
 };
 
 // Borrows from `stored`. DataLoss if it is not a transaction that Encode could have written.
-absl::StatusOr<Transaction> Decode(const txn::v1::Transaction& stored);
+absl::StatusOr<Transaction> Decode(const ::txn::v1::Transaction& stored);
 
 }  // namespace kvs

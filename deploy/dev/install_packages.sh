@@ -27,6 +27,7 @@ libcli11-dev            command line
 libtomlplusplus-dev     settings from TOML files
 libspdlog-dev           logging
 libisal-dev             CRC-32C
+libzstd-dev             compressed snapshots
 LIST
       ;;
     test)

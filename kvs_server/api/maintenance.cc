@@ -71,7 +71,7 @@ void FillStatus(Engine& engine, const Responder& responder, const MaintenanceOpt
     store->set_keys(sizes.keys[static_cast<size_t>(type)]);
   }
   if (response->state() == v1::SERVER_STATE_REPLAYING) {
-    response->mutable_replay()->set_revision(status.durable_revision);
+    response->mutable_replay()->set_revision(status.replay_revision);
     response->mutable_replay()->set_last_revision(status.replay_last_revision);
   }
   response->set_waiting_replies(status.waiting_replies);

@@ -29,9 +29,9 @@ absl::Status Responder::CheckServing() const {
                                                   status.detail, "); try again later"));
   }
   return Error(errors::kReplaying,
-               absl::StrCat("nothing was changed: the server is replaying its ledger, ", status.durable_revision,
-                            " of ", status.replay_last_revision, " revisions; try again later"),
-               {{"revision", absl::StrCat(status.durable_revision)},
+               absl::StrCat("nothing was changed: the server is replaying its ledger, ", status.replay_revision, " of ",
+                            status.replay_last_revision, " revisions; try again later"),
+               {{"revision", absl::StrCat(status.replay_revision)},
                 {"last_revision", absl::StrCat(status.replay_last_revision)}});
 }
 

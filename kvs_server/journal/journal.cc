@@ -77,6 +77,7 @@ JournalStatus Journal::status() const {
   status.pending_bytes = window_.bytes();
   status.max_pending_bytes = window_.max_bytes();
   status.waiting_replies = waiters_.size();
+  status.replay_revision = replay_revision_;
   status.replay_last_revision = replay_last_revision_;
   return status;
 }
@@ -111,11 +112,18 @@ void Journal::SetLedger(absl::string_view log_id, uint64_t epoch, uint64_t durab
 void Journal::Replayed(uint64_t revision, int64_t time_micros) {
   MutexLock lock(&mutex_);
   window_.StartAfter(revision, time_micros);
+  replay_revision_ = revision;
   durable_revision_.store(revision, std::memory_order_release);
+}
+
+void Journal::ReplayedPart(uint64_t revision) {
+  MutexLock lock(&mutex_);
+  replay_revision_ = revision;
 }
 
 void Journal::ReplayEnded() {
   MutexLock lock(&mutex_);
+  replay_revision_ = 0;
   replay_last_revision_ = 0;
   replayed_.store(true, std::memory_order_release);
 }

@@ -64,7 +64,8 @@ struct JournalStatus {
   size_t pending_bytes = 0;
   size_t max_pending_bytes = 0;
   size_t waiting_replies = 0;
-  uint64_t replay_last_revision = 0;  // where the replay ends, while it is under way
+  uint64_t replay_revision = 0;       // how far the replay is, while it is under way
+  uint64_t replay_last_revision = 0;  // where it ends
 };
 
 class Journal {
@@ -100,6 +101,8 @@ class Journal {
   void SetLedger(absl::string_view log_id, uint64_t epoch, uint64_t durable_revision) ABSL_LOCKS_EXCLUDED(mutex_);
   // During a replay: this revision has been applied.
   void Replayed(uint64_t revision, int64_t time_micros) ABSL_LOCKS_EXCLUDED(mutex_);
+  // So much of a snapshot was applied, as a share of its revision.
+  void ReplayedPart(uint64_t revision) ABSL_LOCKS_EXCLUDED(mutex_);
   // The replay is over, mutations follow.
   void ReplayEnded() ABSL_LOCKS_EXCLUDED(mutex_);
   std::shared_ptr<const PendingWindow::Frame> NextToSend() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -128,6 +131,7 @@ class Journal {
   std::string detail_ ABSL_GUARDED_BY(mutex_);
   std::string log_id_ ABSL_GUARDED_BY(mutex_);
   uint64_t epoch_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t replay_revision_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t replay_last_revision_ ABSL_GUARDED_BY(mutex_) = 0;
   PendingWindow window_ ABSL_GUARDED_BY(mutex_);
   Waiters waiters_ ABSL_GUARDED_BY(mutex_);

@@ -239,8 +239,9 @@ void LedgerLink::Attach() {
 void LedgerLink::Replay() {
   ::txn::v1::ReplayRequest request;
   request.set_partition(options_.partition);
-  request.set_from_revision(applied_revision_ + 1);
-  replay_from_ = applied_revision_ + 1;
+  // The state at first; when that was cut behind its snapshot, only what is missing.
+  replay_from_ = applied_revision_ == 0 ? 0 : applied_revision_ + 1;
+  request.set_from_revision(replay_from_);
   replay_count_ = 0;
   replay_crc_ = 0;
   replay_complete_ = false;
@@ -249,24 +250,86 @@ void LedgerLink::Replay() {
   new ReplayCall(this, request);
 }
 
+void LedgerLink::ReplayAnew() {
+  events_.clear();
+  snapshot_.reset();
+  applied_revision_ = 0;
+  journal_->Replayed(0, 0);
+  Replay();
+}
+
 void LedgerLink::OnReplayMessage(const ::txn::v1::ReplayResponse& message) {
   if (stopping_ || ended_) return;
-  absl::Status status;
-  switch (message.message_case()) {
-    case ::txn::v1::ReplayResponse::kFrame:
-      status = ApplyFrame(message.frame());
-      break;
-    case ::txn::v1::ReplayResponse::kEnd:
-      status = CheckReplayEnd(message.end());
-      replay_complete_ = status.ok();
-      break;
-    case ::txn::v1::ReplayResponse::MESSAGE_NOT_SET:
-      status = absl::DataLossError("the ledger sent a replay message that this version does not know");
-      break;
-  }
+  const absl::Status status = ApplyReplayMessage(message);
   if (status.ok()) return;
   ended_ = true;
   events_.fatal(status);
+}
+
+absl::Status LedgerLink::ApplyReplayMessage(const ::txn::v1::ReplayResponse& message) {
+  using Response = ::txn::v1::ReplayResponse;
+  switch (message.message_case()) {
+    case Response::kSnapshot:
+      return BeginSnapshot(message.snapshot());
+    case Response::kPart:
+      return ApplyPart(message.part());
+    case Response::kFrame:
+      if (absl::Status status = EndSnapshot(); !status.ok()) return status;
+      return ApplyFrame(message.frame());
+    case Response::kEnd: {
+      absl::Status status = EndSnapshot();
+      if (status.ok()) status = CheckReplayEnd(message.end());
+      replay_complete_ = status.ok();
+      return status;
+    }
+    case Response::MESSAGE_NOT_SET:
+      break;
+  }
+  return absl::DataLossError("the ledger sent a replay message that this version does not know");
+}
+
+absl::Status LedgerLink::BeginSnapshot(const ::txn::v1::SnapshotBegin& begin) {
+  if (replay_from_ != 0 || snapshot_ || applied_revision_ != 0) {
+    return absl::DataLossError("the ledger sent a snapshot that nobody asked for");
+  }
+  snapshot_ = begin;
+  snapshot_count_ = 0;
+  return absl::OkStatus();
+}
+
+absl::Status LedgerLink::ApplyPart(const ::txn::v1::SnapshotPart& part) {
+  if (!snapshot_) return absl::DataLossError("the ledger sent a part of a snapshot that it did not announce");
+  google::protobuf::Arena arena;
+  auto* list = google::protobuf::Arena::CreateMessage<::txn::v1::TransactionList>(&arena);
+  if (!list->ParseFromString(part.transactions())) {
+    return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(), " cannot be read"));
+  }
+  for (const auto& stored : list->transactions()) {
+    const absl::StatusOr<Transaction> transaction = Decode(stored);
+    if (!transaction.ok() || transaction->revision > snapshot_->revision()) {
+      return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(),
+                                              " holds what cannot be in it: revision ", stored.revision(), ", ",
+                                              transaction.status().message()));
+    }
+    if (absl::Status status = events_.apply(*transaction); !status.ok()) return status;
+  }
+  snapshot_count_ += list->transactions_size();
+  replay_crc_ = ExtendCrc32c(replay_crc_, part.transactions());
+  const double share = static_cast<double>(snapshot_count_) / static_cast<double>(snapshot_->transactions());
+  journal_->ReplayedPart(static_cast<uint64_t>(std::min(share, 1.0) * static_cast<double>(snapshot_->revision())));
+  return absl::OkStatus();
+}
+
+absl::Status LedgerLink::EndSnapshot() {
+  if (!snapshot_) return absl::OkStatus();
+  if (snapshot_count_ != snapshot_->transactions()) {
+    return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(), " had ",
+                                            snapshot_count_, " transactions instead of ", snapshot_->transactions()));
+  }
+  applied_revision_ = snapshot_->revision();
+  journal_->Replayed(applied_revision_, snapshot_->time_micros());
+  snapshot_.reset();
+  return absl::OkStatus();
 }
 
 absl::Status LedgerLink::ApplyFrame(const ::txn::v1::Frame& frame) {
@@ -327,6 +390,10 @@ void LedgerLink::OnReplayClosed(const grpc::Status& grpc_status) {
     ended_ = true;
     events_.fatal(status);
     return;
+  }
+  if (snapshot_ || Is(status, errors::kCompacted)) {
+    LogWarn("the replay was cut; beginning anew", {{"status", status}});
+    return Retry(&LedgerLink::ReplayAnew);
   }
   LogWarn("the replay was cut; going on from where it stopped", {{"revision", applied_revision_}, {"status", status}});
   Retry(&LedgerLink::Replay);
@@ -432,7 +499,8 @@ void LedgerLink::Tick() {
     last_sent_ = now;
     stream_->Write(request);
   }
-  if (replay_under_way_) progress_.Update(applied_revision_, journal_->status().replay_last_revision, now);
+  const JournalStatus status = journal_->status();
+  if (replay_under_way_) progress_.Update(status.replay_revision, status.replay_last_revision, now);
   loop_->RunAfter(kTick, [this] { Tick(); });
 }
 

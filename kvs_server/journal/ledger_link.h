@@ -46,6 +46,8 @@ using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
 struct LedgerLinkEvents {
   // Changes the state; an error ends the attempts.
   absl::AnyInvocable<absl::Status(const Transaction&)> apply;
+  // Forgets the state: the replay begins anew.
+  absl::AnyInvocable<void()> clear;
   // The replay is over, and mutations are accepted.
   absl::AnyInvocable<void()> replayed;
   // Mutations are accepted, or not.
@@ -74,9 +76,15 @@ class LedgerLink final : private AppendStream::Owner {
   void Open();
   void OnOpened(const grpc::Status& status, const ::txn::v1::OpenResponse& response);
   void Attach();
+  // Asks for the state, or for the rest of it.
   void Replay();
+  void ReplayAnew();
   void OnReplayMessage(const ::txn::v1::ReplayResponse& message);
   void OnReplayClosed(const grpc::Status& status);
+  absl::Status ApplyReplayMessage(const ::txn::v1::ReplayResponse& message);
+  absl::Status BeginSnapshot(const ::txn::v1::SnapshotBegin& begin);
+  absl::Status ApplyPart(const ::txn::v1::SnapshotPart& part);
+  absl::Status EndSnapshot();
   absl::Status ApplyFrame(const ::txn::v1::Frame& frame);
   absl::Status CheckReplayEnd(const ::txn::v1::ReplayEnd& end) const;
   void Resume();
@@ -126,6 +134,8 @@ class LedgerLink final : private AppendStream::Owner {
   uint32_t replay_crc_ = 0;
   uint64_t replay_from_ = 0;
   bool replay_complete_ = false;
+  std::optional<::txn::v1::SnapshotBegin> snapshot_;  // while its parts come
+  uint64_t snapshot_count_ = 0;                       // of its transactions that were applied
   ReplayProgress progress_;
 };
 

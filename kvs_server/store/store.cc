@@ -44,7 +44,8 @@ absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, siz
 }
 
 absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
-  newest_revision_ = transaction.revision;
+  // The keys of a snapshot are not in the order of their revisions.
+  newest_revision_ = std::max(newest_revision_, transaction.revision);
   switch (transaction.type) {
     case ValueType::kInt:
       return ApplyTo(table<int64_t>(), transaction, hash);
@@ -71,6 +72,15 @@ absl::Status Store::Apply(const Transaction& transaction) {
   Shard& owner = shard(hash);
   MutexLock lock(&owner.mutex());
   return owner.Apply(transaction, hash);
+}
+
+void Store::Clear() {
+  for (Shard& shard : shards_) {
+    MutexLock lock(&shard.mutex());
+    std::apply([](auto&... table) { (table.Clear(), ...); }, shard.tables_);
+    shard.newest_delete_ = shard.newest_revision_ = 0;
+  }
+  for (auto& count : counts_) count = 0;
 }
 
 Store::Sizes Store::CountKeys() {

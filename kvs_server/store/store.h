@@ -45,9 +45,9 @@ class Shard {
   // The revision of the newest change.
   uint64_t newest_revision() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return newest_revision_; }
 
-  // Changes the state as the transaction says. DataLoss, naming the revision, if its previous revision is not that of
-  // the key or its operation does not fit the value; the state is then undefined. `hash` is that of the transaction's
-  // key.
+  // Changes the state as the transaction says: one of the log, or one of a snapshot, which puts a key back. DataLoss,
+  // naming the revision, if its previous revision is not that of the key or its operation does not fit the value; the
+  // state is then undefined. `hash` is that of the transaction's key.
   absl::Status Apply(const Transaction& transaction, size_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
  private:
@@ -79,6 +79,9 @@ class Store {
 
   // Applies one transaction of a replay; see Shard::Apply.
   absl::Status Apply(const Transaction& transaction);
+
+  // Forgets everything. Not while others use the store.
+  void Clear();
 
   // Number of keys, for each type that of one moment, and the newest revision that the numbers may include.
   struct Sizes {

@@ -56,8 +56,12 @@ class Table {
   Table() = default;
   Table(const Table&) = delete;
   Table& operator=(const Table&) = delete;
-  ~Table() {
+  ~Table() { Clear(); }
+
+  void Clear() {
+    ordered_.clear();
     for (const Slot& slot : hashed_) Entry<T>::Delete(slot.entry);
+    hashed_.clear();
   }
 
   // Null if the key is absent. `hash` is that of the key, the same in every call.

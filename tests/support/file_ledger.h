@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/errors.h"
+#include "common/sync.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/read_all.h"
@@ -36,12 +37,21 @@ class FileLedger {
     options_.segment_bytes = kSmallSegment;
     options_.new_log_id = "0123456789abcdef";
     options_.file_system = &files_;
-    options_.notice = [this](const std::string& text) { notices_.push_back(text); };
+    options_.notice = [this](const std::string& text) {
+      MutexLock lock(&mu_);
+      notices_.push_back(text);
+    };
+    // Tests that want snapshots say so.
+    options_.compaction.min_bytes = kMiB;
+    options_.compaction.ballast_bytes = 0;
   }
 
   absl::Status Open() {
     log_.reset();
-    notices_.clear();
+    {
+      MutexLock lock(&mu_);
+      notices_.clear();
+    }
     auto log = OpenFileTxnLog(options_);
     if (log.ok()) log_ = *std::move(log);
     return log.status();
@@ -77,7 +87,10 @@ class FileLedger {
   uint64_t epoch() const { return epoch_; }
   // The bytes of all groups that were acknowledged.
   const std::string& written() const { return written_; }
-  const std::vector<std::string>& notices() const { return notices_; }
+  std::vector<std::string> notices() const {
+    MutexLock lock(&mu_);
+    return notices_;
+  }
 
   // What the log gives back must be what was written.
   void CheckReplay() {
@@ -130,7 +143,8 @@ class FileLedger {
  private:
   MemoryFileSystem files_;
   FileTxnLogOptions options_;
-  std::vector<std::string> notices_;
+  mutable Mutex mu_;
+  std::vector<std::string> notices_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<TxnLog> log_;
   uint64_t epoch_ = 0;
   std::string written_;

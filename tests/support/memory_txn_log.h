@@ -133,6 +133,14 @@ class MemoryTxnLog final : public TxnLog {
     return cursor;
   }
 
+  absl::StatusOr<StateReplay> ReplayState() override {
+    StateReplay state;
+    auto tail = Replay(1);
+    if (!tail.ok()) return tail.status();
+    state.tail = *std::move(tail);
+    return state;
+  }
+
   absl::Status Close() override { return absl::OkStatus(); }
 
  private:

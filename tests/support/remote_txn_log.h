@@ -136,6 +136,8 @@ class RemoteTxnLog final : public TxnLog {
     position.log_id = status.log_id();
     position.epoch = status.epoch();
     position.durable_revision = status.durable_revision();
+    position.compacted_revision = status.compacted_revision();
+    position.snapshot_revision = status.snapshot_revision();
     return position;
   }
 
@@ -172,25 +174,45 @@ class RemoteTxnLog final : public TxnLog {
     return log_->Close();
   }
 
+  absl::StatusOr<StateReplay> ReplayState() override {
+    auto session = std::make_shared<ReplaySession>(*stub_, 0);
+    if (absl::Status status = session->ReadAhead(); !status.ok()) return status;
+    StateReplay state;
+    if (session->next().has_snapshot()) {
+      state.snapshot_revision = session->next().snapshot().revision();
+      state.snapshot_time_micros = session->next().snapshot().time_micros();
+      state.snapshot_transactions = session->next().snapshot().transactions();
+      if (absl::Status status = session->ReadAhead(); !status.ok()) return status;
+      state.snapshot = std::make_unique<PartCursor>(session);
+    }
+    state.tail = std::make_unique<Cursor>(session);
+    return state;
+  }
+
   absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override {
-    auto cursor = std::make_unique<Cursor>(*stub_, from_revision);
-    if (absl::Status status = cursor->ReadAhead(); !status.ok()) return status;
-    return cursor;
+    // On the wire that asks for the state.
+    if (from_revision == 0) return absl::OutOfRangeError("there is no revision 0");
+    auto session = std::make_shared<ReplaySession>(*stub_, from_revision);
+    if (absl::Status status = session->ReadAhead(); !status.ok()) return status;
+    return std::make_unique<Cursor>(session);
   }
 
  private:
-  class Cursor final : public LogCursor {
+  // One Replay stream, one message ahead.
+  class ReplaySession {
    public:
-    Cursor(::txn::v1::Ledger::Stub& stub, uint64_t from_revision) {
+    ReplaySession(::txn::v1::Ledger::Stub& stub, uint64_t from_revision) {
       ::txn::v1::ReplayRequest request;
       request.set_partition("0");
       request.set_from_revision(from_revision);
       reader_ = stub.Replay(&context_, request);
     }
-    ~Cursor() override {
+    ~ReplaySession() {
       context_.TryCancel();
       if (!ended_) reader_->Finish();
     }
+
+    const ::txn::v1::ReplayResponse& next() const { return next_; }
 
     absl::Status ReadAhead() {
       if (reader_->Read(&next_)) return absl::OkStatus();
@@ -199,15 +221,17 @@ class RemoteTxnLog final : public TxnLog {
       return status.ok() ? absl::DataLossError("the replay ended without its end record") : status;
     }
 
-    absl::StatusOr<std::optional<Frame>> Next() override {
-      if (next_.has_end()) {
-        if (next_.end().crc32c() != crc_) return absl::DataLossError("the closing checksum is another one");
-        return std::nullopt;
-      }
+    // Moves to the next message and returns the last one.
+    absl::StatusOr<const ::txn::v1::ReplayResponse*> Take() {
       current_ = std::move(next_);
-      crc_ = ExtendCrc32c(crc_, current_.frame().transactions());
+      crc_ = ExtendCrc32c(crc_, current_.has_part() ? current_.part().transactions() : current_.frame().transactions());
       if (absl::Status status = ReadAhead(); !status.ok()) return status;
-      return Frame{current_.frame().first_revision(), current_.frame().count(), current_.frame().transactions()};
+      return &current_;
+    }
+
+    absl::Status CheckEnd() const {
+      return next_.end().crc32c() == crc_ ? absl::OkStatus()
+                                          : absl::DataLossError("the closing checksum is another one");
     }
 
    private:
@@ -217,6 +241,38 @@ class RemoteTxnLog final : public TxnLog {
     ::txn::v1::ReplayResponse current_;
     uint32_t crc_ = 0;
     bool ended_ = false;
+  };
+
+  class PartCursor final : public SnapshotCursor {
+   public:
+    explicit PartCursor(std::shared_ptr<ReplaySession> session) : session_(std::move(session)) {}
+    absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
+      if (!session_->next().has_part()) return std::nullopt;
+      const auto message = session_->Take();
+      if (!message.ok()) return message.status();
+      return SnapshotChunk{(*message)->part().transactions()};
+    }
+
+   private:
+    const std::shared_ptr<ReplaySession> session_;
+  };
+
+  class Cursor final : public LogCursor {
+   public:
+    explicit Cursor(std::shared_ptr<ReplaySession> session) : session_(std::move(session)) {}
+    absl::StatusOr<std::optional<Frame>> Next() override {
+      if (session_->next().has_end()) {
+        if (absl::Status status = session_->CheckEnd(); !status.ok()) return status;
+        return std::nullopt;
+      }
+      const auto message = session_->Take();
+      if (!message.ok()) return message.status();
+      const auto& frame = (*message)->frame();
+      return Frame{frame.first_revision(), frame.count(), frame.transactions()};
+    }
+
+   private:
+    const std::shared_ptr<ReplaySession> session_;
   };
 
   ::txn::v1::StatusResponse Status() const {

@@ -172,10 +172,27 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
     if (request.follow()) {
       return Error(errors::kUnsupportedOption, "this version does not serve the option follow; leave it out");
     }
+    if (request.from_revision() == 0) return BeginState();
     auto cursor = ledger_.log_->Replay(request.from_revision());
     if (!cursor.ok()) return cursor.status();
     cursor_ = *std::move(cursor);
     last_revision_ = request.from_revision() - 1;
+    return ReadNext();
+  }
+
+  absl::Status BeginState() {
+    auto state = ledger_.log_->ReplayState();
+    if (!state.ok()) return state.status();
+    snapshot_ = std::move(state->snapshot);
+    cursor_ = std::move(state->tail);
+    last_revision_ = state->snapshot_revision;
+    if (snapshot_) {
+      pb::ReplayResponse message;
+      message.mutable_snapshot()->set_revision(state->snapshot_revision);
+      message.mutable_snapshot()->set_time_micros(state->snapshot_time_micros);
+      message.mutable_snapshot()->set_transactions(state->snapshot_transactions);
+      stream_.Write(message);
+    }
     return ReadNext();
   }
 
@@ -189,8 +206,24 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
     }
   }
 
+  absl::Status WriteNext() { return snapshot_ ? WritePart() : WriteFrame(); }
+
+  absl::Status WritePart() {
+    const absl::StatusOr<std::optional<SnapshotChunk>> chunk = snapshot_->Next();
+    if (!chunk.ok()) return chunk.status();
+    if (!*chunk) {
+      snapshot_ = nullptr;
+      return absl::OkStatus();
+    }
+    pb::ReplayResponse message;
+    message.mutable_part()->set_transactions((*chunk)->transactions.data(), (*chunk)->transactions.size());
+    crc_ = ExtendCrc32c(crc_, (*chunk)->transactions);
+    stream_.Write(message);
+    return absl::OkStatus();
+  }
+
   // Joins the frames of the log, which may be as small as one transaction, into messages worth sending.
-  absl::Status WriteNext() {
+  absl::Status WriteFrame() {
     pb::ReplayResponse message;
     pb::Frame& joined = *message.mutable_frame();
     while (next_ &&
@@ -232,8 +265,9 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
 
   LedgerService& ledger_;
   rpc::ServerStream& stream_;
-  std::unique_ptr<LogCursor> cursor_;  // null at the end
-  std::optional<Frame> next_;          // not sent yet
+  std::unique_ptr<SnapshotCursor> snapshot_;  // null when it was sent
+  std::unique_ptr<LogCursor> cursor_;         // null at the end
+  std::optional<Frame> next_;                 // not sent yet
   bool drained_ = false;
   uint64_t last_revision_ = 0;
   uint64_t count_ = 0;
@@ -373,6 +407,8 @@ void LedgerService::Status(rpc::UnaryCall& call) {
   response.set_epoch(position.epoch);
   response.set_durable_revision(position.durable_revision);
   response.set_size_bytes(log_->size_bytes());
+  response.set_compacted_revision(position.compacted_revision);
+  response.set_snapshot_revision(position.snapshot_revision);
   {
     MutexLock lock(&mutex_);
     if (active_) response.set_writer_name(writer_name_);

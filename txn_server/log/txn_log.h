@@ -8,9 +8,11 @@
 //    or ever will be. After kLogFailed the state is known only to a new process: every later call returns kLogFailed,
 //    and the owner ends the process.
 // 4. Replay returns exactly the durable transactions, in order, with the bytes they were appended with.
+// 5. A log may drop its oldest transactions, up to its compacted revision, when a snapshot has what they amount to.
+//    ReplayState always gives the whole state.
 //
-// Thread-safety: BeginEpoch, Append, Idle and Close are called by one thread at a time; position(), size_bytes() and
-// Replay from any thread at any time. Calls block.
+// Thread-safety: BeginEpoch, Append, Idle and Close are called by one thread at a time; position(), size_bytes(),
+// Replay and ReplayState from any thread at any time. Calls block.
 #pragma once
 
 #include <absl/status/status.h>
@@ -43,6 +45,9 @@ struct LogPosition {
   uint64_t epoch = 0;             // 0 before the first BeginEpoch
   std::string writer_id;          // the writer of `epoch`; empty before the first BeginEpoch
   uint64_t durable_revision = 0;  // 0 before the first transaction
+  // What is up to here was dropped: only the state after it is known. 0 while all of the history is there.
+  uint64_t compacted_revision = 0;
+  uint64_t snapshot_revision = 0;  // of the newest snapshot, 0 if there is none
 };
 
 // Reads a range of a log in order. Used by one thread; must not outlive its log.
@@ -54,6 +59,31 @@ class LogCursor {
   // they were appended, but never inside an atomic batch. kDamagedLog with file, offset and revision if the log cannot
   // be read.
   virtual absl::StatusOr<std::optional<Frame>> Next() = 0;
+};
+
+// Some transactions of a snapshot: a serialized txn.v1.TransactionList of at most kMaxFrameBytes.
+struct SnapshotChunk {
+  absl::string_view transactions;
+};
+
+// Reads a snapshot: transactions that give a state when they are applied to an empty store, as common/model/key_state.h
+// describes them. Used by one thread; must not outlive its log.
+class SnapshotCursor {
+ public:
+  virtual ~SnapshotCursor() = default;
+
+  // The next transactions, or nothing at the end. The chunk is valid until the next call. kDamagedLog if the snapshot
+  // cannot be read.
+  virtual absl::StatusOr<std::optional<SnapshotChunk>> Next() = 0;
+};
+
+// The state of a log: the one after revision `snapshot_revision`, and the transactions that follow.
+struct StateReplay {
+  uint64_t snapshot_revision = 0;    // 0 if there is no snapshot
+  int64_t snapshot_time_micros = 0;  // of that revision
+  uint64_t snapshot_transactions = 0;
+  std::unique_ptr<SnapshotCursor> snapshot;  // null if there is none
+  std::unique_ptr<LogCursor> tail;
 };
 
 class TxnLog {
@@ -86,6 +116,10 @@ class TxnLog {
   // frame begins at that very revision, even inside of a batch. kCompacted if `from_revision` is no longer kept,
   // OutOfRange if it is 0 or past the newest plus one.
   virtual absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) = 0;
+
+  // Reads the state, from the newest snapshot if there is one, to what is durable now, and keeps that readable as long
+  // as the cursors live.
+  virtual absl::StatusOr<StateReplay> ReplayState() = 0;
 
   // Ends the log cleanly. Called once; only the destructor may follow.
   virtual absl::Status Close() = 0;

@@ -17,6 +17,8 @@ struct SegmentExtent {
   uint64_t segment_id = 0;
   uint64_t first_revision = 0;  // of the next transaction when the segment came into use
   uint64_t end = 0;             // behind the last durable frame
+  // The segment is not removed as long as there are copies of this.
+  std::shared_ptr<const char> pin;
 };
 
 // Reads the transactions from `from_revision`, which the first of `extents` holds, to the end of the last of them; they

@@ -4,10 +4,8 @@
 #include <absl/strings/str_cat.h>
 #include <sys/random.h>
 
-#include <algorithm>
 #include <limits>
 #include <map>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -16,6 +14,7 @@
 #include "txn_server/log/file/file_cursor.h"
 #include "txn_server/log/file/format.h"
 #include "txn_server/log/file/log_directory.h"
+#include "txn_server/log/file/log_files.h"
 #include "txn_server/log/file/log_scan.h"
 #include "txn_server/log/file/recovery.h"
 #include "txn_server/log/file/segment_supply.h"
@@ -52,46 +51,46 @@ class FileTxnLog : public TxnLog {
              std::unique_ptr<SegmentWriter> writer);
 
   absl::string_view backend() const override { return "file"; }
-  LogPosition position() const override;
+  LogPosition position() const override { return files_.position(); }
   uint64_t size_bytes() const override;
   absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override;
   absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) override;
   absl::Status Idle() override;
-  absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override;
+  absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override {
+    return files_.Replay(from_revision);
+  }
+  absl::StatusOr<StateReplay> ReplayState() override { return files_.ReplayState(); }
   absl::Status Close() override;
 
  private:
-  struct Segment {
-    SegmentExtent extent;
-    uint64_t file_bytes = 0;
-  };
-
-  absl::Status failure() const;
   // Ends the log, unless `status` is an error after which it can go on.
   absl::Status FailUnlessHarmless(const absl::Status& status);
 
+  // Makes the end of the log recognisable.
+  absl::Status Seal();
+  // Goes on to the next segment if the newest one holds so much that its removal would be worth while: segments are
+  // removed whole, and it would stay as long as nothing more is written.
+  absl::Status LeaveSegment();
   // Makes one frame durable and moves the tip behind it.
   absl::Status WriteFrame(FrameHeader header, absl::Span<const absl::string_view> payload);
   // Makes `writer_` a segment with room for the frame, and with a successor.
   absl::Status MakeRoom(uint64_t frame_bytes);
   absl::Status TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes);
   void CutPredecessor();
-  void Publish();
+  LogPoint PointAt(uint64_t segment_id, uint64_t offset) const;
 
   const FileTxnLogOptions options_;
   const std::unique_ptr<FileLock> lock_;
   const std::string log_id_;
   SegmentSupply supply_;
+  LogFiles files_;
 
   // Used by the appending thread alone.
   LogTip tip_;
   std::unique_ptr<SegmentWriter> writer_;  // null until the first frame after a start, and while a segment is changed
   bool sealed_;
 
-  mutable Mutex mu_;
-  LogPosition position_ ABSL_GUARDED_BY(mu_);
-  std::vector<Segment> segments_ ABSL_GUARDED_BY(mu_);  // in use, ascending, up to what is durable
-  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+  Compactor compactor_;
 };
 
 std::map<uint64_t, uint64_t> SizesOf(const std::vector<SegmentSummary>& spares) {
@@ -107,46 +106,32 @@ FileTxnLog::FileTxnLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock
       log_id_(scan.log_id),
       supply_({*options_.file_system, options_.directory, scan.log_id, options_.segment_bytes},
               scan.segments.back().header.segment_id + 1, SizesOf(scan.spares)),
+      files_(*options_.file_system, scan),
       tip_(scan.tip),
       writer_(std::move(writer)),
-      sealed_(scan.sealed() || !scan.last_frame) {
-  for (const SegmentSummary& segment : scan.segments) {
-    const SegmentExtent extent{segment.path, segment.header.segment_id, segment.first_revision(), segment.valid_bytes};
-    segments_.push_back({extent, segment.file_bytes});
-  }
-  position_ = {log_id_, tip_.epoch, tip_.writer_id, tip_.last_revision};
+      sealed_(scan.sealed() || !scan.last_frame),
+      compactor_({options_.compaction, *options_.file_system, options_.directory, scan.log_id, options_.notice,
+                  options_.compacted},
+                 &files_, scan.next_snapshot_id) {
   // The first frame needs the segment after the one that it goes into.
   supply_.Prefetch(scan.segments.back().header.segment_id + (writer_ ? 1 : 2));
 }
 
-LogPosition FileTxnLog::position() const {
-  MutexLock lock(&mu_);
-  return position_;
-}
-
-uint64_t FileTxnLog::size_bytes() const {
-  uint64_t sum = supply_.bytes();
-  MutexLock lock(&mu_);
-  for (const Segment& segment : segments_) sum += segment.file_bytes;
-  return sum;
-}
-
-absl::Status FileTxnLog::failure() const {
-  MutexLock lock(&mu_);
-  return failure_;
-}
+uint64_t FileTxnLog::size_bytes() const { return supply_.bytes() + files_.size_bytes() + compactor_.ballast_bytes(); }
 
 absl::Status FileTxnLog::FailUnlessHarmless(const absl::Status& status) {
+  if (Is(status, errors::kNoSpace)) compactor_.OutOfSpace();
   if (status.ok() || Is(status, errors::kNoSpace) || Is(status, errors::kMalformedFrame)) return status;
-  MutexLock lock(&mu_);
-  failure_ = Error(errors::kLogFailed, absl::StrCat(status.message(),
-                                                    ": what is on the disk is known only after a restart; look at the "
-                                                    "disk and the system's log first"));
-  return failure_;
+  absl::Status failure = Error(errors::kLogFailed,
+                               absl::StrCat(status.message(),
+                                            ": what is on the disk is known only after a restart; look at the disk and "
+                                            "the system's log first"));
+  files_.Fail(failure);
+  return failure;
 }
 
 absl::StatusOr<uint64_t> FileTxnLog::BeginEpoch(absl::string_view writer_id) {
-  if (absl::Status status = failure(); !status.ok()) return status;
+  if (absl::Status status = files_.failure(); !status.ok()) return status;
   if (writer_id.empty() || writer_id.size() > kMaxWriterIdBytes) {
     return Error(errors::kMalformedRequest,
                  absl::StrCat("a writer id has 1 to ", kMaxWriterIdBytes, " bytes, not ", writer_id.size()));
@@ -159,7 +144,7 @@ absl::StatusOr<uint64_t> FileTxnLog::BeginEpoch(absl::string_view writer_id) {
 }
 
 absl::Status FileTxnLog::Append(uint64_t epoch, absl::Span<const Frame> frames) {
-  if (absl::Status status = failure(); !status.ok()) return status;
+  if (absl::Status status = files_.failure(); !status.ok()) return status;
   if (epoch != tip_.epoch || epoch == 0) {
     return Error(errors::kFenced, absl::StrCat("epoch ", epoch, " is not the current one, which is ", tip_.epoch));
   }
@@ -177,17 +162,39 @@ absl::Status FileTxnLog::Append(uint64_t epoch, absl::Span<const Frame> frames) 
 }
 
 absl::Status FileTxnLog::Idle() {
-  if (absl::Status status = failure(); !status.ok()) return status;
+  if (absl::Status status = Seal(); !status.ok()) return status;
+  if (absl::Status status = LeaveSegment(); !status.ok()) return status;
+  compactor_.Idle();
+  return absl::OkStatus();
+}
+
+absl::Status FileTxnLog::Close() { return Seal(); }
+
+absl::Status FileTxnLog::Seal() {
+  if (absl::Status status = files_.failure(); !status.ok()) return status;
   if (sealed_) return absl::OkStatus();
   FrameHeader header;
   header.kind = FrameKind::kSeal;
   header.epoch = tip_.epoch;
-  absl::Status status = WriteFrame(header, {});
+  const absl::Status status = WriteFrame(header, {});
   // A seal is worth having, but nothing that somebody waits for.
   return Is(status, errors::kNoSpace) ? absl::OkStatus() : status;
 }
 
-absl::Status FileTxnLog::Close() { return Idle(); }
+absl::Status FileTxnLog::LeaveSegment() {
+  const CompactionOptions& compaction = options_.compaction;
+  if (compaction.retention == Retention::kFull || !writer_ || writer_->offset() < compaction.min_bytes) {
+    return absl::OkStatus();
+  }
+  // It exists, since this one has frames.
+  const uint64_t segment_id = writer_->segment_id() + 1;
+  const auto segment_bytes = supply_.Require(segment_id, kMinSegmentBytes);
+  absl::Status status = segment_bytes.status();
+  if (status.ok()) status = TakeIntoUse(segment_id, *segment_bytes);
+  if (!status.ok()) return FailUnlessHarmless(status);
+  supply_.Prefetch(segment_id + 1);
+  return absl::OkStatus();
+}
 
 absl::Status FileTxnLog::WriteFrame(FrameHeader header, absl::Span<const absl::string_view> payload) {
   uint64_t payload_bytes = 0;
@@ -202,7 +209,8 @@ absl::Status FileTxnLog::WriteFrame(FrameHeader header, absl::Span<const absl::s
   tip_.last_revision += header.count;
   sealed_ = header.kind == FrameKind::kSeal;
   if (header.kind == FrameKind::kEpoch) tip_.writer_id = std::string(payload.front());
-  Publish();
+  files_.Extend(PointAt(writer_->segment_id(), writer_->offset()));
+  compactor_.Appended();
   // When it is full, the one after it is taken into use, for which yet another one has to exist.
   if (writer_->half_full()) supply_.Prefetch(writer_->segment_id() + 2);
   return absl::OkStatus();
@@ -213,11 +221,7 @@ absl::Status FileTxnLog::MakeRoom(uint64_t frame_bytes) {
     if (!writer_->empty()) return absl::OkStatus();
     return supply_.Require(writer_->segment_id() + 1, kMinSegmentBytes).status();
   }
-  uint64_t segment_id = 0;
-  {
-    MutexLock lock(&mu_);
-    segment_id = segments_.back().extent.segment_id + 1;
-  }
+  const uint64_t segment_id = files_.newest().header.segment_id + 1;
   const auto segment_bytes = supply_.Require(segment_id, kSegmentHeaderBytes + frame_bytes);
   if (!segment_bytes.ok()) return segment_bytes.status();
   if (const auto next = supply_.Require(segment_id + 1, kMinSegmentBytes); !next.ok()) return next.status();
@@ -236,10 +240,7 @@ absl::Status FileTxnLog::TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes
   header.epoch = tip_.epoch;
   header.writer_id = tip_.writer_id;
   header.predecessor_crc32c = tip_.crc32c;
-  {
-    MutexLock lock(&mu_);
-    header.predecessor_bytes = segments_.back().extent.end;
-  }
+  header.predecessor_bytes = files_.newest().valid_bytes;
   const std::string encoded = EncodeSegmentHeader(header);
   const std::string path = SegmentPath(options_.directory, segment_id);
   auto file = options_.file_system->OpenForWriting(path);
@@ -251,46 +252,18 @@ absl::Status FileTxnLog::TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes
   supply_.Take(segment_id);
   tip_.crc32c = SegmentHeaderCrc(encoded);
   writer_ = std::make_unique<SegmentWriter>(*std::move(file), path, segment_id, segment_bytes);
-  MutexLock lock(&mu_);
-  segments_.push_back({{path, segment_id, tip_.last_revision + 1, kSegmentHeaderBytes}, segment_bytes});
+  files_.BeginSegment(path, PointAt(segment_id, kSegmentHeaderBytes), segment_bytes);
   return absl::OkStatus();
 }
 
 void FileTxnLog::CutPredecessor() {
-  SegmentSummary predecessor;
-  {
-    MutexLock lock(&mu_);
-    predecessor.path = segments_.back().extent.path;
-    predecessor.valid_bytes = segments_.back().extent.end;
-    predecessor.file_bytes = segments_.back().file_bytes;
-  }
+  SegmentSummary predecessor = files_.newest();
   CutFinishedSegment(*options_.file_system, options_.notice, predecessor);
-  MutexLock lock(&mu_);
-  segments_.back().file_bytes = predecessor.file_bytes;
+  files_.SetNewestFileBytes(predecessor.file_bytes);
 }
 
-void FileTxnLog::Publish() {
-  MutexLock lock(&mu_);
-  position_.epoch = tip_.epoch;
-  position_.writer_id = tip_.writer_id;
-  position_.durable_revision = tip_.last_revision;
-  segments_.back().extent.end = writer_->offset();
-}
-
-absl::StatusOr<std::unique_ptr<LogCursor>> FileTxnLog::Replay(uint64_t from_revision) {
-  MutexLock lock(&mu_);
-  if (!failure_.ok()) return failure_;
-  if (from_revision == 0 || from_revision > position_.durable_revision + 1) {
-    return absl::OutOfRangeError(
-        absl::StrCat("there is no revision ", from_revision, ": the log has 1 to ", position_.durable_revision));
-  }
-  // The last segment that begins at the revision or before holds it.
-  const auto after = std::upper_bound(
-      segments_.begin(), segments_.end(), from_revision,
-      [](uint64_t revision, const Segment& segment) { return revision < segment.extent.first_revision; });
-  std::vector<SegmentExtent> extents;
-  for (auto it = std::prev(after); it != segments_.end(); ++it) extents.push_back(it->extent);
-  return MakeFileCursor(*options_.file_system, log_id_, std::move(extents), from_revision);
+LogPoint FileTxnLog::PointAt(uint64_t segment_id, uint64_t offset) const {
+  return {segment_id, offset, tip_.last_revision, tip_.epoch, tip_.writer_id, tip_.crc32c};
 }
 
 absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
@@ -362,6 +335,12 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenExistingLog(FileTxnLogOptions option
   if (absl::Status status = ScanLog(*options.file_system, options.directory, {}, &scan); !status.ok()) {
     return ExplainOpening(status, options.directory);
   }
+  for (const DamagedSnapshot& damaged : scan.damaged_snapshots) {
+    options.notice(absl::StrCat(damaged.status.message(), "; going on without it, from ",
+                                scan.snapshots.empty() ? "the beginning of the log" : scan.snapshots.back().path,
+                                ". Look at the disk"));
+    scan.obsolete_paths.push_back(damaged.path);
+  }
   const absl::Status recovered = Recover(*options.file_system, options.directory, options.notice, scan);
   if (Is(recovered, errors::kNoSpace)) return recovered;
   if (!recovered.ok()) return Error(errors::kLogFailed, recovered.message());
@@ -387,6 +366,7 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
   while (options.directory.size() > 1 && options.directory.back() == '/') options.directory.pop_back();
   if (!options.notice) options.notice = [](const std::string&) {};
+  if (!options.compacted) options.compacted = [](const CompactionReport&) {};
   FileSystem& file_system = *options.file_system;
   const std::string& directory = options.directory;
   if (absl::Status status = PrepareDirectory(file_system, directory); !status.ok()) return status;

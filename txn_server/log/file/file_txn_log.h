@@ -8,7 +8,10 @@
 // 4. Opening reads and checks every byte. What a crash may leave at the end is repaired, and said; anything else that
 // is
 //    not as it was written refuses to open.
-// 5. A failed write or sync, other than for want of space, ends the log: only a new process can know what is on the
+// 5. In the background, snapshots are made of what was logged, so that a start has to read no more than the newest one
+// and
+//    what follows it; what they stand for is removed if the retention says so.
+// 6. A failed write or sync, other than for want of space, ends the log: only a new process can know what is on the
 // disk.
 #pragma once
 
@@ -20,15 +23,11 @@
 #include <string>
 
 #include "common/limits.h"
+#include "txn_server/log/file/compactor.h"
 #include "txn_server/log/file/file_system.h"
 #include "txn_server/log/txn_log.h"
 
 namespace kvs::txn {
-
-// The size of a segment. It holds a frame of the largest size with as much again to spare; a larger one would make a
-// start slower, which writes up to two segments of zeros (a quarter of a second each on a disk of 125 MB/s), and a
-// smaller one would have the headers of segments written and synced more often than every few tens of large frames.
-inline constexpr uint64_t kDefaultSegmentBytes = 32 * kMiB;
 
 struct FileTxnLogOptions {
   // Made if it is missing; its parent must exist.
@@ -40,8 +39,13 @@ struct FileTxnLogOptions {
   // The id of a log that is made new, 16 bytes; random if it is empty.
   std::string new_log_id;
 
-  // Told, in a sentence for people, what was repaired. Called by the thread that opens or appends. May be null.
+  // Told, in a sentence for people, what was repaired, or could not be done. Called by the thread that opens, appends
+  // or compacts. May be null.
   std::function<void(const std::string&)> notice;
+
+  // What becomes of the past. `compacted` is told of every snapshot that was made; may be null.
+  CompactionOptions compaction;
+  std::function<void(const CompactionReport&)> compacted;
 
   // Borrowed.
   FileSystem* file_system = &PosixFileSystem();

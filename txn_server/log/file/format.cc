@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "common/crc32c.h"
+#include "txn_server/log/file/header_fields.h"
 
 namespace kvs::txn {
 namespace {
@@ -46,36 +47,8 @@ constexpr size_t kHeaderCrc = 60;
 static_assert(kHeaderCrc + 4 == kFrameHeaderBytes);
 }  // namespace frame_field
 
-void Put32(std::string& bytes, size_t at, uint32_t value) {
-  for (size_t i = 0; i < 4; ++i) bytes[at + i] = static_cast<char>(value >> (8 * i));
-}
-
-void Put64(std::string& bytes, size_t at, uint64_t value) {
-  for (size_t i = 0; i < 8; ++i) bytes[at + i] = static_cast<char>(value >> (8 * i));
-}
-
-uint32_t Get32(absl::string_view bytes, size_t at) {
-  uint32_t value = 0;
-  for (size_t i = 0; i < 4; ++i) value |= uint32_t{static_cast<uint8_t>(bytes[at + i])} << (8 * i);
-  return value;
-}
-
-uint64_t Get64(absl::string_view bytes, size_t at) { return Get32(bytes, at) | uint64_t{Get32(bytes, at + 4)} << 32; }
-
-void PutText(std::string& bytes, size_t at, absl::string_view text) {
-  bytes.replace(at, text.size(), text.data(), text.size());
-}
-
 absl::string_view FrameMagic(uint32_t payload_bytes) {
   return FrameBytes(payload_bytes) == kSectorBytes ? kOneSectorMagic : kManySectorsMagic;
-}
-
-// What is wrong with the checksum of a header.
-std::string CheckIntegrity(absl::string_view bytes, size_t crc_at) {
-  const uint32_t stored = Get32(bytes, crc_at);
-  const uint32_t actual = Crc32c(bytes.substr(0, crc_at));
-  if (stored == actual) return "";
-  return absl::StrFormat("the checksum of the header is %08x and its bytes give %08x", stored, actual);
 }
 
 }  // namespace

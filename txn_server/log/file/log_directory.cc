@@ -13,17 +13,28 @@ namespace kvs::txn {
 namespace {
 
 constexpr absl::string_view kSegmentSuffix = ".log";
-constexpr absl::string_view kTemporarySuffix = ".log.tmp";
+constexpr absl::string_view kSnapshotSuffix = ".snap";
+constexpr absl::string_view kRunInfix = ".run.";
 constexpr size_t kZeroChunkBytes = 1 * kMiB;
 
-std::string SegmentName(uint64_t segment_id) { return absl::StrFormat("%010d%s", segment_id, kSegmentSuffix); }
+std::string NumberedName(uint64_t id, absl::string_view suffix) { return absl::StrFormat("%010d%s", id, suffix); }
 
-std::optional<uint64_t> ParseSegmentName(absl::string_view name) {
+std::optional<uint64_t> ParseNumberedName(absl::string_view name, absl::string_view suffix) {
   uint64_t id = 0;
   absl::string_view digits = name;
-  if (!absl::ConsumeSuffix(&digits, kSegmentSuffix) || !absl::SimpleAtoi(digits, &id)) return std::nullopt;
-  if (id == 0 || name != absl::string_view(SegmentName(id))) return std::nullopt;
+  if (!absl::ConsumeSuffix(&digits, suffix) || !absl::SimpleAtoi(digits, &id)) return std::nullopt;
+  if (id == 0 || name != absl::string_view(NumberedName(id, suffix))) return std::nullopt;
   return id;
+}
+
+bool IsTemporaryName(absl::string_view name) {
+  if (!absl::ConsumeSuffix(&name, kTemporarySuffix)) return false;
+  const size_t infix = name.find(kRunInfix);
+  if (infix == absl::string_view::npos) {
+    return ParseNumberedName(name, kSegmentSuffix) || ParseNumberedName(name, kSnapshotSuffix);
+  }
+  uint64_t run = 0;
+  return ParseNumberedName(name.substr(0, infix), "") && absl::SimpleAtoi(name.substr(infix + kRunInfix.size()), &run);
 }
 
 absl::Status WriteSegment(File& file, const SegmentHeader& header) {
@@ -37,8 +48,18 @@ absl::Status WriteSegment(File& file, const SegmentHeader& header) {
 }  // namespace
 
 std::string SegmentPath(const std::string& directory, uint64_t segment_id) {
-  return absl::StrCat(directory, "/", SegmentName(segment_id));
+  return absl::StrCat(directory, "/", NumberedName(segment_id, kSegmentSuffix));
 }
+
+std::string SnapshotPath(const std::string& directory, uint64_t snapshot_id) {
+  return absl::StrCat(directory, "/", NumberedName(snapshot_id, kSnapshotSuffix));
+}
+
+std::string RunPath(const std::string& directory, uint64_t snapshot_id, size_t n) {
+  return absl::StrCat(directory, "/", NumberedName(snapshot_id, kRunInfix), n, kTemporarySuffix);
+}
+
+std::string BallastPath(const std::string& directory) { return absl::StrCat(directory, "/", kBallastFileName); }
 
 std::string LockPath(const std::string& directory) { return absl::StrCat(directory, "/", kLockFileName); }
 
@@ -47,22 +68,27 @@ absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const st
   if (!names.ok()) return names.status();
   DirectoryListing listing;
   for (const std::string& name : *names) {
-    if (const auto id = ParseSegmentName(name)) {
-      listing.segment_ids.push_back(*id);
-    } else if (absl::EndsWith(name, kTemporarySuffix)) {
+    if (const auto segment = ParseNumberedName(name, kSegmentSuffix)) {
+      listing.segment_ids.push_back(*segment);
+    } else if (const auto snapshot = ParseNumberedName(name, kSnapshotSuffix)) {
+      listing.snapshot_ids.push_back(*snapshot);
+    } else if (IsTemporaryName(name)) {
       listing.temporary_names.push_back(name);
+    } else if (name == kBallastFileName) {
+      listing.has_ballast = true;
     } else if (name != kLockFileName && name != "lost+found" && !absl::StartsWith(name, ".")) {
       listing.foreign_names.push_back(name);
     }
   }
   std::sort(listing.segment_ids.begin(), listing.segment_ids.end());
+  std::sort(listing.snapshot_ids.begin(), listing.snapshot_ids.end());
   std::sort(listing.foreign_names.begin(), listing.foreign_names.end());
   return listing;
 }
 
 absl::Status CreateSegment(FileSystem& file_system, const std::string& directory, const SegmentHeader& header) {
   const std::string path = SegmentPath(directory, header.segment_id);
-  const std::string temporary = absl::StrCat(absl::StripSuffix(path, kSegmentSuffix), kTemporarySuffix);
+  const std::string temporary = absl::StrCat(path, kTemporarySuffix);
   auto file = file_system.Create(temporary);
   if (!file.ok()) return file.status();
   absl::Status status = WriteSegment(**file, header);

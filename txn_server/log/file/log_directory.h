@@ -1,7 +1,10 @@
 // The files of a ledger's directory: their names, and how they are made.
 //
 //   0000000001.log       a segment, by its id
-//   0000000002.log.tmp   a segment that is being made; removed by the next start
+//   0000000001.snap      a snapshot, by its id
+//   0000000002.log.tmp, 0000000002.snap.tmp, 0000000002.run.1.tmp
+//                        a segment, a snapshot, or a part of one that is being made; removed by the next start
+//   BALLAST              space that compaction can fall back on
 //   LOCK                 locked by the process that uses the ledger
 #pragma once
 
@@ -19,14 +22,22 @@
 namespace kvs::txn {
 
 inline constexpr absl::string_view kLockFileName = "LOCK";
+inline constexpr absl::string_view kBallastFileName = "BALLAST";
+inline constexpr absl::string_view kTemporarySuffix = ".tmp";
 
 std::string SegmentPath(const std::string& directory, uint64_t segment_id);
+std::string SnapshotPath(const std::string& directory, uint64_t snapshot_id);
+// Of the n-th sorted run of changes of a snapshot that is being made.
+std::string RunPath(const std::string& directory, uint64_t snapshot_id, size_t n);
+std::string BallastPath(const std::string& directory);
 std::string LockPath(const std::string& directory);
 
 struct DirectoryListing {
   std::vector<uint64_t> segment_ids;         // ascending
-  std::vector<std::string> temporary_names;  // half-made segments
-  std::vector<std::string> foreign_names;    // not a ledger's, hidden files and lost+found aside
+  std::vector<uint64_t> snapshot_ids;        // ascending
+  std::vector<std::string> temporary_names;  // half-made files
+  bool has_ballast = false;
+  std::vector<std::string> foreign_names;  // not a ledger's, hidden files and lost+found aside
 };
 
 absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const std::string& directory);

@@ -48,10 +48,15 @@ class Scanner {
       : file_system_(file_system), directory_(directory), options_(options), scan_(scan) {}
 
   absl::Status Run() {
-    if (absl::Status status = FindSegments(); !status.ok()) return status;
-    for (uint64_t id = 1; id <= last_in_use_; ++id) {
+    const auto listing = ListDirectory(file_system_, directory_);
+    if (!listing.ok()) return listing.status();
+    if (absl::Status status = FindSegments(listing->segment_ids); !status.ok()) return status;
+    if (absl::Status status = FindSnapshots(listing->snapshot_ids); !status.ok()) return status;
+    if (absl::Status status = CheckBeginning(); !status.ok()) return status;
+    for (uint64_t id = first_; id <= last_in_use_; ++id) {
       if (absl::Status status = ScanSegment(id); !status.ok()) return status;
     }
+    if (absl::Status status = CheckSnapshotsMet(); !status.ok()) return status;
     for (uint64_t id = last_in_use_ + 1; id <= found_.rbegin()->first; ++id) {
       if (absl::Status status = CheckSpare(id); !status.ok()) return status;
     }
@@ -62,10 +67,8 @@ class Scanner {
   // Reads the first sector of every segment. What is wrong with one is kept until the scan comes to it, when the
   // revision is known. Backwards, since a live log takes one after the other into use: then those before one in use are
   // seen in use.
-  absl::Status FindSegments() {
-    const auto listing = ListDirectory(file_system_, directory_);
-    if (!listing.ok()) return listing.status();
-    for (auto id = listing->segment_ids.rbegin(); id != listing->segment_ids.rend(); ++id) {
+  absl::Status FindSegments(const std::vector<uint64_t>& ids) {
+    for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
       FoundSegment& segment = found_[*id];
       segment.summary.path = SegmentPath(directory_, *id);
       for (int attempt = 0; attempt < (options_.live ? kLiveAttempts : 1); ++attempt) {
@@ -75,8 +78,85 @@ class Scanner {
       if (segment.in_use()) last_in_use_ = std::max(last_in_use_, *id);
     }
     // Where nothing is in use, the scan has to find out why in the first segment.
-    if (last_in_use_ == 0) last_in_use_ = 1;
+    first_ = ids.front();
+    if (last_in_use_ == 0) last_in_use_ = first_;
     return absl::OkStatus();
+  }
+
+  // Reads the snapshots' headers, and the newest snapshot as a whole; where that is damaged, the one before.
+  absl::Status FindSnapshots(const std::vector<uint64_t>& ids) {
+    bool relied_on = false;
+    for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
+      scan_.next_snapshot_id = std::max(scan_.next_snapshot_id, *id + 1);
+      auto summary = ReadSnapshotHeader(file_system_, SnapshotPath(directory_, *id));
+      absl::Status status = summary.status();
+      if (status.ok() && summary->header.snapshot_id != *id) {
+        status = Error(errors::kDamagedLog, absl::StrCat(summary->path, " is snapshot ", summary->header.snapshot_id));
+      }
+      if (status.ok() && (!relied_on || options_.check_all_snapshots)) status = VerifySnapshot(file_system_, *summary);
+      if (status.ok()) {
+        relied_on = true;
+        scan_.snapshots.insert(scan_.snapshots.begin(), *std::move(summary));
+      } else if (Is(status, errors::kDamagedLog)) {
+        scan_.damaged_snapshots.push_back({SnapshotPath(directory_, *id), status});
+      } else {
+        return status;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // The segments may begin anywhere up to the place where a snapshot ends. Those before a gap below that are what an
+  // interrupted compaction left.
+  absl::Status CheckBeginning() {
+    uint64_t complete_from = last_in_use_;
+    while (found_.count(complete_from - 1) > 0) --complete_from;
+    for (auto it = scan_.snapshots.begin(); it != scan_.snapshots.end();) {
+      if (it->header.point.segment_id >= complete_from) {
+        ++it;
+      } else {
+        scan_.obsolete_paths.push_back(it->path);
+        it = scan_.snapshots.erase(it);
+      }
+    }
+    if (!scan_.snapshots.empty()) {
+      for (auto it = found_.begin(); it->first < complete_from; ++it)
+        scan_.obsolete_paths.push_back(it->second.summary.path);
+      first_ = complete_from;
+      return absl::OkStatus();
+    }
+    scan_.obsolete_paths.clear();
+    const FoundSegment& segment = found_.begin()->second;
+    const bool is_beginning = segment.summary.header.last_revision == 0 && segment.summary.header.epoch == 0;
+    if (first_ == 1 && (!segment.in_use() || is_beginning)) return absl::OkStatus();
+    if (!scan_.damaged_snapshots.empty()) {
+      const DamagedSnapshot& damaged = scan_.damaged_snapshots.front();
+      scan_.damage = Damage{damaged.path, 0, 0, std::string(damaged.status.message())};
+      return damaged.status;
+    }
+    if (first_ > 1) return Damaged(SegmentPath(directory_, first_ - 1), 0, "the file is missing");
+    return Damaged(segment.summary.path, 0, "the snapshot is missing of what was before its first revision");
+  }
+
+  // Compares the log with the snapshots that end here.
+  absl::Status MeetSnapshots(const SegmentSummary& segment) {
+    for (const SnapshotSummary& snapshot : scan_.snapshots) {
+      const LogPoint& point = snapshot.header.point;
+      if (point.segment_id != segment.header.segment_id || point.offset != segment.valid_bytes) continue;
+      if (!(point == scan_.end()) || snapshot.header.log_id != scan_.log_id) {
+        return Damaged(snapshot.path, 0, "the snapshot is not one of this log");
+      }
+      ++snapshots_met_;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckSnapshotsMet() {
+    if (snapshots_met_ == scan_.snapshots.size() || options_.live) return absl::OkStatus();
+    return Damaged(
+        scan_.snapshots.back().path, 0,
+        absl::StrCat("a snapshot ends where no frame of the log does; the newest revision that it may hold is ",
+                     scan_.snapshots.back().header.point.revision));
   }
 
   absl::Status ReadHeader(FoundSegment& segment) {
@@ -127,6 +207,7 @@ class Scanner {
     scan_.log_id = segment.summary.header.log_id;
     scan_.tip = TipAtStartOf(segment.summary.header, segment.summary.header_crc32c);
     scan_.segments.push_back(segment.summary);
+    if (absl::Status status = MeetSnapshots(segment.summary); !status.ok()) return status;
     const auto file = file_system_.OpenForReading(segment.summary.path);
     if (!file.ok()) return file.status();
     FileWindow window(**file);
@@ -141,6 +222,8 @@ class Scanner {
     if (header.state != SegmentState::kInUse) {
       return Damaged(segment.path, 0, "it is a spare where a segment in use should be");
     }
+    // What was before the first one is known from a snapshot, which the scan meets further on.
+    if (scan_.segments.empty() && !scan_.snapshots.empty()) return absl::OkStatus();
     if (header.predecessor_crc32c != scan_.tip.crc32c || header.predecessor_bytes != predecessor_bytes ||
         header.last_revision != scan_.tip.last_revision || header.epoch != scan_.tip.epoch ||
         header.writer_id != scan_.tip.writer_id) {
@@ -239,7 +322,7 @@ class Scanner {
     ++segment.frames;
     segment.valid_bytes = frame.end();
     scan_.last_frame = header;
-    return absl::OkStatus();
+    return MeetSnapshots(segment);
   }
 
   absl::Status CheckSpare(uint64_t id) {
@@ -293,10 +376,21 @@ class Scanner {
   const ScanOptions& options_;
   LogScan& scan_;
   std::map<uint64_t, FoundSegment> found_;
+  uint64_t first_ = 0;  // that is scanned
   uint64_t last_in_use_ = 0;
+  size_t snapshots_met_ = 0;
 };
 
 }  // namespace
+
+LogPoint LogScan::end() const {
+  return {segments.back().header.segment_id,
+          segments.back().valid_bytes,
+          tip.last_revision,
+          tip.epoch,
+          tip.writer_id,
+          tip.crc32c};
+}
 
 absl::Status DamagedLog(const Damage& damage) {
   const std::string directory = DirectoryOf(damage.path);
@@ -309,8 +403,14 @@ absl::Status DamagedLog(const Damage& damage) {
 }
 
 absl::Status ScanLog(FileSystem& file_system, const std::string& directory, const ScanOptions& options, LogScan* scan) {
-  *scan = LogScan();
-  return Scanner(file_system, directory, options, *scan).Run();
+  absl::Status status;
+  for (int attempt = 0; attempt < (options.live ? kLiveAttempts : 1); ++attempt) {
+    *scan = LogScan();
+    status = Scanner(file_system, directory, options, *scan).Run();
+    // A live log may have removed a file that was seen in its directory.
+    if (!absl::IsNotFound(status)) break;
+  }
+  return status;
 }
 
 }  // namespace kvs::txn

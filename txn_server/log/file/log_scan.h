@@ -12,6 +12,7 @@
 #include "txn_server/log/file/file_system.h"
 #include "txn_server/log/file/format.h"
 #include "txn_server/log/file/segment_reader.h"
+#include "txn_server/log/file/snapshot_reader.h"
 
 namespace kvs::txn {
 
@@ -45,11 +46,21 @@ struct Damage {
   std::string what;            // for people
 };
 
+// A snapshot that cannot be relied on.
+struct DamagedSnapshot {
+  std::string path;
+  absl::Status status;
+};
+
 struct LogScan {
   std::string log_id;
   std::vector<SegmentSummary> segments;  // in use, ascending
   std::vector<SegmentSummary> spares;    // those that come after them
   LogTip tip;
+  std::vector<SnapshotSummary> snapshots;  // that can be relied on, ascending; the newest of them was read as a whole
+  std::vector<DamagedSnapshot> damaged_snapshots;  // newest first
+  std::vector<std::string> obsolete_paths;         // what an interrupted compaction left, in the order of its removal
+  uint64_t next_snapshot_id = 1;
   uint64_t transaction_frames = 0;
   std::optional<FrameHeader> last_frame;  // of all segments
   std::optional<TornTail> torn;
@@ -57,6 +68,9 @@ struct LogScan {
 
   // Whether nothing was written since the log was last idle or closed.
   bool sealed() const { return last_frame && last_frame->kind == FrameKind::kSeal; }
+
+  // Behind the last valid frame. REQUIRES: there is a segment in use.
+  LogPoint end() const;
 };
 
 struct ScanOptions {
@@ -64,12 +78,15 @@ struct ScanOptions {
   bool live = false;
   // Also look at the transactions in the frames, which their checksums vouch for.
   bool check_transactions = false;
+  // Read all snapshots as a whole.
+  bool check_all_snapshots = false;
   // Called for every valid frame, in order; may be null. The frame is valid during the call.
   std::function<void(const SegmentSummary&, const StoredFrame&)> visit;
 };
 
 // Scans the ledger in `directory`, which has at least one segment. kDamagedLog and scan->damage at the first damage, up
-// to which *scan says what was found; kUnsupportedLogVersion if a later version wrote it. A torn tail is not an error.
+// to which *scan says what was found; kUnsupportedLogVersion if a later version wrote it. A torn tail is not an error,
+// and neither is a damaged snapshot as long as the state can be had without it.
 absl::Status ScanLog(FileSystem& file_system, const std::string& directory, const ScanOptions& options, LogScan* scan);
 
 // The error for damage in a ledger.

@@ -1,0 +1,120 @@
+#include "txn_server/log/compaction/change_table.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/limits.h"
+#include "common/model/transaction_codec.h"
+
+namespace kvs::txn {
+namespace {
+
+// What a key costs beside its bytes and its transactions.
+constexpr size_t kKeyOverheadBytes = 120;
+
+// The put that a transaction amounts to whatever the value was before; nothing if that matters.
+struct WholeState {
+  std::optional<Operation> operator()(const operation::Put& op) const { return op; }
+  std::optional<Operation> operator()(const operation::Delete& op) const { return op; }
+  std::optional<Operation> operator()(const operation::IntIncrement& op) const { return operation::Put{op.result}; }
+  std::optional<Operation> operator()(const operation::UintIncrement& op) const { return operation::Put{op.result}; }
+  std::optional<Operation> operator()(const operation::FloatIncrement& op) const { return operation::Put{op.result}; }
+  std::optional<Operation> operator()(const operation::Append&) const { return std::nullopt; }
+  std::optional<Operation> operator()(const operation::AddMembers&) const { return std::nullopt; }
+  std::optional<Operation> operator()(const operation::RemoveMembers&) const { return std::nullopt; }
+  std::optional<Operation> operator()(const operation::PutFields&) const { return std::nullopt; }
+  std::optional<Operation> operator()(const operation::RemoveFields&) const { return std::nullopt; }
+};
+
+std::string Encode(const Transaction& transaction) {
+  EncodedTransaction encoded(transaction);
+  encoded.Stamp(transaction.revision, transaction.time_micros);
+  return encoded.bytes();
+}
+
+}  // namespace
+
+// The entries of the table, sorted, as lists of about a frame's target size.
+class ChangeTable::Sorted : public SnapshotCursor {
+ public:
+  explicit Sorted(std::array<KeyChanges, kValueTypeCount> types) : types_(std::move(types)) { SortType(); }
+
+  absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
+    chunk_.clear();
+    while (chunk_.size() < kTargetFrameBytes) {
+      if (next_ == sorted_.size()) {
+        if (type_ + 1 == types_.size()) break;
+        ++type_;
+        SortType();
+        continue;
+      }
+      chunk_ += sorted_[next_++]->second.transactions;
+    }
+    if (chunk_.empty()) return std::nullopt;
+    return SnapshotChunk{chunk_};
+  }
+
+ private:
+  void SortType() {
+    sorted_.clear();
+    next_ = 0;
+    sorted_.reserve(types_[type_].size());
+    for (const auto& change : types_[type_]) sorted_.push_back(&change);
+    std::sort(sorted_.begin(), sorted_.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
+  }
+
+  const std::array<KeyChanges, kValueTypeCount> types_;
+  size_t type_ = 0;
+  std::vector<const KeyChanges::value_type*> sorted_;  // of the type
+  size_t next_ = 0;
+  std::string chunk_;
+};
+
+absl::Status ChangeTable::Add(const Transaction& transaction) {
+  KeyChanges& changes = types_[static_cast<size_t>(transaction.type)];
+  const auto [it, inserted] = changes.try_emplace(transaction.key);
+  Changes& key = it->second;
+  if (inserted) {
+    key.revision_before = key.revision = transaction.previous_revision;
+    memory_bytes_ += kKeyOverheadBytes + transaction.key.size();
+  }
+  if (transaction.previous_revision != key.revision) {
+    return absl::DataLossError(absl::StrCat("at revision ", transaction.revision, " (", TypeName(transaction.type),
+                                            "), the history has a hole: the key's change before should be ",
+                                            transaction.previous_revision, " but is ", key.revision));
+  }
+  const bool deleted = std::holds_alternative<operation::Delete>(transaction.operation);
+  memory_bytes_ -= key.transactions.capacity();
+  if (deleted && key.revision_before == 0) {
+    memory_bytes_ -= kKeyOverheadBytes + transaction.key.size();
+    changes.erase(it);
+    return absl::OkStatus();
+  }
+  key.revision = deleted ? 0 : transaction.revision;
+  if (std::optional<Operation> whole = std::visit(WholeState{}, transaction.operation)) {
+    Transaction only = transaction;
+    only.previous_revision = key.revision_before;
+    only.batch_remaining = 0;
+    only.operation = *std::move(whole);
+    key.transactions = Encode(only);
+  } else {
+    key.transactions += Encode(transaction);
+  }
+  memory_bytes_ += key.transactions.capacity();
+  return absl::OkStatus();
+}
+
+bool ChangeTable::empty() const {
+  return std::all_of(types_.begin(), types_.end(), [](const KeyChanges& changes) { return changes.empty(); });
+}
+
+std::unique_ptr<SnapshotCursor> ChangeTable::TakeSorted() {
+  memory_bytes_ = 0;
+  return std::make_unique<Sorted>(std::exchange(types_, {}));
+}
+
+}  // namespace kvs::txn

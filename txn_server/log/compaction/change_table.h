@@ -1,0 +1,48 @@
+// ChangeTable: what a run of transactions did to each key, in as few transactions as tell it.
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/status/status.h>
+#include <absl/strings/string_view.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/model/transaction.h"
+#include "txn_server/log/txn_log.h"
+
+namespace kvs::txn {
+
+// Keeps, of each key, the transactions from the last one that says its whole state: a put, a delete, or a number's
+// increment, which becomes a put of its result. The first transaction of a key names the key's revision before the run
+// as its previous revision, and those of a key that came and went within the run are forgotten. Used by one thread.
+class ChangeTable {
+ public:
+  // Takes the next transaction. DataLoss, naming the revision, if it does not follow from what is known of its key.
+  absl::Status Add(const Transaction& transaction);
+
+  bool empty() const;
+
+  // About what the table takes in memory.
+  size_t memory_bytes() const { return memory_bytes_; }
+
+  // Gives the transactions by type and key, and those of a key in their order, and leaves the table empty.
+  std::unique_ptr<SnapshotCursor> TakeSorted();
+
+ private:
+  struct Changes {
+    uint64_t revision_before = 0;  // 0 if the key was absent
+    uint64_t revision = 0;         // 0 if the key is absent now
+    std::string transactions;      // a serialized txn.v1.TransactionList
+  };
+  using KeyChanges = absl::flat_hash_map<std::string, Changes>;
+  class Sorted;
+
+  std::array<KeyChanges, kValueTypeCount> types_;
+  size_t memory_bytes_ = 0;
+};
+
+}  // namespace kvs::txn

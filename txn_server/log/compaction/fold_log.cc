@@ -1,0 +1,86 @@
+#include "txn_server/log/compaction/fold_log.h"
+
+#include <utility>
+#include <vector>
+
+#include "txn_server/log/compaction/change_table.h"
+#include "txn_server/log/compaction/transaction_list.h"
+
+namespace kvs::txn {
+namespace {
+
+// How many transactions are handled between two questions whether to go on.
+constexpr uint64_t kAskEvery = 1024;
+
+class LogFolder {
+ public:
+  LogFolder(std::unique_ptr<SnapshotCursor> snapshot, const FoldLogOptions& options) : options_(options) {
+    sources_.push_back(std::move(snapshot));
+  }
+
+  absl::Status Read(LogCursor& log) {
+    while (true) {
+      const auto frame = log.Next();
+      if (!frame.ok()) return frame.status();
+      if (!*frame) break;
+      if (absl::Status status = ReadFrame(**frame); !status.ok()) return status;
+    }
+    if (!table_.empty()) sources_.push_back(table_.TakeSorted());
+    return absl::OkStatus();
+  }
+
+  absl::Status WriteTo(SnapshotSink sink) {
+    uint64_t entries = 0;
+    return Merge(std::move(sources_), [&](const SnapshotEntry& entry) {
+      if (++entries % kAskEvery == 0 && options_.cancelled()) return absl::CancelledError("the fold was cancelled");
+      return sink(entry);
+    });
+  }
+
+  const FoldLogResult& result() const { return result_; }
+
+ private:
+  absl::Status ReadFrame(const Frame& frame) {
+    list_.Reset(frame.transactions);
+    while (true) {
+      const auto item = list_.Next();
+      if (!item.ok()) return item.status();
+      if (!*item) return absl::OkStatus();
+      const Transaction& transaction = (*item)->transaction;
+      if (absl::Status status = table_.Add(transaction); !status.ok()) return status;
+      ++result_.transactions;
+      result_.time_micros = transaction.time_micros;
+      if (table_.memory_bytes() > options_.table_bytes) {
+        if (absl::Status status = Spill(); !status.ok()) return status;
+      }
+      if (result_.transactions % kAskEvery == 0 && options_.cancelled()) {
+        return absl::CancelledError("the fold was cancelled");
+      }
+    }
+  }
+
+  absl::Status Spill() {
+    auto run = options_.spill(*table_.TakeSorted());
+    if (!run.ok()) return run.status();
+    sources_.push_back(*std::move(run));
+    return absl::OkStatus();
+  }
+
+  const FoldLogOptions& options_;
+  ChangeTable table_;
+  TransactionListReader list_;
+  std::vector<std::unique_ptr<SnapshotCursor>> sources_;
+  FoldLogResult result_;
+};
+
+}  // namespace
+
+absl::StatusOr<FoldLogResult> FoldLog(std::unique_ptr<SnapshotCursor> snapshot, LogCursor& log,
+                                      const FoldLogOptions& options, SnapshotSink sink) {
+  LogFolder folder(std::move(snapshot), options);
+  if (absl::Status status = folder.Read(log); !status.ok()) return status;
+  if (absl::Status status = folder.WriteTo(sink); !status.ok()) return status;
+  return folder.result();
+}
+
+}  // namespace kvs::txn

@@ -1,0 +1,235 @@
+#include "txn_server/log/file/compactor.h"
+
+#include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "txn_server/log/compaction/fold_log.h"
+#include "txn_server/log/file/log_directory.h"
+#include "txn_server/log/file/snapshot_writer.h"
+
+namespace kvs::txn {
+namespace {
+
+// Lets everything else that wants the processor go first. It is no harm where that is not allowed.
+void LowerPriority() {
+  constexpr int kLowest = 19;
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kLowest);
+}
+
+// The sorted runs of a snapshot that is being made. They are removed in the end.
+class Runs {
+ public:
+  Runs(FileSystem& file_system, std::string directory, uint64_t snapshot_id)
+      : file_system_(file_system), directory_(std::move(directory)), snapshot_id_(snapshot_id) {}
+  ~Runs() {
+    for (const std::string& path : paths_) file_system_.Remove(path).IgnoreError();  // the next start does it
+  }
+
+  absl::StatusOr<std::unique_ptr<SnapshotCursor>> Write(SnapshotCursor& run) {
+    const std::string path = RunPath(directory_, snapshot_id_, paths_.size() + 1);
+    auto file = file_system_.Create(path);
+    if (!file.ok()) return file.status();
+    paths_.push_back(path);
+    SnapshotWriter writer(*std::move(file));
+    while (true) {
+      const auto chunk = run.Next();
+      if (!chunk.ok()) return chunk.status();
+      if (!*chunk) break;
+      if (absl::Status status = writer.Add(**chunk); !status.ok()) return status;
+    }
+    const auto header = writer.Finish({});
+    if (!header.ok()) return header.status();
+    return OpenSnapshot(file_system_, {path, *header});
+  }
+
+ private:
+  FileSystem& file_system_;
+  const std::string directory_;
+  const uint64_t snapshot_id_;
+  std::vector<std::string> paths_;
+};
+
+}  // namespace
+
+Compactor::Compactor(Settings settings, LogFiles* files, uint64_t next_snapshot_id)
+    : settings_(std::move(settings)), files_(files), next_id_(next_snapshot_id), thread_([this] { Run(); }) {}
+
+Compactor::~Compactor() {
+  stopping_ = true;
+  {
+    MutexLock lock(&mu_);
+    changed_.SignalAll();
+  }
+  thread_.join();
+}
+
+void Compactor::Appended() { SetPace(Pace::kBusy); }
+void Compactor::Idle() { SetPace(Pace::kIdle); }
+void Compactor::OutOfSpace() { SetPace(Pace::kOutOfSpace); }
+
+void Compactor::SetPace(Pace pace) {
+  MutexLock lock(&mu_);
+  pace_ = pace;
+  if (!working_ && IsDue()) {
+    working_ = true;
+    changed_.SignalAll();
+  }
+}
+
+bool Compactor::IsDue() const {
+  const LogFiles::Growth growth = files_->growth();
+  if (growth.since_newest_bytes < not_before_bytes_) return false;
+  const CompactionOptions& options = settings_.options;
+  const auto reaches = [&](uint64_t bytes, uint64_t percent) {
+    return bytes >= options.min_bytes && bytes >= growth.snapshot_bytes / 100 * percent;
+  };
+  // What a snapshot gains beside a faster start: segments go only when as many snapshots as are kept stand for them.
+  const uint64_t gain = options.retention == Retention::kFull ? growth.since_newest_bytes : growth.since_oldest_bytes;
+  switch (pace_) {
+    case Pace::kBusy:
+      return reaches(growth.since_newest_bytes, options.percent);
+    case Pace::kIdle:
+      return reaches(gain, options.percent / 4);
+    case Pace::kOutOfSpace:
+      return options.retention == Retention::kOnDelete && gain > 0;
+  }
+  return false;
+}
+
+absl::Status Compactor::WaitUntilDone() {
+  MutexLock lock(&mu_);
+  while (working_) changed_.Wait(&mu_);
+  return result_;
+}
+
+void Compactor::Run() {
+  LowerPriority();
+  MakeBallast();
+  while (true) {
+    {
+      MutexLock lock(&mu_);
+      working_ = IsDue();
+      while (!working_ && !stopping_) {
+        changed_.SignalAll();
+        changed_.Wait(&mu_);
+      }
+      if (stopping_) break;
+    }
+    absl::Status status = Compact();
+    if (Is(status, errors::kNoSpace) && DropBallast()) status = Compact();
+    MakeBallast();
+    if (!status.ok() && !stopping_) {
+      settings_.notice(absl::StrCat("could not make a snapshot, the log goes on growing: ", status.message()));
+    }
+    MutexLock lock(&mu_);
+    result_ = status;
+    not_before_bytes_ = status.ok() ? 0 : files_->growth().since_newest_bytes + settings_.options.min_bytes;
+  }
+  MutexLock lock(&mu_);
+  working_ = false;
+  changed_.SignalAll();
+}
+
+absl::Status Compactor::Compact() {
+  const absl::Time begin = absl::Now();
+  CompactionReport report;
+  report.snapshot.path = SnapshotPath(settings_.directory, next_id_);
+  const std::string temporary = absl::StrCat(report.snapshot.path, kTemporarySuffix);
+  auto source = files_->BeginFold();
+  if (!source.ok()) return source.status();
+  absl::Status status = WriteSnapshot(temporary, *source, report);
+  if (status.ok()) status = settings_.file_system.Rename(temporary, report.snapshot.path);
+  if (!status.ok()) {
+    settings_.file_system.Remove(temporary).IgnoreError();  // the next start does it
+    return status;
+  }
+  if (status = settings_.file_system.SyncDirectory(settings_.directory); !status.ok()) return status;
+  ++next_id_;
+  // What this read is not pinned any more.
+  source = LogFiles::ToFold();
+  files_->AddSnapshot(report.snapshot);
+  RemoveObsolete(report);
+  report.duration = absl::Now() - begin;
+  settings_.compacted(report);
+  return absl::OkStatus();
+}
+
+absl::Status Compactor::WriteSnapshot(const std::string& path, LogFiles::ToFold& source, CompactionReport& report) {
+  auto file = settings_.file_system.Create(path);
+  if (!file.ok()) return file.status();
+  SnapshotWriter writer(*std::move(file));
+  std::unique_ptr<SnapshotCursor> base;
+  SnapshotHeader& header = report.snapshot.header;
+  if (source.snapshot) {
+    auto cursor = OpenSnapshot(settings_.file_system, *source.snapshot);
+    if (!cursor.ok()) return cursor.status();
+    base = *std::move(cursor);
+    header.time_micros = source.snapshot->header.time_micros;
+  }
+  Runs runs(settings_.file_system, settings_.directory, next_id_);
+  const auto spill = [&](SnapshotCursor& run) { return runs.Write(run); };
+  const auto cancelled = [this] { return stopping_.load(); };
+  const auto result = FoldLog(std::move(base), *source.log, {settings_.options.table_bytes, spill, cancelled},
+                              [&](const SnapshotEntry& entry) { return writer.Add(entry); });
+  if (!result.ok()) return result.status();
+  header.snapshot_id = next_id_;
+  header.log_id = settings_.log_id;
+  header.point = source.end;
+  if (result->transactions > 0) header.time_micros = result->time_micros;
+  const auto finished = writer.Finish(header);
+  if (!finished.ok()) return finished.status();
+  header = *finished;
+  report.folded_transactions = result->transactions;
+  return writer.Sync();
+}
+
+void Compactor::RemoveObsolete(CompactionReport& report) {
+  const auto paths = files_->TakeObsolete(settings_.options.retention == Retention::kOnDelete);
+  absl::Status status;
+  for (const std::string& path : paths) {
+    status = settings_.file_system.Remove(path);
+    if (!status.ok()) break;
+    ++report.removed_files;
+  }
+  if (status.ok() && !paths.empty()) status = settings_.file_system.SyncDirectory(settings_.directory);
+  // Nothing but space is lost.
+  if (!status.ok()) settings_.notice(absl::StrCat("could not remove what a snapshot stands for: ", status.message()));
+}
+
+void Compactor::MakeBallast() {
+  if (settings_.options.ballast_bytes == 0 || ballast_bytes_ == settings_.options.ballast_bytes) return;
+  const std::string path = BallastPath(settings_.directory);
+  if (const auto existing = settings_.file_system.OpenForReading(path); existing.ok()) {
+    if (const auto size = (*existing)->Size(); size.ok() && *size == settings_.options.ballast_bytes) {
+      ballast_bytes_ = *size;
+      return;
+    }
+  }
+  auto file = settings_.file_system.Create(path);
+  absl::Status status = file.status();
+  if (status.ok()) status = (*file)->Reserve(settings_.options.ballast_bytes);
+  if (status.ok()) {
+    ballast_bytes_ = settings_.options.ballast_bytes;
+  } else if (file.ok()) {
+    // It is tried again after the next snapshot.
+    settings_.file_system.Remove(path).IgnoreError();
+  }
+}
+
+bool Compactor::DropBallast() {
+  if (ballast_bytes_ == 0) return false;
+  if (absl::Status status = settings_.file_system.Remove(BallastPath(settings_.directory)); !status.ok()) return false;
+  ballast_bytes_ = 0;
+  return true;
+}
+
+}  // namespace kvs::txn

@@ -1,0 +1,116 @@
+// Makes snapshots in the background, and removes what they make superfluous.
+//
+// Every snapshot is made of the one before and of what was logged since, through the Fold of common/model. It has its
+// name only when all of it is durable, and nothing is removed before that: a crash at any point leaves what was there.
+#pragma once
+
+#include <absl/base/thread_annotations.h>
+#include <absl/status/status.h>
+#include <absl/time/time.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "common/limits.h"
+#include "common/sync.h"
+#include "txn_server/log/file/file_system.h"
+#include "txn_server/log/file/log_files.h"
+
+namespace kvs::txn {
+
+// What becomes of history that snapshots stand for.
+enum class Retention {
+  kOnDelete,  // it is removed
+  kFull,      // it is kept for ever
+};
+
+struct CompactionOptions {
+  Retention retention = Retention::kOnDelete;
+  // A snapshot is due when this much was logged since the last one, and at least this share of its size. Where nothing
+  // is being written, a quarter of the share is enough.
+  uint64_t min_bytes = kDefaultCompactionMinBytes;
+  uint64_t percent = kDefaultCompactionPercent;
+  // Kept free for snapshots, so that a full disk can be made less full; 0 for none.
+  uint64_t ballast_bytes = kDefaultBallastBytes;
+  // The memory in which changes are gathered before they are spilled.
+  size_t table_bytes = 64 * kMiB;
+};
+
+// A snapshot that was made.
+struct CompactionReport {
+  SnapshotSummary snapshot;
+  uint64_t folded_transactions = 0;
+  uint64_t removed_files = 0;
+  absl::Duration duration;
+};
+
+// Thread-safety: any method from any thread.
+class Compactor {
+ public:
+  struct Settings {
+    CompactionOptions options;
+    FileSystem& file_system;
+    std::string directory;
+    std::string log_id;
+    // Told what went wrong, in a sentence for people, and what was made. Called by the compactor's thread.
+    std::function<void(const std::string&)> notice;
+    std::function<void(const CompactionReport&)> compacted;
+  };
+
+  // `files` outlives the compactor. `next_snapshot_id` is above that of every snapshot in the directory.
+  Compactor(Settings settings, LogFiles* files, uint64_t next_snapshot_id);
+  // Gives up the snapshot that is being made.
+  ~Compactor();
+  Compactor(const Compactor&) = delete;
+  Compactor& operator=(const Compactor&) = delete;
+
+  // Something was appended. Cheap.
+  void Appended();
+  // Nothing has been appended for a while.
+  void Idle();
+  // There was no space for what was to be appended.
+  void OutOfSpace();
+
+  // Waits until no snapshot is due or being made, and returns the error of the last one, if it failed.
+  absl::Status WaitUntilDone();
+
+  // What the ballast takes on the disk.
+  uint64_t ballast_bytes() const { return ballast_bytes_; }
+
+ private:
+  enum class Pace { kBusy, kIdle, kOutOfSpace };
+
+  void Run();
+  bool IsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SetPace(Pace pace);
+
+  absl::Status Compact();
+  absl::Status WriteSnapshot(const std::string& path, LogFiles::ToFold& source, CompactionReport& report);
+  void RemoveObsolete(CompactionReport& report);
+  void MakeBallast();
+  // Whether there was one.
+  bool DropBallast();
+
+  const Settings settings_;
+  LogFiles* const files_;
+
+  // Of the thread alone.
+  uint64_t next_id_;
+
+  std::atomic<uint64_t> ballast_bytes_ = 0;
+  std::atomic<bool> stopping_ = false;
+  mutable Mutex mu_;
+  CondVar changed_;
+  Pace pace_ ABSL_GUARDED_BY(mu_) = Pace::kBusy;
+  bool working_ ABSL_GUARDED_BY(mu_) = true;
+  absl::Status result_ ABSL_GUARDED_BY(mu_);
+  // After a failure nothing is tried before this much more was logged.
+  uint64_t not_before_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+
+  std::thread thread_;
+};
+
+}  // namespace kvs::txn

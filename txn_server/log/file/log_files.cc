@@ -1,0 +1,182 @@
+#include "txn_server/log/file/log_files.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/errors.h"
+
+namespace kvs::txn {
+
+LogFiles::LogFiles(FileSystem& file_system, const LogScan& scan)
+    : file_system_(file_system),
+      log_id_(scan.log_id),
+      end_(scan.end()),
+      snapshots_(scan.snapshots),
+      obsolete_(scan.obsolete_paths) {
+  for (const SegmentSummary& segment : scan.segments) {
+    const SegmentExtent extent{segment.path, segment.header.segment_id, segment.first_revision(), segment.valid_bytes,
+                               std::make_shared<char>()};
+    segments_.push_back({extent, segment.file_bytes});
+  }
+}
+
+LogPosition LogFiles::position() const {
+  MutexLock lock(&mu_);
+  return {log_id_,       end_.epoch,           end_.writer_id,
+          end_.revision, compacted_revision(), snapshots_.empty() ? 0 : snapshots_.back().header.point.revision};
+}
+
+uint64_t LogFiles::compacted_revision() const { return segments_.front().extent.first_revision - 1; }
+
+uint64_t LogFiles::size_bytes() const {
+  MutexLock lock(&mu_);
+  uint64_t sum = 0;
+  for (const Segment& segment : segments_) sum += segment.file_bytes;
+  for (const SnapshotSummary& snapshot : snapshots_) sum += snapshot.header.file_bytes;
+  return sum;
+}
+
+absl::Status LogFiles::failure() const {
+  MutexLock lock(&mu_);
+  return failure_;
+}
+
+void LogFiles::Fail(const absl::Status& status) {
+  MutexLock lock(&mu_);
+  failure_ = status;
+}
+
+void LogFiles::BeginSegment(const std::string& path, const LogPoint& point, uint64_t file_bytes) {
+  MutexLock lock(&mu_);
+  segments_.push_back(
+      {{path, point.segment_id, point.revision + 1, point.offset, std::make_shared<char>()}, file_bytes});
+  end_ = point;
+}
+
+void LogFiles::Extend(const LogPoint& point) {
+  MutexLock lock(&mu_);
+  end_ = point;
+  segments_.back().extent.end = point.offset;
+}
+
+SegmentSummary LogFiles::newest() const {
+  MutexLock lock(&mu_);
+  SegmentSummary summary;
+  summary.path = segments_.back().extent.path;
+  summary.header.segment_id = segments_.back().extent.segment_id;
+  summary.valid_bytes = segments_.back().extent.end;
+  summary.file_bytes = segments_.back().file_bytes;
+  return summary;
+}
+
+void LogFiles::SetNewestFileBytes(uint64_t file_bytes) {
+  MutexLock lock(&mu_);
+  segments_.back().file_bytes = file_bytes;
+}
+
+absl::StatusOr<std::unique_ptr<LogCursor>> LogFiles::CursorFrom(uint64_t revision) const {
+  // The last segment that begins at the revision or before holds it.
+  const auto after =
+      std::upper_bound(segments_.begin(), segments_.end(), revision,
+                       [](uint64_t wanted, const Segment& segment) { return wanted < segment.extent.first_revision; });
+  std::vector<SegmentExtent> extents;
+  for (auto it = std::prev(after); it != segments_.end(); ++it) extents.push_back(it->extent);
+  return MakeFileCursor(file_system_, log_id_, std::move(extents), revision);
+}
+
+absl::StatusOr<std::unique_ptr<LogCursor>> LogFiles::Replay(uint64_t from_revision) const {
+  MutexLock lock(&mu_);
+  if (!failure_.ok()) return failure_;
+  if (from_revision == 0 || from_revision > end_.revision + 1) {
+    return absl::OutOfRangeError(
+        absl::StrCat("there is no revision ", from_revision, ": the log has 1 to ", end_.revision));
+  }
+  if (from_revision <= compacted_revision()) {
+    return Error(errors::kCompacted,
+                 absl::StrCat("revision ", from_revision, " was compacted away: the log begins behind revision ",
+                              compacted_revision()),
+                 {{"compacted_revision", absl::StrCat(compacted_revision())}});
+  }
+  return CursorFrom(from_revision);
+}
+
+absl::StatusOr<StateReplay> LogFiles::ReplayState() const {
+  MutexLock lock(&mu_);
+  if (!failure_.ok()) return failure_;
+  StateReplay state;
+  if (!snapshots_.empty()) {
+    const SnapshotSummary& newest = snapshots_.back();
+    auto cursor = OpenSnapshot(file_system_, newest);
+    if (!cursor.ok()) return cursor.status();
+    state.snapshot = *std::move(cursor);
+    state.snapshot_revision = newest.header.point.revision;
+    state.snapshot_time_micros = newest.header.time_micros;
+    state.snapshot_transactions = newest.header.transactions;
+  }
+  auto tail = CursorFrom(state.snapshot_revision + 1);
+  if (!tail.ok()) return tail.status();
+  state.tail = *std::move(tail);
+  return state;
+}
+
+absl::StatusOr<LogFiles::ToFold> LogFiles::BeginFold() const {
+  MutexLock lock(&mu_);
+  if (!failure_.ok()) return failure_;
+  ToFold result;
+  uint64_t from = 1;
+  if (!snapshots_.empty()) {
+    result.snapshot = snapshots_.back();
+    from = snapshots_.back().header.point.revision + 1;
+  }
+  auto log = CursorFrom(from);
+  if (!log.ok()) return log.status();
+  result.log = *std::move(log);
+  result.end = end_;
+  return result;
+}
+
+void LogFiles::AddSnapshot(const SnapshotSummary& snapshot) {
+  MutexLock lock(&mu_);
+  snapshots_.push_back(snapshot);
+  while (snapshots_.size() > kKeptSnapshots) {
+    obsolete_.push_back(snapshots_.front().path);
+    snapshots_.erase(snapshots_.begin());
+  }
+}
+
+std::vector<std::string> LogFiles::TakeObsolete(bool drop_segments) {
+  MutexLock lock(&mu_);
+  std::vector<std::string> paths = std::exchange(obsolete_, {});
+  if (!drop_segments || snapshots_.size() < kKeptSnapshots) return paths;
+  const uint64_t first_kept = snapshots_.front().header.point.segment_id;
+  // In ascending order, so that those that are left have no gap.
+  while (segments_.front().extent.segment_id < first_kept && segments_.front().extent.pin.use_count() == 1) {
+    paths.push_back(segments_.front().extent.path);
+    segments_.erase(segments_.begin());
+  }
+  return paths;
+}
+
+uint64_t LogFiles::BytesSince(const LogPoint& point) const {
+  uint64_t sum = 0;
+  for (const Segment& segment : segments_) {
+    if (segment.extent.segment_id < point.segment_id) continue;
+    const uint64_t begin = segment.extent.segment_id == point.segment_id ? point.offset : kSegmentHeaderBytes;
+    sum += segment.extent.end - begin;
+  }
+  return sum;
+}
+
+LogFiles::Growth LogFiles::growth() const {
+  MutexLock lock(&mu_);
+  Growth growth;
+  if (!snapshots_.empty()) growth.snapshot_bytes = snapshots_.back().header.file_bytes;
+  growth.since_newest_bytes = BytesSince(snapshots_.empty() ? LogPoint() : snapshots_.back().header.point);
+  growth.since_oldest_bytes =
+      BytesSince(snapshots_.size() < kKeptSnapshots ? LogPoint() : snapshots_.front().header.point);
+  return growth;
+}
+
+}  // namespace kvs::txn

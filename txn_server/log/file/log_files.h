@@ -1,0 +1,102 @@
+// LogFiles: of which files an open log consists, and where it ends. What the appending thread, readers and the
+// compaction share.
+#pragma once
+
+#include <absl/base/thread_annotations.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/sync.h"
+#include "txn_server/log/file/file_cursor.h"
+#include "txn_server/log/file/file_system.h"
+#include "txn_server/log/file/log_scan.h"
+#include "txn_server/log/file/snapshot_reader.h"
+#include "txn_server/log/txn_log.h"
+
+namespace kvs::txn {
+
+// Snapshots that are kept: when the newest turns out to be damaged, there is the one before.
+inline constexpr size_t kKeptSnapshots = 2;
+
+// Thread-safety: everything may be called from any thread; the parts below say who calls them.
+class LogFiles {
+ public:
+  // `file_system` is borrowed. `scan` has at least one segment in use.
+  LogFiles(FileSystem& file_system, const LogScan& scan);
+
+  LogPosition position() const;
+  uint64_t size_bytes() const;
+
+  // Why the log has failed; OK as long as it has not.
+  absl::Status failure() const;
+  void Fail(const absl::Status& status);
+
+  // ---- for the appending thread ----
+
+  // A segment came into use, and the log goes on behind its header.
+  void BeginSegment(const std::string& path, const LogPoint& point, uint64_t file_bytes);
+  // What was logged up to here is durable. In the segment that came into use last.
+  void Extend(const LogPoint& point);
+  // The newest segment in use, as far as the appending thread needs to know it.
+  SegmentSummary newest() const;
+  // The newest segment was cut to this size.
+  void SetNewestFileBytes(uint64_t file_bytes);
+
+  // ---- for readers; see TxnLog ----
+
+  absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) const;
+  absl::StatusOr<StateReplay> ReplayState() const;
+
+  // ---- for the compaction ----
+
+  // What the next snapshot is made of: the newest one, what was logged since, and where that ends.
+  struct ToFold {
+    std::optional<SnapshotSummary> snapshot;
+    std::unique_ptr<LogCursor> log;
+    LogPoint end;
+  };
+  absl::StatusOr<ToFold> BeginFold() const;
+
+  // Adds a snapshot that is durable.
+  void AddSnapshot(const SnapshotSummary& snapshot);
+
+  // Forgets the files that are not needed any more, unless a reader still uses them, and returns their paths in the
+  // order in which they have to be removed. `drop_segments` says whether segments may go: those that lie before all
+  // kept snapshots.
+  std::vector<std::string> TakeObsolete(bool drop_segments);
+
+  struct Growth {
+    uint64_t snapshot_bytes = 0;      // of the newest snapshot
+    uint64_t since_newest_bytes = 0;  // logged since
+    uint64_t since_oldest_bytes = 0;  // logged since the oldest one that is kept, or ever where not enough are there
+  };
+  Growth growth() const;
+
+ private:
+  struct Segment {
+    SegmentExtent extent;
+    uint64_t file_bytes = 0;
+  };
+
+  absl::StatusOr<std::unique_ptr<LogCursor>> CursorFrom(uint64_t revision) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  uint64_t compacted_revision() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  uint64_t BytesSince(const LogPoint& point) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  FileSystem& file_system_;
+  const std::string log_id_;
+
+  mutable Mutex mu_;
+  LogPoint end_ ABSL_GUARDED_BY(mu_);                            // of what is durable
+  std::vector<Segment> segments_ ABSL_GUARDED_BY(mu_);           // in use, ascending; never empty
+  std::vector<SnapshotSummary> snapshots_ ABSL_GUARDED_BY(mu_);  // intact ones, ascending
+  std::vector<std::string> obsolete_ ABSL_GUARDED_BY(mu_);       // files that nothing needs
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace kvs::txn

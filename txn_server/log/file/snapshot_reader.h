@@ -1,0 +1,34 @@
+// Reads snapshots, and checks every byte of them.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "txn_server/log/file/file_system.h"
+#include "txn_server/log/file/snapshot_format.h"
+#include "txn_server/log/txn_log.h"
+
+namespace kvs::txn {
+
+// A snapshot whose header was read.
+struct SnapshotSummary {
+  std::string path;
+  SnapshotHeader header;
+};
+
+// Reads the header of a snapshot. kDamagedLog if it is not intact or does not fit the file, kUnsupportedLogVersion if a
+// newer program wrote it.
+absl::StatusOr<SnapshotSummary> ReadSnapshotHeader(FileSystem& file_system, const std::string& path);
+
+// Checks that all blocks are as they were written. kDamagedLog if not.
+absl::Status VerifySnapshot(FileSystem& file_system, const SnapshotSummary& summary);
+
+// Reads the transactions of a snapshot. `file_system` is borrowed. The file is opened at once, so that it may be
+// removed meanwhile.
+absl::StatusOr<std::unique_ptr<SnapshotCursor>> OpenSnapshot(FileSystem& file_system, const SnapshotSummary& summary);
+
+}  // namespace kvs::txn
