@@ -92,15 +92,17 @@ bool Compactor::IsDue() const {
   const auto reaches = [&](uint64_t bytes, uint64_t percent) {
     return bytes >= options.min_bytes && bytes >= growth.snapshot_bytes / 100 * percent;
   };
-  // What a snapshot gains beside a faster start: segments go only when as many snapshots as are kept stand for them.
-  const uint64_t gain = options.retention == Retention::kFull ? growth.since_newest_bytes : growth.since_oldest_bytes;
+  // Segments go when as many snapshots as are kept stand for them, so it may take that many until nothing is gained by
+  // another one.
+  const bool removes = options.retention == Retention::kOnDelete && growth.since_oldest_bytes > 0;
   switch (pace_) {
     case Pace::kBusy:
       return reaches(growth.since_newest_bytes, options.percent);
     case Pace::kIdle:
-      return reaches(gain, options.percent / 4);
+      return reaches(growth.since_newest_bytes, options.percent / 4) ||
+             (removes && reaches(growth.finished_bytes, options.percent / 4));
     case Pace::kOutOfSpace:
-      return options.retention == Retention::kOnDelete && gain > 0;
+      return removes && growth.finished_bytes > 0;
   }
   return false;
 }

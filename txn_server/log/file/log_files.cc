@@ -176,6 +176,9 @@ LogFiles::Growth LogFiles::growth() const {
   growth.since_newest_bytes = BytesSince(snapshots_.empty() ? LogPoint() : snapshots_.back().header.point);
   growth.since_oldest_bytes =
       BytesSince(snapshots_.size() < kKeptSnapshots ? LogPoint() : snapshots_.front().header.point);
+  for (auto segment = segments_.begin(); segment + 1 != segments_.end(); ++segment) {
+    growth.finished_bytes += segment->file_bytes;
+  }
   return growth;
 }
 

@@ -75,6 +75,7 @@ class LogFiles {
     uint64_t snapshot_bytes = 0;      // of the newest snapshot
     uint64_t since_newest_bytes = 0;  // logged since
     uint64_t since_oldest_bytes = 0;  // logged since the oldest one that is kept, or ever where not enough are there
+    uint64_t finished_bytes = 0;      // in segments that nothing is written to any more
   };
   Growth growth() const;
 
