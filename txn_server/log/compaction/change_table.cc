@@ -9,6 +9,7 @@
 
 #include "common/limits.h"
 #include "common/model/transaction_codec.h"
+#include "txn_server/log/compaction/transaction_list.h"
 
 namespace kvs::txn {
 namespace {
@@ -16,25 +17,19 @@ namespace {
 // What a key costs beside its bytes and its transactions.
 constexpr size_t kKeyOverheadBytes = 120;
 
-// The put that a transaction amounts to whatever the value was before; nothing if that matters.
-struct WholeState {
-  std::optional<Operation> operator()(const operation::Put& op) const { return op; }
-  std::optional<Operation> operator()(const operation::Delete& op) const { return op; }
-  std::optional<Operation> operator()(const operation::IntIncrement& op) const { return operation::Put{op.result}; }
-  std::optional<Operation> operator()(const operation::UintIncrement& op) const { return operation::Put{op.result}; }
-  std::optional<Operation> operator()(const operation::FloatIncrement& op) const { return operation::Put{op.result}; }
-  std::optional<Operation> operator()(const operation::Append&) const { return std::nullopt; }
-  std::optional<Operation> operator()(const operation::AddMembers&) const { return std::nullopt; }
-  std::optional<Operation> operator()(const operation::RemoveMembers&) const { return std::nullopt; }
-  std::optional<Operation> operator()(const operation::PutFields&) const { return std::nullopt; }
-  std::optional<Operation> operator()(const operation::RemoveFields&) const { return std::nullopt; }
+// Whether the value after a transaction does not depend on the one before it.
+struct IsWhole {
+  bool operator()(const operation::Put&) const { return true; }
+  bool operator()(const operation::Delete&) const { return true; }
+  bool operator()(const operation::IntIncrement&) const { return true; }
+  bool operator()(const operation::UintIncrement&) const { return true; }
+  bool operator()(const operation::FloatIncrement&) const { return true; }
+  bool operator()(const operation::Append&) const { return false; }
+  bool operator()(const operation::AddMembers&) const { return false; }
+  bool operator()(const operation::RemoveMembers&) const { return false; }
+  bool operator()(const operation::PutFields&) const { return false; }
+  bool operator()(const operation::RemoveFields&) const { return false; }
 };
-
-std::string Encode(const Transaction& transaction) {
-  EncodedTransaction encoded(transaction);
-  encoded.Stamp(transaction.revision, transaction.time_micros);
-  return encoded.bytes();
-}
 
 }  // namespace
 
@@ -52,7 +47,7 @@ class ChangeTable::Sorted : public SnapshotCursor {
         SortType();
         continue;
       }
-      chunk_ += sorted_[next_++]->second.transactions;
+      if (absl::Status status = Write(sorted_[next_++]->second); !status.ok()) return status;
     }
     if (chunk_.empty()) return std::nullopt;
     return SnapshotChunk{chunk_};
@@ -67,14 +62,29 @@ class ChangeTable::Sorted : public SnapshotCursor {
     std::sort(sorted_.begin(), sorted_.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
   }
 
+  // The first transaction has to name the revision before all that it stands for.
+  absl::Status Write(const Changes& changes) {
+    list_.Reset(changes.transactions);
+    const auto first = list_.Next();
+    if (!first.ok()) return first.status();
+    Transaction transaction = (*first)->transaction;
+    transaction.previous_revision = changes.revision_before;
+    EncodedTransaction encoded(transaction);
+    encoded.Stamp(transaction.revision, transaction.time_micros);
+    chunk_ += encoded.bytes();
+    chunk_.append(changes.transactions, (*first)->entry.size());
+    return absl::OkStatus();
+  }
+
   const std::array<KeyChanges, kValueTypeCount> types_;
+  TransactionListReader list_;
   size_t type_ = 0;
   std::vector<const KeyChanges::value_type*> sorted_;  // of the type
   size_t next_ = 0;
   std::string chunk_;
 };
 
-absl::Status ChangeTable::Add(const Transaction& transaction) {
+absl::Status ChangeTable::Add(const Transaction& transaction, absl::string_view entry) {
   KeyChanges& changes = types_[static_cast<size_t>(transaction.type)];
   const auto [it, inserted] = changes.try_emplace(transaction.key);
   Changes& key = it->second;
@@ -95,15 +105,8 @@ absl::Status ChangeTable::Add(const Transaction& transaction) {
     return absl::OkStatus();
   }
   key.revision = deleted ? 0 : transaction.revision;
-  if (std::optional<Operation> whole = std::visit(WholeState{}, transaction.operation)) {
-    Transaction only = transaction;
-    only.previous_revision = key.revision_before;
-    only.batch_remaining = 0;
-    only.operation = *std::move(whole);
-    key.transactions = Encode(only);
-  } else {
-    key.transactions += Encode(transaction);
-  }
+  if (std::visit(IsWhole(), transaction.operation)) key.transactions.clear();
+  key.transactions.append(entry.data(), entry.size());
   memory_bytes_ += key.transactions.capacity();
   return absl::OkStatus();
 }

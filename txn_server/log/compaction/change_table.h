@@ -16,20 +16,21 @@
 
 namespace kvs::txn {
 
-// Keeps, of each key, the transactions from the last one that says its whole state: a put, a delete, or a number's
-// increment, which becomes a put of its result. The first transaction of a key names the key's revision before the run
-// as its previous revision, and those of a key that came and went within the run are forgotten. Used by one thread.
+// Keeps, of each key, the transactions from the last one that tells its whole state: a put, a delete, or a number's
+// increment, which has its result. A key that came and went within the run is forgotten. Used by one thread.
 class ChangeTable {
  public:
-  // Takes the next transaction. DataLoss, naming the revision, if it does not follow from what is known of its key.
-  absl::Status Add(const Transaction& transaction);
+  // Takes the next transaction, and its bytes as an entry of a serialized txn.v1.TransactionList. DataLoss, naming the
+  // revision, if it does not follow from what is known of its key.
+  absl::Status Add(const Transaction& transaction, absl::string_view entry);
 
   bool empty() const;
 
   // About what the table takes in memory.
   size_t memory_bytes() const { return memory_bytes_; }
 
-  // Gives the transactions by type and key, and those of a key in their order, and leaves the table empty.
+  // Gives the transactions by type and key, and those of a key in their order, and leaves the table empty. The first one
+  // of a key names the key's revision before the run as its previous revision.
   std::unique_ptr<SnapshotCursor> TakeSorted();
 
  private:

@@ -47,7 +47,7 @@ class LogFolder {
       if (!item.ok()) return item.status();
       if (!*item) return absl::OkStatus();
       const Transaction& transaction = (*item)->transaction;
-      if (absl::Status status = table_.Add(transaction); !status.ok()) return status;
+      if (absl::Status status = table_.Add(transaction, (*item)->entry); !status.ok()) return status;
       ++result_.transactions;
       result_.time_micros = transaction.time_micros;
       if (table_.memory_bytes() > options_.table_bytes) {
