@@ -29,8 +29,8 @@ class ChangeTable {
   // About what the table takes in memory.
   size_t memory_bytes() const { return memory_bytes_; }
 
-  // Gives the transactions by type and key, and those of a key in their order, and leaves the table empty. The first one
-  // of a key names the key's revision before the run as its previous revision.
+  // Gives the transactions by type and key, and those of a key in their order, and leaves the table empty. The first
+  // one of a key names the key's revision before the run as its previous revision.
   std::unique_ptr<SnapshotCursor> TakeSorted();
 
  private:

@@ -20,7 +20,7 @@
 namespace kvs::txn {
 
 struct FoldLogOptions {
-  size_t table_bytes = 64 << 20;  // that the ChangeTable may take
+  size_t table_bytes = 32 << 20;  // that the ChangeTable may take
   // Writes a run somewhere, and returns a cursor that reads it back.
   absl::FunctionRef<absl::StatusOr<std::unique_ptr<SnapshotCursor>>(SnapshotCursor& run)> spill;
   // Asked often; the fold ends with CANCELLED when it says so.

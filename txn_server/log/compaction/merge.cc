@@ -1,5 +1,7 @@
 #include "txn_server/log/compaction/merge.h"
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,7 +15,10 @@ namespace {
 // A source, at one of its transactions.
 class Source {
  public:
-  explicit Source(std::unique_ptr<SnapshotCursor> cursor) : cursor_(std::move(cursor)) {}
+  Source(std::unique_ptr<SnapshotCursor> cursor, size_t index) : cursor_(std::move(cursor)), index_(index) {}
+
+  // 0 of the snapshot.
+  size_t index() const { return index_; }
 
   bool at_end() const { return !item_; }
   const TransactionListReader::Item& item() const { return *item_; }
@@ -36,62 +41,66 @@ class Source {
 
  private:
   const std::unique_ptr<SnapshotCursor> cursor_;
+  const size_t index_;
   TransactionListReader list_;
   std::optional<TransactionListReader::Item> item_;  // empty at the end
 };
 
+// Whether a comes after b; sources at the same key come in their order.
+bool ComesAfter(const Source* a, const Source* b) {
+  const Transaction& ours = a->item().transaction;
+  const Transaction& theirs = b->item().transaction;
+  if (Precedes(theirs.type, theirs.key, ours.type, ours.key)) return true;
+  return a->index() > b->index() && ours.type == theirs.type && ours.key == theirs.key;
+}
+
 class Merger {
  public:
-  Merger(std::vector<std::unique_ptr<SnapshotCursor>> sources, SnapshotSink sink)
-      : has_base_(sources.front() != nullptr), sink_(sink) {
-    for (auto& cursor : sources) {
-      if (cursor) sources_.push_back(std::make_unique<Source>(std::move(cursor)));
+  Merger(std::vector<std::unique_ptr<SnapshotCursor>> cursors, SnapshotSink sink) : sink_(sink) {
+    for (size_t i = 0; i < cursors.size(); ++i) {
+      if (cursors[i]) sources_.push_back(std::make_unique<Source>(std::move(cursors[i]), i));
     }
   }
 
   absl::Status Run() {
     for (const auto& source : sources_) {
       if (absl::Status status = source->Advance(); !status.ok()) return status;
+      Queue(source.get());
     }
-    while (FindLeast()) {
-      if (absl::Status status = MergeKey(); !status.ok()) return status;
+    while (!queue_.empty()) {
+      if (absl::Status status = TakeKey(); !status.ok()) return status;
+      const bool unchanged = at_key_.size() == 1 && at_key_.front()->index() == 0;
+      if (absl::Status status = unchanged ? CopyKey(*at_key_.front()) : FoldKey(); !status.ok()) return status;
+      for (Source* source : at_key_) Queue(source);
     }
     return absl::OkStatus();
   }
 
  private:
-  // Finds the key that comes next, and whether only the snapshot has it. False at the end of all sources.
-  bool FindLeast() {
-    const Source* least = nullptr;
-    bool alone = true;
-    for (const auto& source : sources_) {
-      if (source->at_end()) continue;
-      const Transaction& candidate = source->item().transaction;
-      if (!least) {
-        least = source.get();
-        continue;
-      }
-      const Transaction& best = least->item().transaction;
-      if (Precedes(candidate.type, candidate.key, best.type, best.key)) {
-        least = source.get();
-        alone = true;
-      } else if (source->IsOf(best.type, best.key)) {
-        alone = false;
-      }
-    }
-    if (!least) return false;
-    unchanged_ = alone && has_base_ && least == sources_.front().get();
-    const Transaction& next = least->item().transaction;
-    if (any_ && !Precedes(type_, key_, next.type, next.key)) disordered_ = true;
-    any_ = true;
-    type_ = next.type;
-    key_.assign(next.key.data(), next.key.size());
-    return true;
+  void Queue(Source* source) {
+    if (source->at_end()) return;
+    queue_.push_back(source);
+    std::push_heap(queue_.begin(), queue_.end(), ComesAfter);
   }
 
-  absl::Status MergeKey() {
-    if (disordered_) return absl::DataLossError("the keys are not in their order");
-    return unchanged_ ? CopyKey(*sources_.front()) : FoldKey();
+  Source* Take() {
+    std::pop_heap(queue_.begin(), queue_.end(), ComesAfter);
+    Source* source = queue_.back();
+    queue_.pop_back();
+    return source;
+  }
+
+  // Finds the key that comes next and takes the sources that have it out of the queue, in their order.
+  absl::Status TakeKey() {
+    at_key_.assign(1, Take());
+    const Transaction& next = at_key_.front()->item().transaction;
+    if (!key_.empty() && !Precedes(type_, key_, next.type, next.key)) {
+      return absl::DataLossError("the keys are not in their order");
+    }
+    type_ = next.type;
+    key_.assign(next.key.data(), next.key.size());
+    while (!queue_.empty() && queue_.front()->IsOf(type_, key_)) at_key_.push_back(Take());
+    return absl::OkStatus();
   }
 
   absl::Status CopyKey(Source& source) {
@@ -104,7 +113,7 @@ class Merger {
 
   absl::Status FoldKey() {
     KeyState state;
-    for (const auto& source : sources_) {
+    for (Source* source : at_key_) {
       while (source->IsOf(type_, key_)) {
         if (absl::Status status = state.Apply(source->item().transaction); !status.ok()) return status;
         if (absl::Status status = source->Advance(); !status.ok()) return status;
@@ -121,15 +130,13 @@ class Merger {
     return status;
   }
 
-  const bool has_base_;
   const SnapshotSink sink_;
   std::vector<std::unique_ptr<Source>> sources_;
-  // The key that is being merged.
+  std::vector<Source*> queue_;  // a heap, with the source of the least key in front
+  // The key that is being merged, and the sources that have it.
   ValueType type_ = ValueType::kInt;
   std::string key_;
-  bool any_ = false;
-  bool unchanged_ = false;
-  bool disordered_ = false;
+  std::vector<Source*> at_key_;
 };
 
 }  // namespace

@@ -21,8 +21,8 @@ namespace {
 
 // Lets everything else that wants the processor go first. It is no harm where that is not allowed.
 void LowerPriority() {
-  constexpr int kLowest = 19;
-  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kLowest);
+  constexpr int kLow = 10;
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kLow);
 }
 
 // The sorted runs of a snapshot that is being made. They are removed in the end.

@@ -36,7 +36,7 @@ struct CompactionOptions {
   // Kept free for snapshots, so that a full disk can be made less full; 0 for none.
   uint64_t ballast_bytes = kDefaultBallastBytes;
   // The memory in which changes are gathered before they are spilled.
-  size_t table_bytes = 64 * kMiB;
+  size_t table_bytes = 32 * kMiB;
 };
 
 // A snapshot that was made.
