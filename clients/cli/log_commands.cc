@@ -92,7 +92,25 @@ uint64_t BytesOf(const LogScan& scan) {
   uint64_t bytes = 0;
   for (const SegmentSummary& segment : scan.segments) bytes += segment.file_bytes;
   for (const SegmentSummary& segment : scan.spares) bytes += segment.file_bytes;
+  for (const txn::SnapshotSummary& snapshot : scan.snapshots) bytes += snapshot.header.file_bytes;
   return bytes;
+}
+
+uint64_t FilesOf(const LogScan& scan) { return scan.segments.size() + scan.spares.size() + scan.snapshots.size(); }
+
+// Whether every byte is as it was written, also those that a start could do without.
+absl::Status VerdictOf(const LogReport& report) {
+  if (!report.verdict.ok() || report.scan.damaged_snapshots.empty()) return report.verdict;
+  return report.scan.damaged_snapshots.front().status;
+}
+
+std::string SnapshotsText(const LogScan& scan) {
+  if (scan.snapshots.empty()) return "none";
+  const txn::SnapshotHeader& newest = scan.snapshots.back().header;
+  uint64_t keys = 0;
+  for (const uint64_t of_type : newest.keys) keys += of_type;
+  return absl::StrCat(scan.snapshots.size(), ", the newest of revision ", newest.point.revision, " with ", keys,
+                      " keys in ", newest.file_bytes, " bytes");
 }
 
 // How the log ends: what a start would find.
@@ -107,12 +125,21 @@ std::string ReportText(const LogReport& report) {
   const LogScan& scan = report.scan;
   const uint64_t first = scan.segments.empty() ? 1 : scan.segments.front().first_revision();
   std::string text = absl::StrCat("log        ", absl::BytesToHexString(scan.log_id), ", epoch ", scan.tip.epoch, "\n");
-  absl::StrAppend(&text, "files      ", scan.segments.size() + scan.spares.size(), ", ", BytesOf(scan), " bytes\n");
-  absl::StrAppend(&text, "revisions  ",
-                  scan.tip.last_revision < first ? "none" : absl::StrCat(first, " to ", scan.tip.last_revision),
-                  ", in ", scan.transaction_frames, " frames\n");
+  absl::StrAppend(&text, "files      ", FilesOf(scan), ", ", BytesOf(scan), " bytes\n");
+  absl::StrAppend(&text, "snapshots  ", SnapshotsText(scan), "\n");
+  absl::StrAppend(&text, "revisions  ");
+  if (scan.tip.last_revision >= first) {
+    absl::StrAppend(&text, first, " to ", scan.tip.last_revision, ", in ", scan.transaction_frames, " frames\n");
+  } else if (scan.tip.last_revision > 0) {
+    absl::StrAppend(&text, "none, all up to ", scan.tip.last_revision, " are in the snapshot\n");
+  } else {
+    absl::StrAppend(&text, "none\n");
+  }
   absl::StrAppend(&text, "end        ", EndText(report), "\n");
-  absl::StrAppend(&text, "verdict    ", report.verdict.ok() ? "good" : "NOT GOOD", "\n");
+  for (const txn::DamagedSnapshot& damaged : scan.damaged_snapshots) {
+    absl::StrAppend(&text, "damaged    ", damaged.path, "\n");
+  }
+  absl::StrAppend(&text, "verdict    ", VerdictOf(report).ok() ? "good" : "NOT GOOD", "\n");
   return text;
 }
 
@@ -128,12 +155,16 @@ std::string DamageJson(const txn::Damage& damage) {
 std::string ReportJson(const LogReport& report) {
   const LogScan& scan = report.scan;
   JsonObject object;
-  object.Add("good", report.verdict.ok())
+  object.Add("good", VerdictOf(report).ok())
       .Add("logId", absl::BytesToHexString(scan.log_id))
       .Add("epoch", scan.tip.epoch)
-      .Add("files", uint64_t{scan.segments.size() + scan.spares.size()})
+      .Add("files", FilesOf(scan))
       .Add("bytes", BytesOf(scan))
       .Add("lastRevision", scan.tip.last_revision)
+      .Add("compactedRevision", scan.segments.empty() ? 0 : scan.segments.front().first_revision() - 1)
+      .Add("snapshots", uint64_t{scan.snapshots.size()})
+      .Add("damagedSnapshots", uint64_t{scan.damaged_snapshots.size()})
+      .Add("snapshotRevision", scan.snapshots.empty() ? 0 : scan.snapshots.back().header.point.revision)
       .Add("transactionFrames", scan.transaction_frames)
       .Add("live", report.live)
       .Add("sealed", scan.sealed())
@@ -161,6 +192,11 @@ absl::StatusOr<int> Verify(const Context& context) {
   text.pop_back();
   context.output.Result(ReportJson(*report), text);
   if (!report->verdict.ok()) return Explained(*report);
+  if (absl::Status damaged = VerdictOf(*report); !damaged.ok()) {
+    return Error(errors::kDamagedLog, absl::StrCat(damaged.message(),
+                                                   "; the ledger can be opened without it, and txn_server replaces it "
+                                                   "in time, but the disk is not to be trusted"));
+  }
   return kSuccess;
 }
 

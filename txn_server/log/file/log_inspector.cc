@@ -44,6 +44,7 @@ absl::StatusOr<LogReport> InspectLog(const std::string& directory, const FrameVi
   ScanOptions options;
   options.live = report.live;
   options.check_transactions = true;
+  options.check_all_snapshots = true;
   options.visit = visit;
   report.verdict = ScanLog(file_system, directory, options, &report.scan);
   const bool judged = report.verdict.ok() || Is(report.verdict, errors::kDamagedLog) ||
