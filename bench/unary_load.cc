@@ -113,17 +113,24 @@ class Load {
     const std::string key =
         absl::StrFormat("key:%012d", filling_ ? next_key_++ : absl::Uniform(random_, 0, options_.keys));
     grpc::ByteBuffer request;
+    const char* path = "/kvs.v1.IntStore/Get";
     if (method == "put") {
+      path = "/kvs.v1.IntStore/Put";
       v1::IntStorePutRequest put;
       put.set_key(key);
       put.set_value(41);
       request = rpc::Serialize(put);
+    } else if (method == "increment") {
+      path = "/kvs.v1.IntStore/Increment";
+      v1::IntStoreIncrementRequest increment;
+      increment.set_key(key);
+      increment.set_delta(1);
+      request = rpc::Serialize(increment);
     } else {
       v1::IntStoreGetRequest get;
       get.set_key(key);
       request = rpc::Serialize(get);
     }
-    const char* path = method == "put" ? "/kvs.v1.IntStore/Put" : "/kvs.v1.IntStore/Get";
     call->reader = stubs_[stub]->PrepareUnaryCall(&call->context, path, request, &queue_);
     call->reader->StartCall();
     call->reader->Finish(&call->response, &call->status, call);
@@ -147,7 +154,7 @@ int main(int argc, char** argv) {
   kvs::Options options;
   CLI::App app("A closed loop of unary calls on IntStore");
   app.add_option("--address", options.address, "HOST:PORT");
-  app.add_option("--method", options.method, "get or put")->check(CLI::IsMember({"get", "put"}));
+  app.add_option("--method", options.method, "get, put or increment")->check(CLI::IsMember({"get", "put", "increment"}));
   app.add_option("--connections", options.connections, "Connections")->check(CLI::PositiveNumber);
   app.add_option("--outstanding", options.outstanding, "Calls under way at once")->check(CLI::PositiveNumber);
   app.add_option("--keys", options.keys, "Number of keys")->check(CLI::PositiveNumber);
