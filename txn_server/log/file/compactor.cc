@@ -78,7 +78,8 @@ void Compactor::OutOfSpace() { SetPace(Pace::kOutOfSpace); }
 
 void Compactor::SetPace(Pace pace) {
   MutexLock lock(&mu_);
-  pace_ = pace;
+  // The want of space is over when what can be removed was removed.
+  if (pace_ != Pace::kOutOfSpace) pace_ = pace;
   if (!working_ && IsDue()) {
     working_ = true;
     changed_.SignalAll();
@@ -102,9 +103,14 @@ bool Compactor::IsDue() const {
       return reaches(growth.since_newest_bytes, options.percent / 4) ||
              (removes && reaches(growth.finished_bytes, options.percent / 4));
     case Pace::kOutOfSpace:
-      return removes && growth.finished_bytes > 0;
+      return removes && (growth.finished_bytes > 0 || ballast_bytes_ > 0);
   }
   return false;
+}
+
+bool Compactor::IsOutOfSpace() const {
+  MutexLock lock(&mu_);
+  return pace_ == Pace::kOutOfSpace;
 }
 
 absl::Status Compactor::WaitUntilDone() {
@@ -126,6 +132,11 @@ void Compactor::Run() {
       }
       if (stopping_) break;
     }
+    // Where all of the log is in one segment, nothing can be removed before the next one can be made.
+    if (files_->growth().finished_bytes == 0 && IsOutOfSpace()) {
+      DropBallast();
+      continue;
+    }
     absl::Status status = Compact();
     if (Is(status, errors::kNoSpace) && DropBallast()) status = Compact();
     MakeBallast();
@@ -134,6 +145,7 @@ void Compactor::Run() {
     }
     MutexLock lock(&mu_);
     result_ = status;
+    if (pace_ == Pace::kOutOfSpace && !IsDue()) pace_ = Pace::kBusy;
     not_before_bytes_ = status.ok() ? 0 : files_->growth().since_newest_bytes + settings_.options.min_bytes;
   }
   MutexLock lock(&mu_);
@@ -228,10 +240,8 @@ void Compactor::MakeBallast() {
 }
 
 bool Compactor::DropBallast() {
-  if (ballast_bytes_ == 0) return false;
-  if (absl::Status status = settings_.file_system.Remove(BallastPath(settings_.directory)); !status.ok()) return false;
-  ballast_bytes_ = 0;
-  return true;
+  if (ballast_bytes_.exchange(0) == 0) return false;
+  return settings_.file_system.Remove(BallastPath(settings_.directory)).ok();
 }
 
 }  // namespace kvs::txn

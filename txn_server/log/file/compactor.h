@@ -86,6 +86,7 @@ class Compactor {
   void Run();
   bool IsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SetPace(Pace pace);
+  bool IsOutOfSpace() const;
 
   absl::Status Compact();
   absl::Status WriteSnapshot(const std::string& path, LogFiles::ToFold& source, CompactionReport& report);

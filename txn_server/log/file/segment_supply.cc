@@ -37,10 +37,19 @@ absl::StatusOr<uint64_t> SegmentSupply::Require(uint64_t segment_id, uint64_t mi
   if (SizeOf(segment_id) >= min_bytes) return SizeOf(segment_id);
   if (!broken_.ok()) return broken_;
   const uint64_t whole_sectors = (min_bytes + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
-  Place({segment_id, std::max(whole_sectors, settings_.segment_bytes)});
-  while (order_) changed_.Wait(&mu_);
-  if (!result_.ok()) return result_;
+  absl::Status status = MakeNow({segment_id, std::max(whole_sectors, settings_.segment_bytes)});
+  // On a full disk a small one lets the log go on to a new segment, so that the old ones can be removed.
+  if (Is(status, errors::kNoSpace) && whole_sectors < settings_.segment_bytes) {
+    status = MakeNow({segment_id, whole_sectors});
+  }
+  if (!status.ok()) return status;
   return SizeOf(segment_id);
+}
+
+absl::Status SegmentSupply::MakeNow(const Order& order) {
+  Place(order);
+  while (order_) changed_.Wait(&mu_);
+  return result_;
 }
 
 void SegmentSupply::Take(uint64_t segment_id) {

@@ -38,7 +38,8 @@ class SegmentSupply {
   // Starts to make the next spare, if there is none with this id yet; unless one is being made or that failed before.
   void Prefetch(uint64_t segment_id);
 
-  // Returns when there is a durable spare with this id, of at least `min_bytes`, making it if need be: its size.
+  // Returns when there is a durable spare with this id, of at least `min_bytes`, making it if need be: its size. It has
+  // the size of other spares or more, unless there is no room for that.
   // kNoSpace if there is no room for it, which may be tried again; after any other error nothing is made any more.
   absl::StatusOr<uint64_t> Require(uint64_t segment_id, uint64_t min_bytes);
 
@@ -57,6 +58,8 @@ class SegmentSupply {
   void Run();
   absl::Status Make(const Order& order);
   void Place(const Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Waits until it is made. REQUIRES: nothing is being made.
+  absl::Status MakeNow(const Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The size of the spare, 0 if there is none.
   uint64_t SizeOf(uint64_t segment_id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
