@@ -41,7 +41,8 @@ class FileLedger {
       MutexLock lock(&mu_);
       notices_.push_back(text);
     };
-    // Tests that want snapshots say so.
+    // Tests that want snapshots, and to lose what they stand for, say so.
+    options_.compaction.retention = Retention::kFull;
     options_.compaction.min_bytes = kMiB;
     options_.compaction.ballast_bytes = 0;
   }
