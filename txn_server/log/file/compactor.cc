@@ -211,10 +211,11 @@ void Compactor::RemoveObsolete(CompactionReport& report) {
   absl::Status status;
   for (const std::string& path : paths) {
     status = settings_.file_system.Remove(path);
+    // One after the other, so that no crash can leave a hole in the sequence of segments.
+    if (status.ok()) status = settings_.file_system.SyncDirectory(settings_.directory);
     if (!status.ok()) break;
     ++report.removed_files;
   }
-  if (status.ok() && !paths.empty()) status = settings_.file_system.SyncDirectory(settings_.directory);
   // Nothing but space is lost.
   if (!status.ok()) settings_.notice(absl::StrCat("could not remove what a snapshot stands for: ", status.message()));
 }

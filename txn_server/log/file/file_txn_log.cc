@@ -339,7 +339,6 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenExistingLog(FileTxnLogOptions option
     options.notice(absl::StrCat(damaged.status.message(), "; going on without it, from ",
                                 scan.snapshots.empty() ? "the beginning of the log" : scan.snapshots.back().path,
                                 ". Look at the disk"));
-    scan.obsolete_paths.push_back(damaged.path);
   }
   const absl::Status recovered = Recover(*options.file_system, options.directory, options.notice, scan);
   if (Is(recovered, errors::kNoSpace)) return recovered;

@@ -10,11 +10,9 @@
 namespace kvs::txn {
 
 LogFiles::LogFiles(FileSystem& file_system, const LogScan& scan)
-    : file_system_(file_system),
-      log_id_(scan.log_id),
-      end_(scan.end()),
-      snapshots_(scan.snapshots),
-      obsolete_(scan.obsolete_paths) {
+    : file_system_(file_system), log_id_(scan.log_id), end_(scan.end()), snapshots_(scan.snapshots) {
+  // A snapshot that cannot be relied on goes when the next one is there.
+  for (const DamagedSnapshot& damaged : scan.damaged_snapshots) obsolete_.push_back(damaged.path);
   for (const SegmentSummary& segment : scan.segments) {
     const SegmentExtent extent{segment.path, segment.header.segment_id, segment.first_revision(), segment.valid_bytes,
                                std::make_shared<char>()};

@@ -106,26 +106,12 @@ class Scanner {
     return absl::OkStatus();
   }
 
-  // The segments may begin anywhere up to the place where a snapshot ends. Those before a gap below that are what an
-  // interrupted compaction left.
+  // The segments begin at the latest where the oldest snapshot ends, and with the first revision if there is none.
   absl::Status CheckBeginning() {
-    uint64_t complete_from = last_in_use_;
-    while (found_.count(complete_from - 1) > 0) --complete_from;
-    for (auto it = scan_.snapshots.begin(); it != scan_.snapshots.end();) {
-      if (it->header.point.segment_id >= complete_from) {
-        ++it;
-      } else {
-        scan_.obsolete_paths.push_back(it->path);
-        it = scan_.snapshots.erase(it);
-      }
-    }
     if (!scan_.snapshots.empty()) {
-      for (auto it = found_.begin(); it->first < complete_from; ++it)
-        scan_.obsolete_paths.push_back(it->second.summary.path);
-      first_ = complete_from;
-      return absl::OkStatus();
+      if (scan_.snapshots.front().header.point.segment_id >= first_) return absl::OkStatus();
+      return Damaged(SegmentPath(directory_, first_ - 1), 0, "the file is missing");
     }
-    scan_.obsolete_paths.clear();
     const FoundSegment& segment = found_.begin()->second;
     const bool is_beginning = segment.summary.header.last_revision == 0 && segment.summary.header.epoch == 0;
     if (first_ == 1 && (!segment.in_use() || is_beginning)) return absl::OkStatus();

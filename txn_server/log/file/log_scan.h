@@ -59,7 +59,6 @@ struct LogScan {
   LogTip tip;
   std::vector<SnapshotSummary> snapshots;  // that can be relied on, ascending; the newest of them was read as a whole
   std::vector<DamagedSnapshot> damaged_snapshots;  // newest first
-  std::vector<std::string> obsolete_paths;         // what an interrupted compaction left, in the order of its removal
   uint64_t next_snapshot_id = 1;
   uint64_t transaction_frames = 0;
   std::optional<FrameHeader> last_frame;  // of all segments
