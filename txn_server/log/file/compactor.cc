@@ -19,6 +19,10 @@
 namespace kvs::txn {
 namespace {
 
+// How much of the ballast the appending thread may have when it cannot go on: enough for a few small segments, while
+// the rest is for the snapshot that then makes room.
+constexpr uint64_t kBallastShare = 64 * kKiB;
+
 // Lets everything else that wants the processor go first. It is no harm where that is not allowed.
 void LowerPriority() {
   constexpr int kLow = 10;
@@ -61,7 +65,11 @@ class Runs {
 }  // namespace
 
 Compactor::Compactor(Settings settings, LogFiles* files, uint64_t next_snapshot_id)
-    : settings_(std::move(settings)), files_(files), next_id_(next_snapshot_id), thread_([this] { Run(); }) {}
+    : settings_(std::move(settings)),
+      files_(files),
+      next_id_(next_snapshot_id),
+      ballast_(settings_.file_system, BallastPath(settings_.directory), settings_.options.ballast_bytes),
+      thread_([this] { Run(); }) {}
 
 Compactor::~Compactor() {
   stopping_ = true;
@@ -88,7 +96,7 @@ void Compactor::SetPace(Pace pace) {
 
 bool Compactor::IsDue() const {
   const LogFiles::Growth growth = files_->growth();
-  if (growth.since_newest_bytes < not_before_bytes_) return false;
+  if (pace_ != Pace::kOutOfSpace && growth.since_newest_bytes < not_before_bytes_) return false;
   const CompactionOptions& options = settings_.options;
   const auto reaches = [&](uint64_t bytes, uint64_t percent) {
     return bytes >= options.min_bytes && bytes >= growth.snapshot_bytes / 100 * percent;
@@ -103,7 +111,7 @@ bool Compactor::IsDue() const {
       return reaches(growth.since_newest_bytes, options.percent / 4) ||
              (removes && reaches(growth.finished_bytes, options.percent / 4));
     case Pace::kOutOfSpace:
-      return removes && (growth.finished_bytes > 0 || ballast_bytes_ > 0);
+      return removes && (growth.finished_bytes > 0 || ballast_.bytes() > 0);
   }
   return false;
 }
@@ -111,6 +119,12 @@ bool Compactor::IsDue() const {
 bool Compactor::IsOutOfSpace() const {
   MutexLock lock(&mu_);
   return pace_ == Pace::kOutOfSpace;
+}
+
+void Compactor::EndWantOfSpace() {
+  MutexLock lock(&mu_);
+  // Whoever still has none will say so again.
+  pace_ = Pace::kBusy;
 }
 
 absl::Status Compactor::WaitUntilDone() {
@@ -121,7 +135,7 @@ absl::Status Compactor::WaitUntilDone() {
 
 void Compactor::Run() {
   LowerPriority();
-  MakeBallast();
+  ballast_.Fill();
   while (true) {
     {
       MutexLock lock(&mu_);
@@ -132,25 +146,31 @@ void Compactor::Run() {
       }
       if (stopping_) break;
     }
-    // Where all of the log is in one segment, nothing can be removed before the next one can be made.
-    if (files_->growth().finished_bytes == 0 && IsOutOfSpace()) {
-      DropBallast();
-      continue;
-    }
-    absl::Status status = Compact();
-    if (Is(status, errors::kNoSpace) && DropBallast()) status = Compact();
-    MakeBallast();
-    if (!status.ok() && !stopping_) {
-      settings_.notice(absl::StrCat("could not make a snapshot, the log goes on growing: ", status.message()));
-    }
+    const absl::Status status = Work();
     MutexLock lock(&mu_);
     result_ = status;
-    if (pace_ == Pace::kOutOfSpace && !IsDue()) pace_ = Pace::kBusy;
+    if (pace_ == Pace::kOutOfSpace && !(status.ok() && IsDue())) pace_ = Pace::kBusy;
     not_before_bytes_ = status.ok() ? 0 : files_->growth().since_newest_bytes + settings_.options.min_bytes;
   }
   MutexLock lock(&mu_);
   working_ = false;
   changed_.SignalAll();
+}
+
+absl::Status Compactor::Work() {
+  if (files_->growth().finished_bytes == 0 && IsOutOfSpace()) {
+    // All of the log is in one segment, and nothing can be removed before the next one can be made: a small one.
+    ballast_.Spend(std::min(kBallastShare, ballast_.bytes() / 2));
+    EndWantOfSpace();
+    return absl::OkStatus();
+  }
+  absl::Status status = Compact();
+  if (Is(status, errors::kNoSpace) && ballast_.Spend(ballast_.bytes())) status = Compact();
+  ballast_.Fill();
+  if (!status.ok() && !stopping_) {
+    settings_.notice(absl::StrCat("could not make a snapshot, the log goes on growing: ", status.message()));
+  }
+  return status;
 }
 
 absl::Status Compactor::Compact() {
@@ -218,31 +238,6 @@ void Compactor::RemoveObsolete(CompactionReport& report) {
   }
   // Nothing but space is lost.
   if (!status.ok()) settings_.notice(absl::StrCat("could not remove what a snapshot stands for: ", status.message()));
-}
-
-void Compactor::MakeBallast() {
-  if (settings_.options.ballast_bytes == 0 || ballast_bytes_ == settings_.options.ballast_bytes) return;
-  const std::string path = BallastPath(settings_.directory);
-  if (const auto existing = settings_.file_system.OpenForReading(path); existing.ok()) {
-    if (const auto size = (*existing)->Size(); size.ok() && *size == settings_.options.ballast_bytes) {
-      ballast_bytes_ = *size;
-      return;
-    }
-  }
-  auto file = settings_.file_system.Create(path);
-  absl::Status status = file.status();
-  if (status.ok()) status = (*file)->Reserve(settings_.options.ballast_bytes);
-  if (status.ok()) {
-    ballast_bytes_ = settings_.options.ballast_bytes;
-  } else if (file.ok()) {
-    // It is tried again after the next snapshot.
-    settings_.file_system.Remove(path).IgnoreError();
-  }
-}
-
-bool Compactor::DropBallast() {
-  if (ballast_bytes_.exchange(0) == 0) return false;
-  return settings_.file_system.Remove(BallastPath(settings_.directory)).ok();
 }
 
 }  // namespace kvs::txn

@@ -16,6 +16,7 @@
 
 #include "common/limits.h"
 #include "common/sync.h"
+#include "txn_server/log/file/ballast.h"
 #include "txn_server/log/file/file_system.h"
 #include "txn_server/log/file/log_files.h"
 
@@ -78,7 +79,7 @@ class Compactor {
   absl::Status WaitUntilDone();
 
   // What the ballast takes on the disk.
-  uint64_t ballast_bytes() const { return ballast_bytes_; }
+  uint64_t ballast_bytes() const { return ballast_.bytes(); }
 
  private:
   enum class Pace { kBusy, kIdle, kOutOfSpace };
@@ -87,21 +88,21 @@ class Compactor {
   bool IsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SetPace(Pace pace);
   bool IsOutOfSpace() const;
+  void EndWantOfSpace();
 
+  // Makes a snapshot, or whatever has to be done before one can help.
+  absl::Status Work();
   absl::Status Compact();
   absl::Status WriteSnapshot(const std::string& path, LogFiles::ToFold& source, CompactionReport& report);
   void RemoveObsolete(CompactionReport& report);
-  void MakeBallast();
-  // Whether there was one.
-  bool DropBallast();
 
   const Settings settings_;
   LogFiles* const files_;
 
   // Of the thread alone.
   uint64_t next_id_;
+  Ballast ballast_;
 
-  std::atomic<uint64_t> ballast_bytes_ = 0;
   std::atomic<bool> stopping_ = false;
   mutable Mutex mu_;
   CondVar changed_;

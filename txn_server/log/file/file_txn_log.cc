@@ -73,6 +73,7 @@ class FileTxnLog : public TxnLog {
   absl::Status LeaveSegment();
   // Makes one frame durable and moves the tip behind it.
   absl::Status WriteFrame(FrameHeader header, absl::Span<const absl::string_view> payload);
+  absl::StatusOr<uint64_t> RequireSpare(uint64_t segment_id, uint64_t min_bytes);
   // Makes `writer_` a segment with room for the frame, and with a successor.
   absl::Status MakeRoom(uint64_t frame_bytes);
   absl::Status TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes);
@@ -188,7 +189,7 @@ absl::Status FileTxnLog::LeaveSegment() {
   }
   // It exists, since this one has frames.
   const uint64_t segment_id = writer_->segment_id() + 1;
-  const auto segment_bytes = supply_.Require(segment_id, kMinSegmentBytes);
+  const auto segment_bytes = RequireSpare(segment_id, kMinSegmentBytes);
   absl::Status status = segment_bytes.status();
   if (status.ok()) status = TakeIntoUse(segment_id, *segment_bytes);
   if (!status.ok()) return FailUnlessHarmless(status);
@@ -216,15 +217,21 @@ absl::Status FileTxnLog::WriteFrame(FrameHeader header, absl::Span<const absl::s
   return absl::OkStatus();
 }
 
+absl::StatusOr<uint64_t> FileTxnLog::RequireSpare(uint64_t segment_id, uint64_t min_bytes) {
+  // A small one lets the log leave the only segment that it has on a full disk, so that this one can be removed. Where
+  // others can be removed, what room there is belongs to the snapshot that has to be made for that.
+  return supply_.Require(segment_id, min_bytes, /*may_be_small=*/files_.growth().finished_bytes == 0);
+}
+
 absl::Status FileTxnLog::MakeRoom(uint64_t frame_bytes) {
   if (writer_ != nullptr && writer_->Fits(frame_bytes)) {
     if (!writer_->empty()) return absl::OkStatus();
-    return supply_.Require(writer_->segment_id() + 1, kMinSegmentBytes).status();
+    return RequireSpare(writer_->segment_id() + 1, kMinSegmentBytes).status();
   }
   const uint64_t segment_id = files_.newest().header.segment_id + 1;
-  const auto segment_bytes = supply_.Require(segment_id, kSegmentHeaderBytes + frame_bytes);
+  const auto segment_bytes = RequireSpare(segment_id, kSegmentHeaderBytes + frame_bytes);
   if (!segment_bytes.ok()) return segment_bytes.status();
-  if (const auto next = supply_.Require(segment_id + 1, kMinSegmentBytes); !next.ok()) return next.status();
+  if (const auto next = RequireSpare(segment_id + 1, kMinSegmentBytes); !next.ok()) return next.status();
   return TakeIntoUse(segment_id, *segment_bytes);
 }
 

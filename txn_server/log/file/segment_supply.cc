@@ -30,7 +30,7 @@ void SegmentSupply::Prefetch(uint64_t segment_id) {
   Place({next_id_, settings_.segment_bytes});
 }
 
-absl::StatusOr<uint64_t> SegmentSupply::Require(uint64_t segment_id, uint64_t min_bytes) {
+absl::StatusOr<uint64_t> SegmentSupply::Require(uint64_t segment_id, uint64_t min_bytes, bool may_be_small) {
   MutexLock lock(&mu_);
   if (SizeOf(segment_id) >= min_bytes) return SizeOf(segment_id);
   while (order_) changed_.Wait(&mu_);
@@ -38,8 +38,7 @@ absl::StatusOr<uint64_t> SegmentSupply::Require(uint64_t segment_id, uint64_t mi
   if (!broken_.ok()) return broken_;
   const uint64_t whole_sectors = (min_bytes + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
   absl::Status status = MakeNow({segment_id, std::max(whole_sectors, settings_.segment_bytes)});
-  // On a full disk a small one lets the log go on to a new segment, so that the old ones can be removed.
-  if (Is(status, errors::kNoSpace) && whole_sectors < settings_.segment_bytes) {
+  if (may_be_small && Is(status, errors::kNoSpace) && whole_sectors < settings_.segment_bytes) {
     status = MakeNow({segment_id, whole_sectors});
   }
   if (!status.ok()) return status;

@@ -39,9 +39,9 @@ class SegmentSupply {
   void Prefetch(uint64_t segment_id);
 
   // Returns when there is a durable spare with this id, of at least `min_bytes`, making it if need be: its size. It has
-  // the size of other spares or more, unless there is no room for that.
+  // the size of other spares or more, unless there is no room for that and it `may_be_small`.
   // kNoSpace if there is no room for it, which may be tried again; after any other error nothing is made any more.
-  absl::StatusOr<uint64_t> Require(uint64_t segment_id, uint64_t min_bytes);
+  absl::StatusOr<uint64_t> Require(uint64_t segment_id, uint64_t min_bytes, bool may_be_small);
 
   // Says that a segment is no spare any more.
   void Take(uint64_t segment_id);

@@ -433,6 +433,8 @@ TEST_CASE("a full disk stops appends, and freed space lets them go on") {
   }
   FileTxnLogOptions options = OnDisk(temp / "log");
   options.segment_bytes = 256 * kKiB;
+  options.compaction.retention = Retention::kFull;
+  options.compaction.ballast_bytes = 0;
   auto log = OpenFileTxnLog(options);
   REQUIRE(log.ok());
   REQUIRE((*log)->BeginEpoch("w").ok());
@@ -451,6 +453,50 @@ TEST_CASE("a full disk stops appends, and freed space lets them go on") {
   std::filesystem::remove(temp / "ballast");
   CHECK(append(&written) == absl::OkStatus());
   CHECK(ReadAll(**log)->bytes == written);
+}
+
+TEST_CASE("a log that is larger than its disk goes on, as long as the state is small") {
+  TempDir temp;
+  const SmallDisk disk(temp.path());
+  if (!disk.mounted()) {
+    WARN("no right to mount a small disk; the faults of the memory file system have to do");
+    return;
+  }
+  Mutex mu;
+  CondVar changed;
+  uint64_t snapshots = 0;
+  FileTxnLogOptions options = OnDisk(temp / "log");
+  options.segment_bytes = 640 * kKiB;
+  options.compaction.min_bytes = 100 * kMiB;  // only for want of space
+  options.compaction.ballast_bytes = 64 * kKiB;
+  options.compacted = [&](const CompactionReport&) {
+    MutexLock lock(&mu);
+    ++snapshots;
+    changed.SignalAll();
+  };
+  auto log = OpenFileTxnLog(options);
+  REQUIRE(log.ok());
+  REQUIRE((*log)->BeginEpoch("w").ok());
+  // A writer tries again, as kvs_server does.
+  int refusals = 0;
+  for (uint64_t revision = 1; revision <= 5000;) {
+    ::txn::v1::TransactionList list;
+    *list.add_transactions() = SampleTransaction(revision, std::string(4000, 'x'));
+    list.mutable_transactions(0)->set_key("key");
+    list.mutable_transactions(0)->set_previous_revision(revision - 1);
+    const std::string bytes = list.SerializeAsString();
+    const absl::Status status = (*log)->Append(1, {Frame{revision, 1, bytes}});
+    if (status.ok()) {
+      ++revision;
+      continue;
+    }
+    REQUIRE(Is(status, errors::kNoSpace));
+    REQUIRE(++refusals < 5000);
+    MutexLock lock(&mu);
+    changed.WaitWithTimeout(&mu, absl::Milliseconds(10));
+  }
+  CHECK(refusals > 0);
+  CHECK((*log)->position().compacted_revision > 0);
 }
 
 }  // namespace
