@@ -199,8 +199,8 @@ main() {
     update_lists
     unknown=$(without_candidate "${missing[@]}")
     if [[ -n $unknown ]]; then
-      echo "apt-get knows no package ${unknown//$'\n'/ }. Debian 12 and 13 have it in 'main': see the warnings above, if" \
-        "any, and /etc/apt/sources.list." >&2
+      echo "apt-get knows no package ${unknown//$'\n'/ }. Debian 12 and 13 have it in 'main': see the warnings above," \
+        "if any, and /etc/apt/sources.list." >&2
       exit 1
     fi
   fi
