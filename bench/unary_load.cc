@@ -154,7 +154,8 @@ int main(int argc, char** argv) {
   kvs::Options options;
   CLI::App app("A closed loop of unary calls on IntStore");
   app.add_option("--address", options.address, "HOST:PORT");
-  app.add_option("--method", options.method, "get, put or increment")->check(CLI::IsMember({"get", "put", "increment"}));
+  app.add_option("--method", options.method, "get, put or increment")
+      ->check(CLI::IsMember({"get", "put", "increment"}));
   app.add_option("--connections", options.connections, "Connections")->check(CLI::PositiveNumber);
   app.add_option("--outstanding", options.outstanding, "Calls under way at once")->check(CLI::PositiveNumber);
   app.add_option("--keys", options.keys, "Number of keys")->check(CLI::PositiveNumber);
