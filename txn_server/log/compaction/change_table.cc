@@ -41,13 +41,18 @@ class ChangeTable::Sorted : public SnapshotCursor {
   absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
     chunk_.clear();
     while (chunk_.size() < kTargetFrameBytes) {
-      if (next_ == sorted_.size()) {
-        if (type_ + 1 == types_.size()) break;
+      absl::Status status;
+      if (!rest_.empty()) {
+        status = WriteRest();
+      } else if (next_ < sorted_.size()) {
+        status = WriteFirst(sorted_[next_++]->second);
+      } else if (type_ + 1 < types_.size()) {
         ++type_;
         SortType();
-        continue;
+      } else {
+        break;
       }
-      if (absl::Status status = Write(sorted_[next_++]->second); !status.ok()) return status;
+      if (!status.ok()) return status;
     }
     if (chunk_.empty()) return std::nullopt;
     return SnapshotChunk{chunk_};
@@ -63,7 +68,7 @@ class ChangeTable::Sorted : public SnapshotCursor {
   }
 
   // The first transaction has to name the revision before all that it stands for.
-  absl::Status Write(const Changes& changes) {
+  absl::Status WriteFirst(const Changes& changes) {
     list_.Reset(changes.transactions);
     const auto first = list_.Next();
     if (!first.ok()) return first.status();
@@ -72,7 +77,20 @@ class ChangeTable::Sorted : public SnapshotCursor {
     EncodedTransaction encoded(transaction);
     encoded.Stamp(transaction.revision, transaction.time_micros);
     chunk_ += encoded.bytes();
-    chunk_.append(changes.transactions, (*first)->entry.size());
+    rest_ = absl::string_view(changes.transactions).substr((*first)->entry.size());
+    return absl::OkStatus();
+  }
+
+  // A key may have more transactions than a chunk can hold.
+  absl::Status WriteRest() {
+    absl::string_view piece = rest_;
+    if (piece.size() > kTargetFrameBytes) {
+      const auto next = list_.Next();
+      if (!next.ok()) return next.status();
+      piece = (*next)->entry;
+    }
+    chunk_.append(piece.data(), piece.size());
+    rest_.remove_prefix(piece.size());
     return absl::OkStatus();
   }
 
@@ -81,6 +99,7 @@ class ChangeTable::Sorted : public SnapshotCursor {
   size_t type_ = 0;
   std::vector<const KeyChanges::value_type*> sorted_;  // of the type
   size_t next_ = 0;
+  absl::string_view rest_;  // transactions of the key before that were not written yet
   std::string chunk_;
 };
 
@@ -90,7 +109,7 @@ absl::Status ChangeTable::Add(const Transaction& transaction, absl::string_view 
   Changes& key = it->second;
   if (inserted) {
     key.revision_before = key.revision = transaction.previous_revision;
-    memory_bytes_ += kKeyOverheadBytes + transaction.key.size();
+    memory_bytes_ += kKeyOverheadBytes + transaction.key.size() + key.transactions.capacity();
   }
   if (transaction.previous_revision != key.revision) {
     return absl::DataLossError(absl::StrCat("at revision ", transaction.revision, " (", TypeName(transaction.type),

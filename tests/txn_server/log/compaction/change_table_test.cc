@@ -1,0 +1,153 @@
+#include "txn_server/log/compaction/change_table.h"
+
+#include "common/limits.h"
+#include "tests/support/compaction_samples.h"
+#include "tests/support/random_history.h"
+
+namespace kvs::txn {
+namespace {
+
+// Adds every transaction of a list; the error of the first one that is refused.
+absl::Status AddAll(ChangeTable& table, absl::string_view list) {
+  TransactionListReader reader;
+  reader.Reset(list);
+  while (true) {
+    const auto item = reader.Next();
+    REQUIRE(item.status() == absl::OkStatus());
+    if (!*item) return absl::OkStatus();
+    if (absl::Status status = table.Add((*item)->transaction, (*item)->entry); !status.ok()) return status;
+  }
+}
+
+Lines Sorted(const std::string& list) {
+  ChangeTable table;
+  REQUIRE(AddAll(table, list) == absl::OkStatus());
+  return Describe(ReadList(*table.TakeSorted()));
+}
+
+const operation::Put kPutInt{int64_t{1}};
+const operation::Put kPutText{absl::string_view("text")};
+
+TEST_CASE("changes come by type, then by the bytes of the key, then in their order") {
+  const std::string list =
+      Entry(1, 0, ValueType::kMap, "a", operation::PutFields{{{"f", "1"}}}) +
+      Entry(2, 0, ValueType::kString, "b", kPutText) + Entry(3, 0, ValueType::kString, "\xc3\xa4", kPutText) +
+      Entry(4, 2, ValueType::kString, "b", operation::Append{"x"}) + Entry(5, 0, ValueType::kInt, "z", kPutInt) +
+      Entry(6, 0, ValueType::kString, "a", kPutText) + Entry(7, 4, ValueType::kString, "b", operation::Append{"y"});
+  CHECK(Sorted(list) == Lines{"int z 5<0 put", "string a 6<0 put", "string b 2<0 put", "string b 4<2 append",
+                              "string b 7<4 append", "string \xc3\xa4 3<0 put", "map a 1<0 fields"});
+}
+
+TEST_CASE("what tells the whole state of a key replaces what was before, and names the revision before the run") {
+  CHECK(Sorted(Entry(8, 5, ValueType::kInt, "a", operation::IntIncrement{1, 2}) +
+               Entry(9, 8, ValueType::kInt, "a", operation::IntIncrement{1, 3})) == Lines{"int a 9<5 increment"});
+  CHECK(Sorted(Entry(8, 5, ValueType::kString, "a", operation::Append{"x"}) +
+               Entry(9, 8, ValueType::kString, "a", kPutText) +
+               Entry(10, 9, ValueType::kString, "a", operation::Append{"y"})) ==
+        Lines{"string a 9<5 put", "string a 10<9 append"});
+  CHECK(Sorted(Entry(8, 5, ValueType::kSet, "a", operation::AddMembers{{"x"}}) +
+               Entry(9, 8, ValueType::kSet, "a", operation::Delete{})) == Lines{"set a 9<5 delete"});
+  CHECK(Sorted(Entry(8, 5, ValueType::kSet, "a", operation::Delete{}) +
+               Entry(9, 0, ValueType::kSet, "a", operation::AddMembers{{"x"}})) ==
+        Lines{"set a 8<5 delete", "set a 9<0 add"});
+  CHECK(Sorted(Entry(8, 5, ValueType::kInt, "a", operation::Delete{}) +
+               Entry(9, 0, ValueType::kInt, "a", operation::IntIncrement{1, 1})) == Lines{"int a 9<5 increment"});
+}
+
+TEST_CASE("a key that came and went within the run is forgotten") {
+  ChangeTable table;
+  CHECK(table.empty());
+  REQUIRE(AddAll(table, Entry(1, 0, ValueType::kInt, "a", kPutInt)) == absl::OkStatus());
+  CHECK_FALSE(table.empty());
+  REQUIRE(AddAll(table, Entry(2, 1, ValueType::kInt, "a", operation::Delete{})) == absl::OkStatus());
+  CHECK(table.empty());
+  CHECK(ReadList(*table.TakeSorted()).empty());
+}
+
+TEST_CASE("a change that does not follow from what is known of its key is data loss") {
+  const std::string first = Entry(1, 0, ValueType::kInt, "a", kPutInt);
+  const struct {
+    std::string list;
+    std::string revision;
+  } cases[] = {
+      {first + Entry(3, 2, ValueType::kInt, "a", kPutInt), "revision 3"},
+      {first + Entry(4, 0, ValueType::kInt, "a", kPutInt), "revision 4"},
+      {Entry(5, 4, ValueType::kInt, "a", operation::Delete{}) + Entry(6, 5, ValueType::kInt, "a", kPutInt),
+       "revision 6"},
+  };
+  for (const auto& c : cases) {
+    ChangeTable table;
+    const absl::Status status = AddAll(table, c.list);
+    CHECK(absl::IsDataLoss(status));
+    CHECK_THAT(std::string(status.message()), ContainsText(c.revision));
+  }
+  // The same key of another type is another key.
+  ChangeTable table;
+  CHECK(AddAll(table, first + Entry(3, 2, ValueType::kUint, "a", operation::Put{uint64_t{1}})) == absl::OkStatus());
+}
+
+TEST_CASE("the table knows about what it takes in memory") {
+  ChangeTable table;
+  CHECK(table.memory_bytes() == 0);
+  uint64_t revision = 0;
+  // Keys that come and go leave nothing behind.
+  for (int i = 0; i < 1000; ++i) {
+    const std::string key = absl::StrCat("key-", i);
+    ++revision;
+    REQUIRE(AddAll(table, Entry(revision, 0, ValueType::kString, key, kPutText) +
+                              Entry(revision + 1, revision, ValueType::kString, key, operation::Delete{})) ==
+            absl::OkStatus());
+    ++revision;
+    REQUIRE(table.memory_bytes() == 0);
+  }
+  const std::string text(1000, 'x');
+  size_t before = 0;
+  for (int i = 0; i < 100; ++i) {
+    ++revision;
+    REQUIRE(AddAll(table, Entry(revision, 0, ValueType::kString, absl::StrCat("key-", i),
+                                operation::Put{absl::string_view(text)})) == absl::OkStatus());
+    const size_t grown = table.memory_bytes() - before;
+    CHECK(grown >= text.size());
+    CHECK(grown < 2 * text.size() + 500);
+    before = table.memory_bytes();
+  }
+  table.TakeSorted();
+  CHECK(table.memory_bytes() == 0);
+  CHECK(table.empty());
+}
+
+TEST_CASE("chunks are of about a frame's target size, also where one key has many changes") {
+  const std::string text(100'000, 'x');
+  std::string list;
+  for (uint64_t revision = 1; revision <= 300; ++revision) {
+    list += Entry(revision, revision - 1, ValueType::kString, "key", operation::Append{text});
+  }
+  list += Entry(301, 0, ValueType::kString, "other", kPutText);
+  ChangeTable table;
+  REQUIRE(AddAll(table, list) == absl::OkStatus());
+  const std::vector<std::string> chunks = ReadChunks(*table.TakeSorted());
+  std::string all;
+  for (const std::string& chunk : chunks) {
+    CHECK(chunk.size() <= 2 * kTargetFrameBytes + 2 * text.size());
+    all += chunk;
+  }
+  const bool same = all == list;
+  CHECK(same);
+}
+
+TEST_CASE("a table stands for the run that it was made of") {
+  const uint32_t seed = std::random_device()();
+  INFO("seed " << seed);
+  RandomHistory history(seed);
+  std::string before;
+  for (int i = 0; i < 300; ++i) before += history.Next();
+  const std::string snapshot = history.state().Snapshot();
+  ChangeTable table;
+  for (int i = 0; i < 1000; ++i) REQUIRE(AddAll(table, history.Next()) == absl::OkStatus());
+  const auto state = StateOf(snapshot + ReadList(*table.TakeSorted()));
+  REQUIRE(state.status() == absl::OkStatus());
+  CHECK(state->Snapshot() == history.state().Snapshot());
+}
+
+}  // namespace
+}  // namespace kvs::txn
