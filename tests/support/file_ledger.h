@@ -1,7 +1,9 @@
 // A file ledger for tests, in memory or in a directory, with small verbs to write, damage and read it.
 #pragma once
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_format.h>
+#include <absl/time/clock.h>
 
 #include <cstdint>
 #include <memory>
@@ -25,12 +27,14 @@ namespace kvs::txn {
 class FileLedger {
  public:
   static constexpr uint64_t kSmallSegment = 8 * kKiB;
+  static constexpr absl::string_view kWriterId = "writer";
 
   MemoryFileSystem& files() { return files_; }
   TxnLog& log() { return *log_; }
   FileTxnLogOptions& options() { return options_; }
 
   static std::string Path(uint64_t segment_id) { return absl::StrFormat("/log/%010d.log", segment_id); }
+  static std::string SnapshotPath(uint64_t snapshot_id) { return absl::StrFormat("/log/%010d.snap", snapshot_id); }
 
   FileLedger() {
     options_.directory = "/log";
@@ -40,6 +44,12 @@ class FileLedger {
     options_.notice = [this](const std::string& text) {
       MutexLock lock(&mu_);
       notices_.push_back(text);
+      changed_.SignalAll();
+    };
+    options_.compacted = [this](const CompactionReport& report) {
+      MutexLock lock(&mu_);
+      reports_.push_back(report);
+      changed_.SignalAll();
     };
     // Tests that want snapshots, and to lose what they stand for, say so.
     options_.compaction.retention = Retention::kFull;
@@ -52,6 +62,7 @@ class FileLedger {
     {
       MutexLock lock(&mu_);
       notices_.clear();
+      reports_.clear();
     }
     auto log = OpenFileTxnLog(options_);
     if (log.ok()) log_ = *std::move(log);
@@ -61,7 +72,11 @@ class FileLedger {
   // Opens it, which must succeed, and becomes the writer.
   void Start() {
     REQUIRE(Open() == absl::OkStatus());
-    const auto epoch = log_->BeginEpoch("writer");
+    BecomeWriter();
+  }
+
+  void BecomeWriter() {
+    const auto epoch = log_->BeginEpoch(kWriterId);
     REQUIRE(epoch.status() == absl::OkStatus());
     epoch_ = *epoch;
   }
@@ -92,6 +107,28 @@ class FileLedger {
     MutexLock lock(&mu_);
     return notices_;
   }
+
+  // The snapshots that were made since the log was opened.
+  std::vector<CompactionReport> reports() const {
+    MutexLock lock(&mu_);
+    return reports_;
+  }
+  // The notices that have this in them.
+  size_t CountNotices(const std::string& text) const {
+    MutexLock lock(&mu_);
+    return CountNoticesLocked(text);
+  }
+
+  // Waits until so many snapshots were made, or not made and this was said, since the log was opened.
+  void AwaitCompactions(size_t count) {
+    MutexLock lock(&mu_);
+    const absl::Time deadline = absl::Now() + absl::Seconds(60);
+    while (reports_.size() + CountNoticesLocked(kNoSnapshot) < count) {
+      if (absl::Now() > deadline) FAIL("no snapshot was made");
+      changed_.WaitWithTimeout(&mu_, absl::Seconds(1));
+    }
+  }
+  static constexpr absl::string_view kNoSnapshot = "could not make a snapshot";
 
   // What the log gives back must be what was written.
   void CheckReplay() {
@@ -142,9 +179,17 @@ class FileLedger {
   }
 
  private:
+  size_t CountNoticesLocked(absl::string_view text) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    size_t count = 0;
+    for (const std::string& notice : notices_) count += absl::StrContains(notice, text) ? 1 : 0;
+    return count;
+  }
+
   MemoryFileSystem files_;
   FileTxnLogOptions options_;
   mutable Mutex mu_;
+  CondVar changed_;
+  std::vector<CompactionReport> reports_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> notices_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<TxnLog> log_;
   uint64_t epoch_ = 0;

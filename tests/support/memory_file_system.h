@@ -24,7 +24,7 @@ namespace kvs::txn {
 // Directories need not be made. Thread-safe.
 class MemoryFileSystem : public FileSystem {
  public:
-  enum class Operation { kRead, kWrite, kReserve, kTruncate, kSync, kCreate, kRename, kSyncDirectory };
+  enum class Operation { kRead, kWrite, kReserve, kTruncate, kSync, kCreate, kRename, kRemove, kSyncDirectory };
 
   // Asked before every operation; what it returns is what the operation fails with. A write that fails has written its
   // first `written` bytes, a sync that fails has lost track of what it should have synced.
@@ -105,7 +105,7 @@ class MemoryFileSystem : public FileSystem {
 
   absl::Status Remove(const std::string& path) override {
     MutexLock lock(&mu_);
-    trace_.push_back("remove " + path);
+    if (absl::Status status = Begin(Operation::kRemove, "remove", path); !status.ok()) return status;
     if (names_.count(path) == 0) return absl::NotFoundError(path);
     SetName([path](Names& names) { names.erase(path); });
     return absl::OkStatus();
@@ -216,9 +216,11 @@ class MemoryFileSystem : public FileSystem {
       return absl::OkStatus();
     }
 
-    absl::Status Reserve(uint64_t) override {
+    absl::Status Reserve(uint64_t size) override {
       MutexLock lock(&owner_.mu_);
-      return owner_.Begin(Operation::kReserve, "reserve", path_);
+      if (absl::Status status = owner_.Begin(Operation::kReserve, "reserve", path_); !status.ok()) return status;
+      if (node_->now.size() < size) node_->now.resize(size);
+      return absl::OkStatus();
     }
 
     absl::Status Truncate(uint64_t size) override {

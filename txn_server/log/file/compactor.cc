@@ -147,10 +147,15 @@ void Compactor::Run() {
       if (stopping_) break;
     }
     const absl::Status status = Work();
-    MutexLock lock(&mu_);
-    result_ = status;
-    if (pace_ == Pace::kOutOfSpace && !(status.ok() && IsDue())) pace_ = Pace::kBusy;
-    not_before_bytes_ = status.ok() ? 0 : files_->growth().since_newest_bytes + settings_.options.min_bytes;
+    {
+      MutexLock lock(&mu_);
+      result_ = status;
+      if (pace_ == Pace::kOutOfSpace && !(status.ok() && IsDue())) pace_ = Pace::kBusy;
+      not_before_bytes_ = status.ok() ? 0 : files_->growth().since_newest_bytes + settings_.options.min_bytes;
+    }
+    if (!status.ok() && !stopping_) {
+      settings_.notice(absl::StrCat("could not make a snapshot, the log goes on growing: ", status.message()));
+    }
   }
   MutexLock lock(&mu_);
   working_ = false;
@@ -167,9 +172,6 @@ absl::Status Compactor::Work() {
   absl::Status status = Compact();
   if (Is(status, errors::kNoSpace) && ballast_.Spend(ballast_.bytes())) status = Compact();
   ballast_.Fill();
-  if (!status.ok() && !stopping_) {
-    settings_.notice(absl::StrCat("could not make a snapshot, the log goes on growing: ", status.message()));
-  }
   return status;
 }
 
@@ -227,13 +229,16 @@ absl::Status Compactor::WriteSnapshot(const std::string& path, LogFiles::ToFold&
 }
 
 void Compactor::RemoveObsolete(CompactionReport& report) {
-  const auto paths = files_->TakeObsolete(settings_.options.retention == Retention::kOnDelete);
+  if (settings_.options.retention == Retention::kOnDelete) files_->DropSegments();
   absl::Status status;
-  for (const std::string& path : paths) {
+  for (const std::string& path : files_->obsolete()) {
     status = settings_.file_system.Remove(path);
-    // One after the other, so that no crash can leave a hole in the sequence of segments.
+    if (absl::IsNotFound(status)) status = absl::OkStatus();
+    // One after the other, and none before those that could not be removed the last time, so that nothing can leave a
+    // hole in the sequence of segments.
     if (status.ok()) status = settings_.file_system.SyncDirectory(settings_.directory);
     if (!status.ok()) break;
+    files_->Removed(path);
     ++report.removed_files;
   }
   // Nothing but space is lost.

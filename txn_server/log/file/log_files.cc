@@ -144,17 +144,24 @@ void LogFiles::AddSnapshot(const SnapshotSummary& snapshot) {
   }
 }
 
-std::vector<std::string> LogFiles::TakeObsolete(bool drop_segments) {
+void LogFiles::DropSegments() {
   MutexLock lock(&mu_);
-  std::vector<std::string> paths = std::exchange(obsolete_, {});
-  if (!drop_segments || snapshots_.size() < kKeptSnapshots) return paths;
+  if (snapshots_.size() < kKeptSnapshots) return;
   const uint64_t first_kept = snapshots_.front().header.point.segment_id;
-  // In ascending order, so that those that are left have no gap.
   while (segments_.front().extent.segment_id < first_kept && segments_.front().extent.pin.use_count() == 1) {
-    paths.push_back(segments_.front().extent.path);
+    obsolete_.push_back(segments_.front().extent.path);
     segments_.erase(segments_.begin());
   }
-  return paths;
+}
+
+std::vector<std::string> LogFiles::obsolete() const {
+  MutexLock lock(&mu_);
+  return obsolete_;
+}
+
+void LogFiles::Removed(const std::string& path) {
+  MutexLock lock(&mu_);
+  obsolete_.erase(std::find(obsolete_.begin(), obsolete_.end(), path));
 }
 
 uint64_t LogFiles::BytesSince(const LogPoint& point) const {

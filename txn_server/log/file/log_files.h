@@ -66,10 +66,14 @@ class LogFiles {
   // Adds a snapshot that is durable.
   void AddSnapshot(const SnapshotSummary& snapshot);
 
-  // Forgets the files that are not needed any more, unless a reader still uses them, and returns their paths in the
-  // order in which they have to be removed. `drop_segments` says whether segments may go: those that lie before all
-  // kept snapshots.
-  std::vector<std::string> TakeObsolete(bool drop_segments);
+  // Forgets the segments that are not needed any more, unless a reader still uses them: those that lie before all kept
+  // snapshots.
+  void DropSegments();
+
+  // The files that are still there and not needed any more, in the order in which they have to be removed.
+  std::vector<std::string> obsolete() const;
+  // The first of them was removed.
+  void Removed(const std::string& path);
 
   struct Growth {
     uint64_t snapshot_bytes = 0;      // of the newest snapshot
@@ -96,7 +100,7 @@ class LogFiles {
   LogPoint end_ ABSL_GUARDED_BY(mu_);                            // of what is durable
   std::vector<Segment> segments_ ABSL_GUARDED_BY(mu_);           // in use, ascending; never empty
   std::vector<SnapshotSummary> snapshots_ ABSL_GUARDED_BY(mu_);  // intact ones, ascending
-  std::vector<std::string> obsolete_ ABSL_GUARDED_BY(mu_);       // files that nothing needs
+  std::vector<std::string> obsolete_ ABSL_GUARDED_BY(mu_);       // files that nothing needs, the first to go first
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
 };
 

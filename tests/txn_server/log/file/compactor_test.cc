@@ -1,0 +1,570 @@
+#include "txn_server/log/file/compactor.h"
+
+#include <random>
+
+#include "tests/support/compacting_ledger.h"
+#include "tests/support/compaction_samples.h"
+
+namespace kvs::txn {
+namespace {
+
+using Ids = std::vector<uint64_t>;
+
+// The segments must have no gap, and nothing may be left half made.
+void CheckFiles(CompactingLedger& ledger, bool after_start = true) {
+  const DirectoryListing listing = ledger.Listing();
+  if (after_start) CHECK(listing.temporary_names.empty());
+  REQUIRE_FALSE(listing.segment_ids.empty());
+  for (size_t i = 1; i < listing.segment_ids.size(); ++i) {
+    REQUIRE(listing.segment_ids[i] == listing.segment_ids[i - 1] + 1);
+  }
+}
+
+// The id of the segment in which a snapshot ends.
+uint64_t SegmentOf(CompactingLedger& ledger, uint64_t snapshot_id) {
+  const auto summary = ReadSnapshotHeader(ledger.files(), FileLedger::SnapshotPath(snapshot_id));
+  REQUIRE(summary.status() == absl::OkStatus());
+  return summary->header.point.segment_id;
+}
+
+TEST_CASE("a snapshot is made when enough was logged, and a start begins with it") {
+  CompactingLedger ledger;
+  ledger.Start();
+  while (ledger.reports().empty()) ledger.MakeSnapshot();
+  const CompactionReport report = ledger.reports().at(0);
+  const SnapshotHeader& header = report.snapshot.header;
+  CHECK(report.snapshot.path == FileLedger::SnapshotPath(1));
+  CHECK(header.snapshot_id == 1);
+  CHECK(header.log_id == ledger.log().position().log_id);
+  CHECK(header.point.revision == ledger.history().revision());
+  CHECK(header.point.epoch == ledger.epoch());
+  CHECK(header.point.writer_id == "writer");
+  CHECK(report.folded_transactions == ledger.history().revision());
+  CHECK(report.removed_files == 0);
+  uint64_t keys = 0;
+  for (const uint64_t count : header.keys) keys += count;
+  CHECK(keys == ledger.history().state().keys().size());
+  CHECK(header.file_bytes == ledger.files().Contents(report.snapshot.path).size());
+  CHECK(ledger.log().position().snapshot_revision == header.point.revision);
+  ledger.CheckState();
+
+  ledger.Grow();
+  ledger.Stop();
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  CHECK(ledger.log().position().snapshot_revision == header.point.revision);
+  const auto replay = ledger.log().ReplayState();
+  REQUIRE(replay.ok());
+  CHECK(replay->snapshot_revision == header.point.revision);
+  CHECK(replay->snapshot_time_micros == header.time_micros);
+  ledger.CheckState();
+}
+
+// Appends until a snapshot is due at `due_bytes`, and checks that it is made then and not before.
+void CheckDueAt(CompactingLedger& ledger, uint64_t due_bytes, bool idle) {
+  const size_t before = ledger.reports().size();
+  while (ledger.since_snapshot() < due_bytes) {
+    ledger.Grow(2);
+    if (idle) ledger.Idle();
+  }
+  ledger.AwaitSnapshot();
+  REQUIRE(ledger.reports().size() == before + 1);
+  CHECK(ledger.reports().back().snapshot.header.point.revision == ledger.history().revision());
+}
+
+TEST_CASE("a snapshot is due when a share of the last one was logged, and less of it where the log is idle") {
+  CompactingLedger ledger(7, {200, 60, 8, false});
+  ledger.compaction().min_bytes = 16 * kKiB;
+  ledger.compaction().percent = 150;
+  // So that nothing is gained by removing files.
+  ledger.compaction().retention = Retention::kFull;
+  ledger.Start();
+  CheckDueAt(ledger, 16 * kKiB, false);
+  while (ledger.reports().back().snapshot.header.file_bytes < 100 * kKiB) {
+    CheckDueAt(ledger, std::max<uint64_t>(16 * kKiB, ledger.reports().back().snapshot.header.file_bytes / 100 * 150),
+               false);
+  }
+  const uint64_t bytes = ledger.reports().back().snapshot.header.file_bytes;
+  SECTION("busy") { CheckDueAt(ledger, bytes / 100 * 150, false); }
+  SECTION("idle") { CheckDueAt(ledger, bytes / 100 * 37, true); }
+  ledger.CheckState();
+}
+
+TEST_CASE("the two newest snapshots are kept, and every segment from the end of the older one on") {
+  CompactingLedger ledger;
+  ledger.Start();
+  for (uint64_t id = 1; id <= 6; ++id) {
+    INFO("snapshot " << id);
+    ledger.MakeSnapshot();
+    REQUIRE(ledger.reports().size() == id);
+    CheckFiles(ledger);
+    const DirectoryListing listing = ledger.Listing();
+    CHECK(listing.snapshot_ids == (id == 1 ? Ids{1} : Ids{id - 1, id}));
+    const uint64_t first = id == 1 ? 1 : SegmentOf(ledger, id - 1);
+    CHECK(listing.segment_ids.front() == first);
+    if (id > 2) CHECK(first > 1);
+    ledger.CheckState();
+  }
+  ledger.Kill();
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  CHECK(ledger.notices().empty());
+  ledger.CheckState();
+}
+
+TEST_CASE("what was compacted away is refused with the revision up to which it was") {
+  CompactingLedger ledger;
+  ledger.Start();
+  CHECK(ledger.log().position().compacted_revision == 0);
+  for (int i = 0; i < 4; ++i) ledger.MakeSnapshot();
+  const auto check = [&] {
+    const uint64_t compacted = ledger.log().position().compacted_revision;
+    REQUIRE(compacted > 1);
+    for (const uint64_t revision : {uint64_t{1}, compacted - 1, compacted}) {
+      const absl::Status status = ledger.log().Replay(revision).status();
+      CHECK(Is(status, errors::kCompacted));
+      CHECK(MetadataOf(status, "compacted_revision") == absl::StrCat(compacted));
+    }
+    const auto rest = ReadAll(ledger.log(), compacted + 1);
+    REQUIRE(rest.status() == absl::OkStatus());
+    CHECK(rest->last_revision() == ledger.history().revision());
+    const bool suffix = absl::EndsWith(ledger.written(), rest->bytes);
+    CHECK(suffix);
+    CHECK(absl::IsOutOfRange(ledger.log().Replay(ledger.history().revision() + 2).status()));
+    return compacted;
+  };
+  const uint64_t compacted = check();
+  ledger.Kill();
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  CHECK(check() == compacted);
+}
+
+TEST_CASE("full retention keeps every segment, and only two snapshots") {
+  CompactingLedger ledger;
+  ledger.compaction().retention = Retention::kFull;
+  ledger.Start();
+  for (int i = 0; i < 4; ++i) ledger.MakeSnapshot();
+  CHECK(ledger.Listing().snapshot_ids == Ids{3, 4});
+  CHECK(ledger.Listing().segment_ids.front() == 1);
+  CHECK(ledger.log().position().compacted_revision == 0);
+  ledger.CheckReplay();
+  ledger.CheckState();
+  ledger.Stop();
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  ledger.CheckReplay();
+  ledger.CheckState();
+}
+
+TEST_CASE("files go one after the other, each removal durable before the next, the snapshot first") {
+  CompactingLedger ledger;
+  ledger.Start();
+  ledger.MakeSnapshot();
+  ledger.MakeSnapshot();
+  ledger.files().TakeTrace();
+  ledger.MakeSnapshot();
+  std::vector<std::string> trace = ledger.files().TakeTrace();
+  const auto renamed = std::find(trace.begin(), trace.end(), "rename " + FileLedger::SnapshotPath(3));
+  REQUIRE(renamed != trace.end());
+  CHECK(std::find(trace.begin(), renamed, "sync " + FileLedger::SnapshotPath(3) + ".tmp") != renamed);
+  std::vector<std::string> removed;
+  bool synced = false;
+  for (auto it = renamed + 1; it != trace.end(); ++it) {
+    if (*it == "sync directory /log") synced = true;
+    if (!absl::StartsWith(*it, "remove ")) continue;
+    CHECK(synced);
+    synced = false;
+    removed.push_back(*it);
+  }
+  CHECK(synced);
+  REQUIRE(removed.size() == ledger.reports().at(2).removed_files);
+  REQUIRE(removed.size() > 2);
+  CHECK(removed.front() == "remove " + FileLedger::SnapshotPath(1));
+  std::vector<std::string> segments(removed.begin() + 1, removed.end());
+  CHECK(std::is_sorted(segments.begin(), segments.end()));
+}
+
+TEST_CASE("segments that a reader uses stay until it is gone") {
+  CompactingLedger ledger;
+  ledger.Start();
+  ledger.MakeSnapshot();
+  const uint64_t revision = ledger.history().revision();
+  const std::string written = ledger.written();
+  auto cursor = ledger.log().Replay(1);
+  REQUIRE(cursor.ok());
+  auto state = ledger.log().ReplayState();
+  REQUIRE(state.ok());
+  for (int i = 0; i < 4; ++i) ledger.MakeSnapshot();
+  CHECK(ledger.Listing().segment_ids.front() == 1);
+  CHECK(ledger.Listing().snapshot_ids == Ids{4, 5});
+  std::string read;
+  uint64_t last = 0;
+  while (true) {
+    const auto frame = (*cursor)->Next();
+    REQUIRE(frame.status() == absl::OkStatus());
+    if (!*frame) break;
+    read += std::string((*frame)->transactions);
+    last = (*frame)->last_revision();
+  }
+  CHECK(last == revision);
+  const bool same = read == written;
+  CHECK(same);
+  // The snapshot was removed meanwhile, and is still read.
+  LogState old;
+  CHECK(ReadSnapshot(*state, old) == absl::OkStatus());
+  const bool same_state = old.Snapshot() == StateOf(written)->Snapshot();
+  CHECK(same_state);
+
+  cursor->reset();
+  *state = StateReplay();
+  ledger.MakeSnapshot();
+  CHECK(ledger.Listing().segment_ids.front() == SegmentOf(ledger, 5));
+  ledger.CheckState();
+}
+
+TEST_CASE("a log that became idle leaves a large segment, so that it can be removed") {
+  CompactingLedger ledger;
+  ledger.options().segment_bytes = 256 * kKiB;
+  ledger.Start();
+  for (int i = 0; i < 3; ++i) ledger.MakeSnapshot();
+  CHECK(ledger.Listing().segment_ids.front() == 1);
+  ledger.Idle();
+  // One snapshot that ends in the next segment, and one more, so that both do.
+  ledger.AwaitCompactions(5);
+  CHECK(ledger.Listing().segment_ids.front() == 2);
+  for (int i = 0; i < 3; ++i) ledger.Idle();
+  CHECK(ledger.compactions() == 5);
+  ledger.CheckState();
+  ledger.Grow();
+  ledger.Kill();
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  ledger.CheckState();
+}
+
+TEST_CASE("a full retention does not leave segments when idle") {
+  CompactingLedger ledger;
+  ledger.compaction().retention = Retention::kFull;
+  ledger.options().segment_bytes = 256 * kKiB;
+  ledger.Start();
+  ledger.MakeSnapshot();
+  for (int i = 0; i < 3; ++i) ledger.Idle();
+  CHECK(ledger.compactions() == 1);
+  ledger.Stop();
+  ledger.Start();
+  CHECK(ledger.log().position().compacted_revision == 0);
+}
+
+TEST_CASE("a counter's log stays small: at most twice the live data and four segments") {
+  CompactingLedger ledger;
+  ledger.options().segment_bytes = 128 * kKiB;
+  ledger.compaction().min_bytes = 32 * kKiB;
+  ledger.Start();
+  constexpr int64_t kIncrements = 200'000;
+  constexpr uint32_t kGroup = 200;
+  const uint64_t limit = 4 * ledger.options().segment_bytes;
+  uint64_t logged = 0;
+  size_t snapshots = 0;
+  uint64_t largest = 0;
+  for (int64_t i = 0; i < kIncrements;) {
+    SampleFrame frame{static_cast<uint64_t>(i) + 1, kGroup, ""};
+    for (uint32_t n = 0; n < kGroup; ++n, ++i) {
+      frame.bytes += Entry(static_cast<uint64_t>(i) + 1, static_cast<uint64_t>(i), ValueType::kInt, "counter",
+                           operation::IntIncrement{1, i + 1});
+    }
+    REQUIRE(ledger.log().Append(ledger.epoch(), {frame.frame()}) == absl::OkStatus());
+    logged += FrameBytes(frame.bytes.size());
+    if (logged >= ledger.compaction().min_bytes) {
+      logged = 0;
+      ledger.AwaitCompactions(++snapshots);
+    }
+    largest = std::max(largest, ledger.log().size_bytes());
+  }
+  CHECK(largest <= limit);
+  ledger.Idle();
+  const auto state = ReadState(ledger.log());
+  REQUIRE(state.ok());
+  CHECK(std::get<int64_t>(state->Find(ValueType::kInt, "counter")->value()) == kIncrements);
+  ledger.Stop();
+  // The segment in use and its spares, and two snapshots of one key.
+  uint64_t bytes = 0;
+  for (const auto& [path, contents] : ledger.Snapshot()) {
+    if (absl::EndsWith(path, ".snap")) bytes += contents.size();
+  }
+  CHECK(bytes < 2 * kKiB);
+  CHECK(ledger.Listing().segment_ids.size() <= 4);
+}
+
+// What is left of a disk, and of a log on it.
+void CheckGoesOn(CompactingLedger& ledger) {
+  ledger.CheckState();
+  ledger.MakeSnapshot();
+  CHECK(ledger.CountNotices(std::string(FileLedger::kNoSnapshot)) == 0);
+  CheckFiles(ledger);
+  CHECK(ledger.Listing().snapshot_ids.size() == kKeptSnapshots);
+  ledger.CheckState();
+}
+
+// A ledger whose next group makes its third snapshot due, which spills runs and removes files.
+void Prepare(CompactingLedger& ledger) {
+  ledger.compaction().table_bytes = 6 * kKiB;
+  ledger.Start();
+  ledger.MakeSnapshot();
+  ledger.MakeSnapshot();
+  REQUIRE(ledger.reports().size() == 2);
+}
+
+TEST_CASE("a crash at any place of a compaction leaves the whole state, before or after it") {
+  const uint32_t seed = std::random_device()();
+  std::mt19937 random(seed);
+  size_t stops = 0;
+  for (size_t n = 1;; ++n) {
+    for (const bool power_cut : {false, true}) {
+      INFO("seed " << seed << ", stop at change " << n << (power_cut ? ", power cut" : ""));
+      CompactingLedger ledger(seed);
+      Prepare(ledger);
+      {
+        CompactionFaults faults(ledger.files(), [n](size_t number, auto, const std::string&) {
+          return number < n ? std::nullopt
+                            : std::make_optional(MemoryFileSystem::Fault{absl::InternalError("the disk stopped")});
+        });
+        ledger.MakeSnapshot();
+        ledger.Kill();
+        if (faults.faults() == 0) {
+          CHECK(stops > 20);
+          return;
+        }
+        ++stops;
+      }
+      if (power_cut) ledger.files().PowerCut(random);
+      ledger.Start();
+      CheckGoesOn(ledger);
+    }
+  }
+}
+
+TEST_CASE("whatever fails once in a compaction, the log goes on and the next one works") {
+  size_t failed = 0;
+  for (size_t n = 1;; ++n) {
+    INFO("change " << n << " fails");
+    CompactingLedger ledger(3);
+    Prepare(ledger);
+    {
+      std::string what;
+      CompactionFaults faults(ledger.files(), [&](size_t number, auto, const std::string& path) {
+        if (number == n) what = path;
+        return number != n ? std::nullopt
+                           : std::make_optional(MemoryFileSystem::Fault{absl::InternalError("an I/O error"), 100});
+      });
+      ledger.MakeSnapshot();
+      INFO("at " << what);
+      if (faults.faults() == 0) {
+        CHECK(failed > 10);
+        return;
+      }
+      failed += ledger.CountNotices(std::string(FileLedger::kNoSnapshot));
+      ledger.CheckState();
+    }
+    // After a failure nothing is tried before as much again was logged.
+    for (int i = 0; i < 3; ++i) ledger.MakeSnapshot();
+    // The next start removes what could not be removed.
+    CheckFiles(ledger, /*after_start=*/false);
+    ledger.Kill();
+    ledger.Start();
+    CheckGoesOn(ledger);
+  }
+}
+
+TEST_CASE("a power cut during a compaction loses nothing that was acknowledged") {
+  const uint32_t seed = std::random_device()();
+  std::mt19937 random(seed);
+  for (int round = 0; round < 40; ++round) {
+    INFO("seed " << seed << ", round " << round);
+    CompactingLedger ledger(seed + static_cast<uint32_t>(round));
+    Prepare(ledger);
+    const size_t stop = 1 + random() % 60;
+    {
+      CompactionFaults faults(ledger.files(), [&](size_t number, auto, const std::string&) {
+        return number < stop ? std::nullopt
+                             : std::make_optional(MemoryFileSystem::Fault{absl::InternalError("stopped"), 10});
+      });
+      ledger.MakeSnapshot();
+      for (size_t i = random() % 10; i > 0; --i) ledger.Grow();
+      ledger.Kill();
+    }
+    ledger.files().PowerCut(random);
+    ledger.Start();
+    ledger.CheckState();
+    // Once more, from what that left.
+    ledger.MakeSnapshot();
+    ledger.Kill();
+    ledger.files().PowerCut(random);
+    ledger.Start();
+    ledger.CheckState();
+  }
+}
+
+TEST_CASE("no space at any place of a compaction: the error is told, the log goes on, and the next try works") {
+  using Operation = MemoryFileSystem::Operation;
+  size_t told = 0;
+  for (size_t n = 1;; ++n) {
+    INFO("no space for request " << n);
+    CompactingLedger ledger(4);
+    Prepare(ledger);
+    {
+      size_t requests = 0;
+      CompactionFaults faults(ledger.files(), [&](size_t, Operation operation, const std::string&) {
+        const bool takes_space =
+            operation == Operation::kWrite || operation == Operation::kReserve || operation == Operation::kCreate;
+        return !takes_space || ++requests != n
+                   ? std::nullopt
+                   : std::make_optional(MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left"), 50});
+      });
+      ledger.MakeSnapshot();
+      if (faults.faults() == 0) {
+        CHECK(told > 5);
+        return;
+      }
+    }
+    ++told;
+    CHECK(ledger.CountNotices(std::string(FileLedger::kNoSnapshot)) == 1);
+    CHECK(ledger.CountNotices("no space left") == 1);
+    CHECK(ledger.Listing().temporary_names.empty());
+    CHECK(ledger.Listing().snapshot_ids == Ids{1, 2});
+    ledger.CheckState();
+    ledger.MakeSnapshot();
+    CHECK(ledger.Listing().snapshot_ids == Ids{2, 3});
+    ledger.Kill();
+    ledger.Start();
+    CheckGoesOn(ledger);
+  }
+}
+
+TEST_CASE("the ballast is given up where a snapshot finds no space, and made again") {
+  using Operation = MemoryFileSystem::Operation;
+  CompactingLedger ledger(5);
+  ledger.compaction().ballast_bytes = 8 * kKiB;
+  Prepare(ledger);
+  CHECK(ledger.files().Contents("/log/BALLAST").size() == ledger.compaction().ballast_bytes);
+  ledger.files().TakeTrace();
+  {
+    bool full = true;
+    CompactionFaults faults(ledger.files(), [&](size_t, Operation operation, const std::string& path) {
+      if (operation == Operation::kTruncate && path == "/log/BALLAST") full = false;
+      return operation == Operation::kWrite && full
+                 ? std::make_optional(MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left"), 50})
+                 : std::nullopt;
+    });
+    ledger.MakeSnapshot();
+    CHECK(faults.faults() == 1);
+    // It was made again before the next one is begun.
+    ledger.MakeSnapshot();
+  }
+  CHECK(ledger.CountNotices(std::string(FileLedger::kNoSnapshot)) == 0);
+  const auto trace = ledger.files().TakeTrace();
+  const auto removed = std::find(trace.begin(), trace.end(), "truncate /log/BALLAST");
+  REQUIRE(removed != trace.end());
+  CHECK(std::find(removed, trace.end(), "reserve /log/BALLAST") != trace.end());
+  CHECK(ledger.files().Contents("/log/BALLAST").size() == ledger.compaction().ballast_bytes);
+  ledger.CheckState();
+  ledger.Stop();
+  ledger.Start();
+  CheckGoesOn(ledger);
+}
+
+TEST_CASE("what no space keeps from being logged goes on when a snapshot has made some") {
+  using Operation = MemoryFileSystem::Operation;
+  CompactingLedger ledger(6);
+  ledger.compaction().min_bytes = kMiB;  // nothing is due but for want of space
+  ledger.Start();
+  for (int i = 0; i < 60; ++i) ledger.Grow();
+  std::atomic<bool> full = true;
+  ledger.files().SetFaults([&](Operation operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
+    if (operation == Operation::kRemove && absl::EndsWith(path, ".log")) full = false;
+    // Small files have room, segments do not.
+    if (!full || operation != Operation::kReserve) return std::nullopt;
+    return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
+  });
+  SampleFrame frame = ledger.history().NextFrame(20);
+  absl::Status status = ledger.Append(frame);
+  while (status.ok()) {
+    frame = ledger.history().NextFrame(20);
+    status = ledger.Append(frame);
+  }
+  CHECK(Is(status, errors::kNoSpace));
+  ledger.AwaitCompactions(2);
+  status = ledger.Append(frame);
+  CHECK(status == absl::OkStatus());
+  CHECK(ledger.log().position().compacted_revision > 0);
+  ledger.CheckState();
+  ledger.files().SetFaults(nullptr);
+  ledger.Kill();
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  ledger.CheckState();
+}
+
+TEST_CASE("what an interrupted compaction left is removed by the next start") {
+  CompactingLedger ledger(8);
+  Prepare(ledger);
+  ledger.Kill();
+  for (const char* name : {"0000000003.snap.tmp", "0000000003.run.1.tmp", "0000000003.run.12.tmp"}) {
+    ledger.files().SetContents(std::string("/log/") + name, "half a file");
+  }
+  ledger.Start();
+  CHECK(ledger.Listing().temporary_names.empty());
+  CHECK(ledger.Listing().snapshot_ids == Ids{1, 2});
+  CheckGoesOn(ledger);
+}
+
+TEST_CASE("a snapshot more than is needed goes with the next one") {
+  CompactingLedger ledger(9);
+  Prepare(ledger);
+  const std::string oldest = ledger.files().Contents(FileLedger::SnapshotPath(1));
+  // As after a crash between the third snapshot and the first removal.
+  const auto before = ledger.Snapshot();
+  ledger.MakeSnapshot();
+  const std::string newest = ledger.files().Contents(FileLedger::SnapshotPath(3));
+  std::map<std::string, std::string> after;
+  for (const auto& [path, contents] : before) after[path] = contents;
+  for (const auto& [path, contents] : ledger.Snapshot()) after[path] = contents;
+  ledger.Stop();
+  for (const auto& [path, contents] : ledger.Snapshot()) after[path] = contents;
+  for (const auto& [path, contents] : after) {
+    if (path != "/log/LOCK") ledger.files().SetContents(path, contents);
+  }
+  REQUIRE(ledger.Listing().snapshot_ids == Ids{1, 2, 3});
+  ledger.Start();
+  ledger.CheckState();
+  ledger.MakeSnapshot();
+  CHECK(ledger.Listing().snapshot_ids == Ids{3, 4});
+  CHECK(ledger.Listing().segment_ids.front() == SegmentOf(ledger, 3));
+  CheckGoesOn(ledger);
+}
+
+TEST_CASE("a key with more changes than a block can hold is folded by way of runs") {
+  // A member a transaction, 20 MiB of one set in one run.
+  CompactingLedger ledger(10);
+  ledger.options().segment_bytes = 4 * kMiB;
+  ledger.compaction().min_bytes = 30 * kMiB;
+  ledger.compaction().table_bytes = 24 * kMiB;
+  ledger.Start();
+  uint64_t revision = 0;
+  std::string all;
+  while (ledger.compactions() == 0 && revision < 1000) {
+    SampleFrame frame{revision + 1, 1, ""};
+    std::vector<std::string> names;
+    for (int i = 0; i < 1000; ++i) names.push_back(absl::StrCat(std::string(90, 'm'), revision, "-", 1000 + i));
+    Texts members(names.begin(), names.end());
+    std::sort(members.begin(), members.end());
+    frame.bytes = Entry(revision + 1, revision, ValueType::kSet, "set", operation::AddMembers{members});
+    ++revision;
+    all += frame.bytes;
+    REQUIRE(ledger.Append(frame) == absl::OkStatus());
+    if (all.size() > 30 * kMiB) ledger.AwaitCompactions(1);
+  }
+  CHECK(ledger.notices().empty());
+  REQUIRE(ledger.reports().size() == 1);
+  const auto state = ReadState(ledger.log());
+  REQUIRE(state.status() == absl::OkStatus());
+  const bool same = state->Snapshot() == StateOf(all)->Snapshot();
+  CHECK(same);
+}
+
+}  // namespace
+}  // namespace kvs::txn
