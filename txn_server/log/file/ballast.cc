@@ -9,8 +9,14 @@ Ballast::Ballast(FileSystem& file_system, std::string path, uint64_t bytes)
     : file_system_(file_system), path_(std::move(path)), wanted_bytes_(bytes) {}
 
 void Ballast::Fill() {
-  if (bytes_ == wanted_bytes_) return;
-  if (Resize().ok()) bytes_ = wanted_bytes_;
+  if (known_ && bytes_ == wanted_bytes_) return;
+  known_ = true;
+  if (wanted_bytes_ == 0) {
+    // One of former times may be there.
+    file_system_.Remove(path_).IgnoreError();
+  } else if (Resize().ok()) {
+    bytes_ = wanted_bytes_;
+  }
 }
 
 absl::Status Ballast::Resize() {

@@ -15,7 +15,7 @@ class Ballast {
   // `file_system` is borrowed. Of 0 bytes there is none.
   Ballast(FileSystem& file_system, std::string path, uint64_t bytes);
 
-  // Takes what is missing of it, if there is room.
+  // Takes what is missing of it, if there is room, and gives back what is too much.
   void Fill();
 
   // Gives back so much, or what there is. Whether there was any.
@@ -30,6 +30,7 @@ class Ballast {
   FileSystem& file_system_;
   const std::string path_;
   const uint64_t wanted_bytes_;
+  bool known_ = false;  // whether bytes_ is what is on the disk
   std::atomic<uint64_t> bytes_ = 0;
 };
 

@@ -31,7 +31,7 @@ inline uint64_t Get64(absl::string_view bytes, size_t at) {
 }
 
 inline void PutText(std::string& bytes, size_t at, absl::string_view text) {
-  bytes.replace(at, text.size(), text.data(), text.size());
+  text.copy(&bytes[at], text.size());
 }
 
 // What is wrong with the checksum of a header.

@@ -1,0 +1,92 @@
+#include "txn_server/log/file/ballast.h"
+
+#include "common/errors.h"
+#include "common/limits.h"
+#include "tests/support/catch.h"
+#include "tests/support/memory_file_system.h"
+#include "tests/support/temp_dir.h"
+
+namespace kvs::txn {
+namespace {
+
+const std::string kPath = "/log/BALLAST";
+using Operation = MemoryFileSystem::Operation;
+
+TEST_CASE("a ballast takes its space, gives some of it or all, and takes it again") {
+  MemoryFileSystem files;
+  Ballast ballast(files, kPath, 1000);
+  CHECK(ballast.bytes() == 0);
+  ballast.Fill();
+  CHECK(ballast.bytes() == 1000);
+  CHECK(files.Contents(kPath).size() == 1000);
+  CHECK(ballast.Spend(300));
+  CHECK(ballast.bytes() == 700);
+  CHECK(files.Contents(kPath).size() == 700);
+  CHECK(ballast.Spend(5000));
+  CHECK(ballast.bytes() == 0);
+  CHECK(files.Contents(kPath).empty());
+  CHECK_FALSE(ballast.Spend(1));
+  ballast.Fill();
+  CHECK(ballast.bytes() == 1000);
+}
+
+TEST_CASE("a ballast that is there is kept, made larger or made smaller") {
+  MemoryFileSystem files;
+  const size_t found = GENERATE(0U, 500U, 1000U, 3000U);
+  files.SetContents(kPath, std::string(found, '\0'));
+  Ballast ballast(files, kPath, 1000);
+  ballast.Fill();
+  CHECK(ballast.bytes() == 1000);
+  CHECK(files.Contents(kPath).size() == 1000);
+  files.TakeTrace();
+  ballast.Fill();
+  CHECK(files.TakeTrace().empty());
+}
+
+TEST_CASE("where there is no room the ballast stays what it is, until there is") {
+  MemoryFileSystem files;
+  Ballast ballast(files, kPath, 1000);
+  ballast.Fill();
+  ballast.Spend(600);
+  files.SetFaults([](Operation operation, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
+    if (operation != Operation::kReserve) return std::nullopt;
+    return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
+  });
+  ballast.Fill();
+  CHECK(ballast.bytes() == 400);
+  files.SetFaults(nullptr);
+  ballast.Fill();
+  CHECK(ballast.bytes() == 1000);
+}
+
+TEST_CASE("without a ballast there is no file") {
+  MemoryFileSystem files;
+  Ballast ballast(files, kPath, 0);
+  ballast.Fill();
+  CHECK(ballast.bytes() == 0);
+  CHECK_FALSE(ballast.Spend(1));
+  CHECK_FALSE(files.Exists(kPath));
+}
+
+TEST_CASE("a ballast of former times is given back where none is wanted any more") {
+  MemoryFileSystem files;
+  files.SetContents(kPath, std::string(1000, '\0'));
+  Ballast ballast(files, kPath, 0);
+  ballast.Fill();
+  CHECK_FALSE(files.Exists(kPath));
+}
+
+TEST_CASE("a ballast takes its space on a disk") {
+  TempDir temp;
+  const std::string path = temp / "BALLAST";
+  Ballast ballast(PosixFileSystem(), path, 256 * kKiB);
+  ballast.Fill();
+  const auto file = PosixFileSystem().OpenForReading(path);
+  REQUIRE(file.ok());
+  CHECK(*(*file)->Size() == 256 * kKiB);
+  CHECK(ballast.Spend(200 * kKiB));
+  CHECK(*(*file)->Size() == 56 * kKiB);
+}
+
+}  // namespace
+}  // namespace kvs::txn
