@@ -108,6 +108,7 @@ class Scanner {
 
   // The segments begin at the latest where the oldest snapshot ends, and with the first revision if there is none.
   absl::Status CheckBeginning() {
+    if (absl::Status status = CheckSnapshotsOwner(found_.begin()->second); !status.ok()) return status;
     if (!scan_.snapshots.empty()) {
       if (scan_.snapshots.front().header.point.segment_id >= first_) return absl::OkStatus();
       return Damaged(SegmentPath(directory_, first_ - 1), 0, "the file is missing");
@@ -118,10 +119,27 @@ class Scanner {
     if (!scan_.damaged_snapshots.empty()) {
       const DamagedSnapshot& damaged = scan_.damaged_snapshots.front();
       scan_.damage = Damage{damaged.path, 0, 0, std::string(damaged.status.message())};
-      return damaged.status;
+      return Error(errors::kDamagedLog,
+                   absl::StrCat(damaged.status.message(),
+                                ", and there is no other snapshot of what was before the segments. Nothing was "
+                                "changed; \"kvs log verify ",
+                                directory_, "\" shows more"),
+                   {{"file", damaged.path}, {"offset", MetadataOf(damaged.status, "offset")}, {"revision", "0"}});
     }
     if (first_ > 1) return Damaged(SegmentPath(directory_, first_ - 1), 0, "the file is missing");
     return Damaged(segment.summary.path, 0, "the snapshot is missing of what was before its first revision");
+  }
+
+  absl::Status CheckSnapshotsOwner(const FoundSegment& segment) {
+    if (!segment.in_use()) return absl::OkStatus();  // the scan will tell what is wrong with it
+    const std::string& log_id = segment.summary.header.log_id;
+    for (const SnapshotSummary& snapshot : scan_.snapshots) {
+      if (snapshot.header.log_id == log_id) continue;
+      return Damaged(snapshot.path, 0,
+                     absl::StrCat("it is a snapshot of log ", absl::BytesToHexString(snapshot.header.log_id),
+                                  " and not of ", absl::BytesToHexString(log_id)));
+    }
+    return absl::OkStatus();
   }
 
   // Compares the log with the snapshots that end here.
@@ -129,7 +147,7 @@ class Scanner {
     for (const SnapshotSummary& snapshot : scan_.snapshots) {
       const LogPoint& point = snapshot.header.point;
       if (point.segment_id != segment.header.segment_id || point.offset != segment.valid_bytes) continue;
-      if (!(point == scan_.end()) || snapshot.header.log_id != scan_.log_id) {
+      if (!(point == scan_.end())) {
         return Damaged(snapshot.path, 0, "the snapshot is not one of this log");
       }
       ++snapshots_met_;
