@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/model/key_state.h"
 #include "common/model/transaction_codec.h"
@@ -57,14 +58,24 @@ class LogState {
   // actors.
   std::string Snapshot() const {
     std::string list;
+    for (const std::string& key : SnapshotByKey()) list += key;
+    return list;
+  }
+
+  // The same, in a list for each key; counts the transactions.
+  std::vector<std::string> SnapshotByKey(uint64_t* count = nullptr) const {
+    std::vector<std::string> lists;
+    if (count != nullptr) *count = 0;
     for (const auto& [key, state] : keys_) {
+      lists.emplace_back();
       state.ForEachTransaction(key.second, [&](const Transaction& transaction) {
         EncodedTransaction encoded(transaction);
         encoded.Stamp(transaction.revision, transaction.time_micros);
-        list += encoded.bytes();
+        lists.back() += encoded.bytes();
+        if (count != nullptr) ++*count;
       });
     }
-    return list;
+    return lists;
   }
 
  private:

@@ -15,6 +15,8 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/sync.h"
+#include "tests/support/log_state.h"
+#include "txn/v1/transaction.pb.h"
 #include "txn_server/log/frame.h"
 #include "txn_server/log/txn_log.h"
 
@@ -38,6 +40,10 @@ class MemoryTxnLog final : public TxnLog {
     Hook before_begin_epoch ABSL_GUARDED_BY(mutex);
     Hook before_idle ABSL_GUARDED_BY(mutex);
     uint64_t frames_read ABSL_GUARDED_BY(mutex) = 0;  // by all cursors
+    // A snapshot, one list a key; only when there is one does its position say so.
+    std::vector<std::string> snapshot ABSL_GUARDED_BY(mutex);
+    int64_t snapshot_time_micros ABSL_GUARDED_BY(mutex) = 0;
+    uint64_t snapshot_transactions ABSL_GUARDED_BY(mutex) = 0;
 
     Storage() { position.log_id = "memory-log-id-16"; }
 
@@ -61,6 +67,30 @@ class MemoryTxnLog final : public TxnLog {
         copy = this->*hook;
       }
       return copy ? copy() : absl::OkStatus();
+    }
+
+    // Makes a snapshot of everything, of which the transactions may be dropped.
+    absl::Status MakeSnapshot(bool drop) {
+      MutexLock lock(&mutex);
+      LogState state;
+      for (const std::string& key : snapshot) {
+        if (absl::Status status = state.ApplyList(key); !status.ok()) return status;
+      }
+      for (const StoredFrame& frame : frames) {
+        if (frame.first_revision <= position.snapshot_revision) continue;
+        if (absl::Status status = state.ApplyList(frame.transactions); !status.ok()) return status;
+      }
+      snapshot = state.SnapshotByKey(&snapshot_transactions);
+      if (!frames.empty()) {
+        ::txn::v1::TransactionList last;
+        if (!last.ParseFromString(frames.back().transactions)) return absl::InternalError("no list");
+        snapshot_time_micros = last.transactions().rbegin()->time_micros();
+      }
+      position.snapshot_revision = position.durable_revision;
+      if (!drop) return absl::OkStatus();
+      position.compacted_revision = position.durable_revision;
+      frames.clear();
+      return absl::OkStatus();
     }
 
     // Forgets everything after `revision`.
@@ -124,6 +154,9 @@ class MemoryTxnLog final : public TxnLog {
     if (from_revision == 0 || from_revision > storage_->position.durable_revision + 1) {
       return absl::OutOfRangeError(absl::StrCat("there is no revision ", from_revision));
     }
+    if (from_revision <= storage_->position.compacted_revision) {
+      return Error(errors::kCompacted, absl::StrCat("revision ", from_revision, " was compacted away"));
+    }
     auto cursor = std::make_unique<Cursor>();
     cursor->storage = storage_;
     cursor->from_revision = from_revision;
@@ -135,7 +168,18 @@ class MemoryTxnLog final : public TxnLog {
 
   absl::StatusOr<StateReplay> ReplayState() override {
     StateReplay state;
-    auto tail = Replay(1);
+    {
+      MutexLock lock(&storage_->mutex);
+      state.snapshot_revision = storage_->position.snapshot_revision;
+      if (state.snapshot_revision > 0) {
+        state.snapshot_time_micros = storage_->snapshot_time_micros;
+        state.snapshot_transactions = storage_->snapshot_transactions;
+        auto cursor = std::make_unique<PartCursor>();
+        cursor->parts = storage_->snapshot;
+        state.snapshot = std::move(cursor);
+      }
+    }
+    auto tail = Replay(state.snapshot_revision + 1);
     if (!tail.ok()) return tail.status();
     state.tail = *std::move(tail);
     return state;
@@ -161,6 +205,15 @@ class MemoryTxnLog final : public TxnLog {
       const auto rest = FrameFrom(frame, from_revision);
       if (!rest.ok()) return rest.status();
       return *rest;
+    }
+  };
+
+  struct PartCursor final : SnapshotCursor {
+    std::vector<std::string> parts;
+    size_t next = 0;
+    absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
+      if (next == parts.size()) return std::nullopt;
+      return SnapshotChunk{parts[next++]};
     }
   };
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/support/catch.h"
@@ -23,6 +24,11 @@ class TxnLogFactory {
   // Opens the log. Called again, after the log that it returned before was destroyed, if can_reopen().
   virtual std::unique_ptr<TxnLog> Open() = 0;
 
+  // Returns when the log has a snapshot; it has taken 40 KiB.
+  virtual void AwaitSnapshot(TxnLog& log) {
+    while (log.position().snapshot_revision == 0) std::this_thread::yield();
+  }
+
   // Whether a log that is opened again has what it had before.
   virtual bool can_reopen() const { return true; }
 
@@ -34,6 +40,7 @@ class TxnLogFactory {
 class MemoryTxnLogFactory : public TxnLogFactory {
  public:
   std::unique_ptr<TxnLog> Open() override { return std::make_unique<MemoryTxnLog>(storage_); }
+  void AwaitSnapshot(TxnLog&) override { REQUIRE(storage_->MakeSnapshot(/*drop=*/false) == absl::OkStatus()); }
 
  private:
   const std::shared_ptr<MemoryTxnLog::Storage> storage_ = std::make_shared<MemoryTxnLog::Storage>();
@@ -45,10 +52,24 @@ inline std::unique_ptr<TxnLog> MustOpenFileTxnLog(FileTxnLogOptions options) {
   return *std::move(log);
 }
 
-// The file ledger with the default settings on the disk of this machine.
+// Snapshots, but all of the history.
+inline CompactionOptions ContractCompaction() {
+  CompactionOptions options;
+  options.retention = Retention::kFull;
+  options.min_bytes = 32 * kKiB;
+  options.ballast_bytes = 64 * kKiB;
+  return options;
+}
+
+// The file ledger with segments of the default size on the disk of this machine.
 class FileTxnLogFactory : public TxnLogFactory {
  public:
-  std::unique_ptr<TxnLog> Open() override { return MustOpenFileTxnLog({directory_ / "log"}); }
+  std::unique_ptr<TxnLog> Open() override {
+    FileTxnLogOptions options;
+    options.directory = directory_ / "log";
+    options.compaction = ContractCompaction();
+    return MustOpenFileTxnLog(options);
+  }
 
  private:
   const TempDir directory_;
@@ -62,6 +83,7 @@ class SmallSegmentsFactory : public TxnLogFactory {
     options.directory = "/log";
     options.segment_bytes = kMinSegmentBytes;
     options.file_system = &files_;
+    options.compaction = ContractCompaction();
     return MustOpenFileTxnLog(options);
   }
 

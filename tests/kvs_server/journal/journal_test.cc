@@ -196,6 +196,28 @@ TEST_CASE("during a replay the journal follows it, and continues where it ended"
   CHECK(journal.status().latest_revision == 20);
 }
 
+TEST_CASE("of a snapshot the journal tells the share, and nothing of it is durable before all of it") {
+  Journal journal((JournalOptions()));
+  journal.SetLedger("log-id", 7, 20);
+  journal.SetState(LedgerState::kReplaying, "replaying");
+  CHECK(journal.status().replay_revision == 0);
+  journal.ReplayedPart(4);
+  CHECK(journal.status().replay_revision == 4);
+  CHECK(journal.status().replay_last_revision == 20);
+  CHECK(journal.status().latest_revision == 0);
+  CHECK(journal.durable_revision() == 0);
+  journal.Replayed(12, 6'000'000'000'000'000);
+  CHECK(journal.status().replay_revision == 12);
+  CHECK(journal.durable_revision() == 12);
+  // Another time from the beginning.
+  journal.Replayed(0, 0);
+  CHECK(journal.status().replay_revision == 0);
+  CHECK(journal.durable_revision() == 0);
+  journal.Replayed(20, 6'000'000'000'000'000);
+  journal.ReplayEnded();
+  CHECK(journal.status().replay_revision == 0);
+}
+
 TEST_CASE("after a replay time goes on from the newest transaction") {
   ManualLedger ledger;
   ledger.journal().Replayed(20, 6'000'000'000'000'000);  // in the year 2160

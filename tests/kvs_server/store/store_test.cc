@@ -142,6 +142,40 @@ TEST_CASE_METHOD(StoreFixture, "keys are counted by type, with the newest revisi
   CHECK(sizes.newest_revision == 4);
 }
 
+TEST_CASE_METHOD(StoreFixture, "a cleared store is as a new one") {
+  for (const std::string key : {"a", "b", "c", "d", "e"}) {
+    REQUIRE(Apply(ValueType::kInt, key, 0, Put{int64_t{1}}).ok());
+    REQUIRE(Apply(ValueType::kMap, key, 0, Put{Fields{{"name", "value"}}}).ok());
+    REQUIRE(Apply(ValueType::kInt, key, revision_ - 1, Delete{}).ok());
+  }
+  store_.Clear();
+  CHECK(store_.CountKeys().newest_revision == 0);
+  for (const uint64_t count : store_.CountKeys().keys) CHECK(count == 0);
+  CHECK(Find<MapValue>("a") == nullptr);
+  for (const std::string key : {"a", "b", "c", "d", "e"}) CHECK(NewestDelete(key) == 0);
+  revision_ = 0;
+  REQUIRE(Apply(ValueType::kMap, "a", 0, PutFields{{{"other", "field"}}}).ok());
+  CHECK(Find<MapValue>("a")->value.fields().size() == 1);
+  CHECK(store_.CountKeys().keys[5] == 1);
+}
+
+TEST_CASE_METHOD(StoreFixture, "the keys of a snapshot come in any order of revisions") {
+  revision_ = 8;
+  REQUIRE(Apply(ValueType::kInt, "k", 0, Put{int64_t{1}}).ok());
+  revision_ = 4;
+  REQUIRE(Apply(ValueType::kUint, "k", 0, Put{uint64_t{1}}).ok());
+  CHECK(store_.CountKeys().newest_revision == 9);
+  CHECK(Find<int64_t>("k")->revision == 9);
+  CHECK(Find<uint64_t>("k")->revision == 5);
+  // A large collection goes on at its own revision.
+  revision_ = 2;
+  REQUIRE(Apply(ValueType::kSet, "k", 0, Put{Texts{"a"}}).ok());
+  revision_ = 2;
+  REQUIRE(Apply(ValueType::kSet, "k", 3, AddMembers{{"b"}}).ok());
+  CHECK(Find<SetValue>("k")->value.members().size() == 2);
+  CHECK(Find<SetValue>("k")->revision == 3);
+}
+
 TEST_CASE("every number of shards holds every key") {
   for (const size_t shard_count : {1, 3, 64, 1000}) {
     Store store(shard_count);

@@ -74,6 +74,19 @@ TEST_CASE_METHOD(TableFixture, "keys with the same hash are told apart") {
   CHECK(Find("b")->value == "of b");
 }
 
+TEST_CASE_METHOD(TableFixture, "a cleared table is as a new one") {
+  for (int i = 0; i < 1000; ++i) Insert("key-" + std::to_string(i))->value = "value";
+  table_.Clear();
+  CHECK(table_.size() == 0);
+  CHECK(Find("key-1") == nullptr);
+  CHECK(Scan("", true).empty());
+  CHECK(Insert("key-1")->value.empty());
+  CHECK(Scan("", true) == Keys{"key-1"});
+  table_.Clear();
+  table_.Clear();
+  CHECK(table_.size() == 0);
+}
+
 TEST_CASE_METHOD(TableFixture, "a scan lists keys in the order of their unsigned bytes") {
   for (const char* key : {"z", "\xC3\xA9", "a\x01", "a", "\x7F", "aa"}) Insert(key);
   CHECK(Scan("", true) == Keys{"a", "a\x01", "aa", "z", "\x7F", "\xC3\xA9"});

@@ -8,6 +8,7 @@
 #include "common/crc32c.h"
 #include "common/errors.h"
 #include "tests/support/catch.h"
+#include "tests/support/compaction_samples.h"
 #include "tests/support/gate.h"
 #include "tests/support/memory_txn_log.h"
 #include "tests/support/remote_txn_log.h"
@@ -405,6 +406,73 @@ TEST_CASE("Replay sends everything and closes with count, revision and checksum"
   REQUIRE(ledger.Replay(4) == absl::OkStatus());
   CHECK(ledger.replayed[0].frame().first_revision() == 4);
   CHECK(ledger.replayed[1].end().count() == 2);
+}
+
+// Four revisions of three keys, of which one is gone.
+std::string SampleHistory() {
+  return Entry(1, 0, ValueType::kInt, "a", operation::Put{int64_t{1}}) +
+         Entry(2, 0, ValueType::kString, "gone", operation::Put{absl::string_view("x")}) +
+         Entry(3, 1, ValueType::kInt, "a", operation::IntIncrement{1, 2}) +
+         Entry(4, 2, ValueType::kString, "gone", operation::Delete{}) +
+         Entry(5, 0, ValueType::kUint, "b", operation::Put{uint64_t{7}});
+}
+
+TEST_CASE("Replay from 0 sends the snapshot, what follows it, and a checksum of both") {
+  Ledger ledger;
+  auto session = ledger.OpenAndAttach();
+  session->Send(SampleFrame{1, 5, SampleHistory()}.frame());
+  REQUIRE(session->AwaitDurable(5) == absl::OkStatus());
+  const bool drop = GENERATE(true, false);
+  REQUIRE(ledger.storage().MakeSnapshot(drop) == absl::OkStatus());
+  const SampleFrame rest = MakeFrame(6, 2);
+  session->Send(rest.frame());
+  REQUIRE(session->AwaitDurable(7) == absl::OkStatus());
+  CHECK(ledger.Status().snapshot_revision() == 5);
+  CHECK(ledger.Status().compacted_revision() == (drop ? 5 : 0));
+
+  REQUIRE(ledger.Replay(0) == absl::OkStatus());
+  REQUIRE(ledger.replayed.size() == 5);
+  REQUIRE(ledger.replayed[0].has_snapshot());
+  CHECK(ledger.replayed[0].snapshot().revision() == 5);
+  CHECK(ledger.replayed[0].snapshot().time_micros() == 5);
+  CHECK(ledger.replayed[0].snapshot().transactions() == 2);
+  std::string parts;
+  for (int i = 1; i <= 2; ++i) parts += ledger.replayed[i].part().transactions();
+  CHECK(Describe(parts) == Lines{"int a 3<0 put", "uint b 5<0 put"});
+  CHECK(ledger.replayed[3].frame().first_revision() == 6);
+  CHECK(ledger.replayed[3].frame().transactions() == rest.bytes);
+  CHECK(ledger.replayed[4].end().last_revision() == 7);
+  CHECK(ledger.replayed[4].end().count() == 2);
+  CHECK(ledger.replayed[4].end().crc32c() == Crc32c(parts + rest.bytes));
+
+  // Who asks for transactions gets no snapshot.
+  REQUIRE(ledger.Replay(6) == absl::OkStatus());
+  CHECK(ledger.replayed[0].has_frame());
+  const absl::Status first = ledger.Replay(1);
+  if (drop) {
+    CHECK(Is(first, errors::kCompacted));
+  } else {
+    CHECK(ledger.replayed[0].frame().transactions() == SampleHistory() + rest.bytes);
+  }
+}
+
+TEST_CASE("Replay from 0 without a snapshot begins with the first revision, and with a whole one ends behind it") {
+  Ledger ledger;
+  REQUIRE(ledger.Replay(0) == absl::OkStatus());
+  REQUIRE(ledger.replayed.size() == 1);
+  CHECK(ledger.replayed[0].end().last_revision() == 0);
+  auto session = ledger.OpenAndAttach();
+  session->Send(SampleFrame{1, 5, SampleHistory()}.frame());
+  REQUIRE(session->AwaitDurable(5) == absl::OkStatus());
+  REQUIRE(ledger.Replay(0) == absl::OkStatus());
+  REQUIRE(ledger.replayed.size() == 2);
+  CHECK(ledger.replayed[0].frame().first_revision() == 1);
+  CHECK(ledger.replayed[1].end().count() == 5);
+  REQUIRE(ledger.storage().MakeSnapshot(/*drop=*/true) == absl::OkStatus());
+  REQUIRE(ledger.Replay(0) == absl::OkStatus());
+  REQUIRE(ledger.replayed.size() == 4);
+  CHECK(ledger.replayed[3].end().last_revision() == 5);
+  CHECK(ledger.replayed[3].end().count() == 0);
 }
 
 TEST_CASE("Replay of nothing is an end record alone, and past the end an error") {

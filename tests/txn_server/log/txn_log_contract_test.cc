@@ -6,6 +6,8 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "tests/support/catch.h"
+#include "tests/support/log_state.h"
+#include "tests/support/random_history.h"
 #include "tests/support/read_all.h"
 #include "tests/support/sample_frames.h"
 #include "tests/support/txn_log_factory.h"
@@ -51,6 +53,8 @@ class Contract {
     REQUIRE(Append({frame}) == absl::OkStatus());
     return frame.bytes;
   }
+
+  void AwaitSnapshot() { factory_->AwaitSnapshot(*log_); }
 
   // False, with nothing done, for a log that cannot.
   bool Reopen(bool close) {
@@ -301,6 +305,84 @@ TEST_CASE("contract: a log that is opened again has everything") {
     CHECK(after.durable_revision == epoch * 15);
     CHECK(BytesFrom(contract.log(), 1) == written);
   }
+}
+
+// Appends transactions of all types until these take so many bytes.
+void WriteHistory(Contract& contract, RandomHistory& history, size_t bytes) {
+  for (size_t written = 0; written < bytes;) {
+    const SampleFrame frame = history.NextFrame(20);
+    REQUIRE(contract.Append({frame}) == absl::OkStatus());
+    written += frame.bytes.size();
+  }
+}
+
+void CheckState(Contract& contract, const RandomHistory& history) {
+  const auto state = ReadState(contract.log());
+  REQUIRE(state.status() == absl::OkStatus());
+  const bool same = state->Snapshot() == history.state().Snapshot();
+  CHECK(same);
+}
+
+TEST_CASE("contract: the state of an empty log is empty") {
+  Contract contract;
+  INFO(contract.name());
+  const auto state = ReadState(contract.log());
+  REQUIRE(state.status() == absl::OkStatus());
+  CHECK(state->keys().empty());
+  contract.Begin();
+  REQUIRE(ReadState(contract.log()).status() == absl::OkStatus());
+}
+
+TEST_CASE("contract: the state is that of the transactions, with a snapshot and without") {
+  Contract contract;
+  const uint32_t seed = std::random_device()();
+  INFO(contract.name() << ", seed " << seed);
+  RandomHistory history(seed);
+  contract.Begin();
+  WriteHistory(contract, history, 3000);
+  CheckState(contract, history);
+  WriteHistory(contract, history, 50'000);
+  contract.AwaitSnapshot();
+  const LogPosition position = contract.log().position();
+  CHECK(position.snapshot_revision > 0);
+  CHECK(position.snapshot_revision <= position.durable_revision);
+  CheckState(contract, history);
+  WriteHistory(contract, history, 3000);
+  CheckState(contract, history);
+  const std::string all = BytesFrom(contract.log(), 1);
+  const bool same = StateOf(all)->Snapshot() == history.state().Snapshot();
+  CHECK(same);
+  if (!contract.Reopen(GENERATE(true, false))) return;
+  CHECK(contract.log().position().snapshot_revision > 0);
+  CheckState(contract, history);
+}
+
+TEST_CASE("contract: a state is that of when it was asked for, and says of what revision and time its snapshot is") {
+  Contract contract;
+  const uint32_t seed = std::random_device()();
+  INFO(contract.name() << ", seed " << seed);
+  RandomHistory history(seed);
+  contract.Begin();
+  WriteHistory(contract, history, 50'000);
+  contract.AwaitSnapshot();
+  auto replay = contract.log().ReplayState();
+  REQUIRE(replay.status() == absl::OkStatus());
+  const std::string before = history.state().Snapshot();
+  WriteHistory(contract, history, 50'000);
+  LogState state;
+  REQUIRE(ReadSnapshot(*replay, state) == absl::OkStatus());
+  TransactionListReader reader;
+  const std::string at_snapshot = BytesFrom(contract.log(), replay->snapshot_revision);
+  reader.Reset(at_snapshot);
+  CHECK((*reader.Next())->transaction.time_micros == replay->snapshot_time_micros);
+  while (true) {
+    const auto frame = replay->tail->Next();
+    REQUIRE(frame.status() == absl::OkStatus());
+    if (!*frame) break;
+    REQUIRE(state.ApplyList((*frame)->transactions) == absl::OkStatus());
+  }
+  const bool same = state.Snapshot() == before;
+  CHECK(same);
 }
 
 TEST_CASE("contract: an epoch without transactions survives") {
