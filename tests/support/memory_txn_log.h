@@ -34,11 +34,14 @@ class MemoryTxnLog final : public TxnLog {
     Mutex mutex;
     LogPosition position ABSL_GUARDED_BY(mutex);
     std::vector<StoredFrame> frames ABSL_GUARDED_BY(mutex);
-    // Asked before each group, each new epoch and each Idle; an error is what the log then returns.
+    // Asked before each group, each new epoch, each Idle, and each frame and part of a snapshot that is read; an error
+    // is what the log then returns.
     using Hook = std::function<absl::Status()>;
     Hook before_append ABSL_GUARDED_BY(mutex);
     Hook before_begin_epoch ABSL_GUARDED_BY(mutex);
     Hook before_idle ABSL_GUARDED_BY(mutex);
+    Hook before_frame ABSL_GUARDED_BY(mutex);
+    Hook before_part ABSL_GUARDED_BY(mutex);
     uint64_t frames_read ABSL_GUARDED_BY(mutex) = 0;  // by all cursors
     // A snapshot, one list a key; only when there is one does its position say so.
     std::vector<std::string> snapshot ABSL_GUARDED_BY(mutex);
@@ -58,6 +61,14 @@ class MemoryTxnLog final : public TxnLog {
     void SetBeforeIdle(Hook hook) {
       MutexLock lock(&mutex);
       before_idle = std::move(hook);
+    }
+    void SetBeforeFrame(Hook hook) {
+      MutexLock lock(&mutex);
+      before_frame = std::move(hook);
+    }
+    void SetBeforePart(Hook hook) {
+      MutexLock lock(&mutex);
+      before_part = std::move(hook);
     }
     // Asks a hook without the mutex, so that it may block.
     absl::Status Ask(Hook Storage::* hook) {
@@ -175,6 +186,7 @@ class MemoryTxnLog final : public TxnLog {
         state.snapshot_time_micros = storage_->snapshot_time_micros;
         state.snapshot_transactions = storage_->snapshot_transactions;
         auto cursor = std::make_unique<PartCursor>();
+        cursor->storage = storage_;
         cursor->parts = storage_->snapshot;
         state.snapshot = std::move(cursor);
       }
@@ -195,6 +207,7 @@ class MemoryTxnLog final : public TxnLog {
     size_t next = 0;
     absl::StatusOr<std::optional<Frame>> Next() override {
       if (next == frames.size()) return std::nullopt;
+      if (absl::Status status = storage->Ask(&Storage::before_frame); !status.ok()) return status;
       {
         MutexLock lock(&storage->mutex);
         storage->frames_read++;
@@ -209,10 +222,12 @@ class MemoryTxnLog final : public TxnLog {
   };
 
   struct PartCursor final : SnapshotCursor {
+    std::shared_ptr<Storage> storage;
     std::vector<std::string> parts;
     size_t next = 0;
     absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
       if (next == parts.size()) return std::nullopt;
+      if (absl::Status status = storage->Ask(&Storage::before_part); !status.ok()) return status;
       return SnapshotChunk{parts[next++]};
     }
   };

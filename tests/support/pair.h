@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -96,8 +97,12 @@ class Pair {
   // Swaps the disk for another one; the ledger must be stopped.
   void ReplaceStorage(std::shared_ptr<txn::MemoryTxnLog::Storage> storage) { storage_ = std::move(storage); }
 
+  // Another log than storage(), from the next start on.
+  using OpenLog = std::function<std::unique_ptr<txn::TxnLog>()>;
+  void UseLog(OpenLog open) { open_log_ = std::move(open); }
+
   void StartLedger() {
-    auto started = txn::TxnServer::Start(txn_config_, std::make_unique<txn::MemoryTxnLog>(storage_),
+    auto started = txn::TxnServer::Start(txn_config_, open_log_(),
                                          [this](ExitCode code, const absl::Status& s) { ledger_fatal.Set(code, s); });
     INFO(started.status());
     REQUIRE(started.ok());
@@ -141,6 +146,7 @@ class Pair {
   txn::Config txn_config_;
   server::Config kvs_config_;
   std::shared_ptr<txn::MemoryTxnLog::Storage> storage_ = std::make_shared<txn::MemoryTxnLog::Storage>();
+  OpenLog open_log_ = [this] { return std::make_unique<txn::MemoryTxnLog>(storage_); };
   std::unique_ptr<txn::TxnServer> ledger_;
   std::unique_ptr<server::KvsServer> kvs_;
   std::shared_ptr<grpc::Channel> channel_;

@@ -16,7 +16,11 @@ namespace kvs {
 
 class ApiPair {
  protected:
-  explicit ApiPair(size_t max_collection_bytes = kDefaultMaxCollectionBytes) {
+  explicit ApiPair(size_t max_collection_bytes = kDefaultMaxCollectionBytes) : ApiPair(max_collection_bytes, nullptr) {}
+
+  // On the log that `open_log` opens; null for one in memory.
+  ApiPair(size_t max_collection_bytes, const Pair::OpenLog& open_log) {
+    if (open_log) pair_.UseLog(open_log);
     pair_.kvs_config().max_collection_bytes = max_collection_bytes;
     // What a test holds up does not time out.
     pair_.kvs_config().max_commit_wait = absl::Minutes(10);

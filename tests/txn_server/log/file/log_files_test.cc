@@ -43,6 +43,7 @@ class Sample {
 
  private:
   FileSystem& MakeLedger() {
+    ledger_.compaction().min_bytes = 100 * kMiB;
     ledger_.Start();
     while (ledger_.Listing().segment_ids.size() < 7) ledger_.Write(3, std::string(500, 'x'));
     ledger_.Stop();
