@@ -30,9 +30,7 @@ inline uint64_t Get64(absl::string_view bytes, size_t at) {
   return Get32(bytes, at) | uint64_t{Get32(bytes, at + 4)} << 32;
 }
 
-inline void PutText(std::string& bytes, size_t at, absl::string_view text) {
-  text.copy(&bytes[at], text.size());
-}
+inline void PutText(std::string& bytes, size_t at, absl::string_view text) { text.copy(&bytes[at], text.size()); }
 
 // What is wrong with the checksum of a header.
 inline std::string CheckIntegrity(absl::string_view bytes, size_t crc_at) {

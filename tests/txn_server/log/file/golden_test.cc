@@ -1,4 +1,4 @@
-// The example of docs/file-format.md: the file in tests/golden/, which every later version has to read.
+// The examples of docs/file-format.md: the files in tests/golden/, which every later version has to read.
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -7,11 +7,13 @@
 #include "common/model/transaction_codec.h"
 #include "tests/support/catch.h"
 #include "tests/support/file_ledger.h"
+#include "tests/support/log_state.h"
 
 namespace kvs::txn {
 namespace {
 
 const std::string kGoldenFile = KVS_SOURCE_DIR "/tests/golden/file_ledger_v1.log";
+const std::string kGoldenSnapshot = KVS_SOURCE_DIR "/tests/golden/file_ledger_v1.snap";
 const std::string kFormatPage = KVS_SOURCE_DIR "/docs/file-format.md";
 
 std::string ReadFile(const std::string& path) {
@@ -37,15 +39,7 @@ SampleFrame ExampleFrame() {
   return {1, 2, first.bytes() + second.bytes()};
 }
 
-TEST_CASE("the ledger writes the example of the format page byte for byte") {
-  FileLedger ledger;
-  ledger.options().segment_bytes = kMinSegmentBytes;
-  REQUIRE(ledger.Open() == absl::OkStatus());
-  REQUIRE(ledger.log().BeginEpoch("fedcba9876543210").ok());
-  REQUIRE(ledger.log().Append(1, {ExampleFrame().frame()}) == absl::OkStatus());
-  REQUIRE(ledger.log().Close() == absl::OkStatus());
-  const std::string written = ledger.files().Contents(FileLedger::Path(1));
-  const std::string golden = ReadFile(kGoldenFile);
+void CheckEqualBytes(const std::string& written, const std::string& golden) {
   REQUIRE(written.size() == golden.size());
   for (size_t at = 0; at < golden.size(); ++at) {
     INFO("byte " << at);
@@ -53,9 +47,25 @@ TEST_CASE("the ledger writes the example of the format page byte for byte") {
   }
 }
 
+TEST_CASE("the ledger writes the examples of the format page byte for byte") {
+  FileLedger ledger;
+  ledger.options().segment_bytes = kMinSegmentBytes;
+  // The frame of the example is enough.
+  ledger.options().compaction.min_bytes = 2 * kSectorBytes;
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  REQUIRE(ledger.log().BeginEpoch("fedcba9876543210").ok());
+  REQUIRE(ledger.log().Append(1, {ExampleFrame().frame()}) == absl::OkStatus());
+  ledger.AwaitCompactions(1);
+  REQUIRE(ledger.log().Close() == absl::OkStatus());
+  CheckEqualBytes(ledger.files().Contents(FileLedger::Path(1)), ReadFile(kGoldenFile));
+  CheckEqualBytes(ledger.files().Contents(FileLedger::SnapshotPath(1)), ReadFile(kGoldenSnapshot));
+}
+
 TEST_CASE("a ledger of version 1 is read") {
   FileLedger ledger;
+  const bool snapshot = GENERATE(false, true);
   ledger.files().SetContents(FileLedger::Path(1), ReadFile(kGoldenFile));
+  if (snapshot) ledger.files().SetContents(FileLedger::SnapshotPath(1), ReadFile(kGoldenSnapshot));
   SegmentHeader spare;
   spare.state = SegmentState::kSpare;
   spare.log_id = "0123456789abcdef";
@@ -71,28 +81,44 @@ TEST_CASE("a ledger of version 1 is read") {
   CHECK(position.epoch == 1);
   CHECK(position.writer_id == "fedcba9876543210");
   CHECK(position.durable_revision == 2);
+  CHECK(position.snapshot_revision == (snapshot ? 2 : 0));
   CHECK(ReadAll(ledger.log())->bytes == ExampleFrame().bytes);
+  const auto state = ReadState(ledger.log());
+  REQUIRE(state.status() == absl::OkStatus());
+  CHECK(state->keys().size() == 1);
+  const KeyState* visits = state->Find(ValueType::kInt, "visits");
+  REQUIRE(visits != nullptr);
+  CHECK(std::get<int64_t>(visits->value()) == 42);
+  CHECK(visits->revision() == 2);
+  CHECK(state->Snapshot() == StateOf(ExampleFrame().bytes)->Snapshot());
 }
 
-TEST_CASE("the hex dump on the format page is that of the example") {
-  const std::string golden = ReadFile(kGoldenFile);
+TEST_CASE("the hex dumps on the format page are those of the examples") {
+  std::string golden = ReadFile(kGoldenFile);
   std::istringstream page(ReadFile(kFormatPage));
   size_t lines = 0;
+  size_t snapshot_lines = 0;
   for (std::string line; std::getline(page, line);) {
+    // From where it is named on, it is the snapshot.
+    if (snapshot_lines == 0 && absl::StrContains(line, "tests/golden/file_ledger_v1.snap")) {
+      golden = ReadFile(kGoldenSnapshot);
+      snapshot_lines = 1;
+    }
     // "00000210  03 00 00 00 00 00 00 00  ...", as hexdump -C prints it.
     unsigned offset = 0;
     int used = 0;
     if (line.size() < 58 || std::sscanf(line.c_str(), "%8x  %n", &offset, &used) != 1 || used != 10) continue;
     INFO(line);
     std::istringstream digits(line.substr(10, 48));
-    for (size_t i = 0; i < 16; ++i) {
+    for (size_t i = 0; i < 16 && offset + i < golden.size(); ++i) {
       unsigned byte = 0;
       REQUIRE(digits >> std::hex >> byte);
       REQUIRE(byte == static_cast<unsigned char>(golden.at(offset + i)));
     }
-    ++lines;
+    ++(snapshot_lines == 0 ? lines : snapshot_lines);
   }
   CHECK(lines >= 25);
+  CHECK(snapshot_lines >= 20);
 }
 
 }  // namespace
