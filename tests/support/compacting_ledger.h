@@ -78,6 +78,9 @@ class CompactingLedger : public FileLedger {
     const bool same = state->Snapshot() == history_.state().Snapshot();
     CHECK(same);
     CHECK(log().position().durable_revision == history_.revision());
+    const auto replay = log().ReplayState();
+    REQUIRE(replay.status() == absl::OkStatus());
+    CHECK(replay->snapshot_time_micros == history_.TimeOf(replay->snapshot_revision));
   }
 
   DirectoryListing Listing() {

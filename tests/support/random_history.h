@@ -34,6 +34,7 @@ class RandomHistory {
     Transaction transaction;
     transaction.revision = ++revision_;
     time_micros_ += static_cast<int64_t>(random_() % 3);
+    times_.push_back(time_micros_);
     transaction.time_micros = time_micros_;
     const std::string actor = Pick(4) == 0 ? "" : absl::StrCat("spiffe://kvs/client/", Pick(3));
     transaction.actor = actor;
@@ -69,6 +70,8 @@ class RandomHistory {
   // After all transactions so far.
   const LogState& state() const { return state_; }
   uint64_t revision() const { return revision_; }
+  // Of a transaction; 0 of revision 0.
+  int64_t TimeOf(uint64_t revision) const { return times_.at(revision); }
   size_t Pick(size_t bound) { return random_() % bound; }
 
  private:
@@ -173,6 +176,7 @@ class RandomHistory {
   std::mt19937 random_;
   LogState state_;
   uint64_t revision_ = 0;
+  std::vector<int64_t> times_ = {0};  // by revision
   int64_t time_micros_ = 1'700'000'000'000'000;
   uint32_t batch_remaining_ = 0;
   std::vector<std::unique_ptr<std::string>> texts_;

@@ -306,7 +306,9 @@ void CheckGoesOn(CompactingLedger& ledger) {
 
 // A ledger whose next group makes its third snapshot due, which spills runs and removes files.
 void Prepare(CompactingLedger& ledger) {
-  ledger.compaction().table_bytes = 6 * kKiB;
+  ledger.options().segment_bytes = 12 * kKiB;
+  ledger.compaction().min_bytes = 16 * kKiB;
+  ledger.compaction().table_bytes = 4 * kKiB;
   ledger.Start();
   ledger.MakeSnapshot();
   ledger.MakeSnapshot();
@@ -399,6 +401,51 @@ TEST_CASE("a power cut during a compaction loses nothing that was acknowledged")
     ledger.Kill();
     ledger.files().PowerCut(random);
     ledger.Start();
+    ledger.CheckState();
+  }
+}
+
+TEST_CASE("whatever is logged and compacted when, snapshot and tail give the same state as the segments alone") {
+  const uint32_t seed = std::random_device()();
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 10; ++round) {
+    INFO("round " << round);
+    const bool full = round % 2 == 0;
+    CompactingLedger ledger(random(), {5 + random() % 40, 10 + random() % 300, 1 + random() % 20, random() % 2 == 0});
+    ledger.compaction().retention = full ? Retention::kFull : Retention::kOnDelete;
+    for (int start = 0; start < 4; ++start) {
+      ledger.options().segment_bytes = (8 + random() % 64) * kKiB;
+      ledger.compaction().min_bytes = (4 + random() % 40) * kKiB;
+      ledger.compaction().table_bytes = kKiB << random() % 12;
+      ledger.Start();
+      ledger.CheckState();
+      for (size_t i = random() % 60; i > 0; --i) {
+        ledger.Grow(1 + random() % 30);
+        if (random() % 8 == 0) ledger.Idle();
+      }
+      ledger.CheckState();
+      switch (random() % 3) {
+        case 0:
+          ledger.Stop();
+          break;
+        case 1:
+          ledger.Kill();
+          break;
+        default:
+          ledger.Kill();
+          ledger.files().PowerCut(random);
+      }
+    }
+    ledger.compaction().min_bytes = 100 * kMiB;
+    ledger.Start();
+    ledger.CheckState();
+    if (!full) continue;
+    ledger.CheckReplay();
+    ledger.Kill();
+    for (const uint64_t id : ledger.Listing().snapshot_ids) ledger.files().Delete(FileLedger::SnapshotPath(id));
+    REQUIRE(ledger.Open() == absl::OkStatus());
+    CHECK(ledger.log().position().snapshot_revision == 0);
     ledger.CheckState();
   }
 }

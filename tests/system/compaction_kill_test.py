@@ -1,0 +1,158 @@
+"""kill -9 of txn_server while it makes a snapshot, under load on all types: afterwards the state that kvs_server holds is the state
+that it gets when it starts again, from the snapshot that is there and what follows it."""
+
+import os
+import random
+import shutil
+import threading
+
+from pair import BIN, Pair, check, check_equal, import_generated, run
+
+generated = import_generated()
+
+import grpc  # noqa: E402
+from kvs.v1 import (  # noqa: E402
+    float_store_pb2,
+    float_store_pb2_grpc,
+    int_store_pb2,
+    int_store_pb2_grpc,
+    keys_pb2,
+    keys_pb2_grpc,
+    map_store_pb2,
+    map_store_pb2_grpc,
+    set_store_pb2,
+    set_store_pb2_grpc,
+    string_store_pb2,
+    string_store_pb2_grpc,
+    uint_store_pb2,
+    uint_store_pb2_grpc,
+)
+
+KILLS = 6
+WRITERS = 3
+STRINGS = 60
+STRING_BYTES = 128 * 1024
+
+seed = int(os.environ.get("KVS_SEED", random.randrange(1 << 30)))
+print(f"KVS_SEED={seed}")
+chance = random.Random(seed)
+
+
+class Stubs:
+    """The stores in the order of kvs.v1.ValueType, and the requests of a random command on each."""
+
+    def __init__(self, channel):
+        self.keys = keys_pb2_grpc.KeysStub(channel)
+        self.stores = {
+            1: (int_store_pb2_grpc.IntStoreStub(channel), int_store_pb2, "IntStore"),
+            2: (uint_store_pb2_grpc.UintStoreStub(channel), uint_store_pb2, "UintStore"),
+            3: (float_store_pb2_grpc.FloatStoreStub(channel), float_store_pb2, "FloatStore"),
+            4: (string_store_pb2_grpc.StringStoreStub(channel), string_store_pb2, "StringStore"),
+            5: (set_store_pb2_grpc.SetStoreStub(channel), set_store_pb2, "SetStore"),
+            6: (map_store_pb2_grpc.MapStoreStub(channel), map_store_pb2, "MapStore"),
+        }
+
+    def call(self, kind, method, key, timeout=20, **operands):
+        stub, messages, service = self.stores[kind]
+        request = getattr(messages, f"{service}{method}Request")(key=key, **operands)
+        return getattr(stub, method)(request, timeout=timeout, wait_for_ready=True)
+
+    def change(self, random_):
+        kind = random_.randrange(1, 7)
+        key = f"key-{random_.randrange(STRINGS if kind == 4 else 20)}"
+        number = random_.randrange(1000)
+        if random_.randrange(8) == 0:
+            return self.call(kind, "Delete", key)
+        if kind == 4:
+            return self.call(kind, "Put", key, value=random_.randbytes(STRING_BYTES // 2).hex())
+        if kind == 5:
+            return self.call(kind, random_.choice(["Add", "Remove"]), key, members=[f"member-{number % 50}"])
+        if kind == 6 and random_.randrange(3) == 0:
+            return self.call(kind, "RemoveFields", key, names=[f"name-{number % 50}"])
+        if kind == 6:
+            return self.call(kind, "PutFields", key, fields={f"name-{number % 50}": str(number)})
+        return self.call(kind, "Increment", key, delta=number)
+
+    def dump(self):
+        """Every key: type, name, revision and value."""
+        listed = [k for chunk in self.keys.List(keys_pb2.KeysListRequest(), timeout=60) for k in chunk.keys]
+        return [(k.type, k.key, k.revision, str(self.call(k.type, "Get", k.key)).split("latest_revision")[0]) for k in listed]
+
+
+class Writer(threading.Thread):
+    def __init__(self, pair):
+        super().__init__()
+        self.pair = pair
+        self.random = random.Random(chance.random())
+        self.calls = 0
+        self.stop = threading.Event()
+
+    def run(self):
+        channel = self.pair.channel()
+        stubs = Stubs(channel)
+        while not self.stop.is_set():
+            try:
+                stubs.change(self.random)
+            except grpc.RpcError:
+                pass  # whatever became of it, kvs_server knows in the end
+            self.calls += 1
+        channel.close()
+
+
+def half_made(pair):
+    """The bytes of the snapshot that is being made; None if there is none."""
+    for path in pair.data.glob("*.snap.tmp"):
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            pass
+    return None
+
+
+def dump(pair):
+    channel = pair.channel()
+    state = Stubs(channel).dump()
+    channel.close()
+    return state
+
+
+# The smallest settings, so that there is always a snapshot under way.
+settings = ["--compaction-min-size=1MiB", "--compaction-percent=10", "--ballast-size=1MiB"]
+with Pair(txn_args=settings) as pair:
+    pair.start()
+    interrupted = 0
+    for kill in range(KILLS):
+        writers = [Writer(pair) for _ in range(WRITERS)]
+        for writer in writers:
+            writer.start()
+        while sum(w.calls for w in writers) < 150:
+            writers[0].join(0.01)
+        # At any place of the next one.
+        size = chance.randrange(3 << 20)
+        while half_made(pair) is None:
+            writers[0].join(0.001)
+        while (half_made(pair) or size) < size:
+            pass
+        pair.txn.kill()
+        interrupted += half_made(pair) is not None
+        for writer in writers:
+            writer.stop.set()
+        pair.start_txn()
+        pair.kvs.wait_for(r"the ledger is back")
+        for writer in writers:
+            writer.join()
+        live = dump(pair)
+        check(len(live) > 60, f"there are only {len(live)} keys")
+        pair.kvs.kill()
+        pair.start_kvs().wait_for(r"\bserving\b")
+        replayed = dump(pair)
+        check(replayed == live, f"after kill {kill}: " + str([(a[:3], b[:3]) for a, b in zip(live, replayed) if a != b][:3]))
+    check(interrupted > 0, "no kill met a snapshot that was being made")
+    check_equal(pair.kvs.terminate(), 0)
+    check_equal(pair.txn.terminate(), 0)
+    verified = run([BIN / "kvs", "log", "verify", pair.data])
+    check("snapshots  2" in verified.stdout, verified.stdout)
+    check("verdict    good" in verified.stdout, verified.stdout)
+    print(f"{KILLS} kills, {interrupted} of them while a snapshot was being made")
+
+shutil.rmtree(generated)
