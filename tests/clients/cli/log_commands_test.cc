@@ -1,5 +1,6 @@
 #include <fstream>
 
+#include "common/sync.h"
 #include "tests/clients/support/cli.h"
 #include "tests/support/catch.h"
 #include "tests/support/sample_frames.h"
@@ -148,6 +149,108 @@ TEST_CASE("damage ends with 1 and says where it is") {
   CHECK_THAT(dump.out, ContainsText("# epoch in "));
   CHECK(dump.out.find("key-1") == std::string::npos);
   CHECK_THAT(dump.err, ContainsText("0000000001.log"));
+}
+
+// A closed ledger on the disk with two snapshots, and without its first segments.
+class CompactedLedger {
+ public:
+  CompactedLedger() {
+    txn::FileTxnLogOptions options;
+    options.directory = path();
+    options.segment_bytes = txn::kMinSegmentBytes;
+    options.compaction.min_bytes = 16 * kKiB;
+    options.compaction.ballast_bytes = 0;
+    options.compacted = [this](const txn::CompactionReport& report) {
+      MutexLock lock(&mutex_);
+      snapshot_id_ = report.snapshot.header.snapshot_id;
+      changed_.SignalAll();
+    };
+    auto log = txn::OpenFileTxnLog(options);
+    REQUIRE(log.ok());
+    REQUIRE((*log)->BeginEpoch("writer").ok());
+    // 11 frames of three sectors make a snapshot due.
+    uint64_t revision = 0;
+    for (uint64_t id = 1; id <= 3; ++id) {
+      for (int i = 0; i < 11; ++i) {
+        const txn::SampleFrame frame = txn::MakeFrame(++revision, 1, std::string(1000, 'x'));
+        REQUIRE((*log)->Append(1, {frame.frame()}).ok());
+      }
+      MutexLock lock(&mutex_);
+      while (snapshot_id_ < id) {
+        if (changed_.WaitWithTimeout(&mutex_, absl::Seconds(60)) && snapshot_id_ < id) FAIL("no snapshot was made");
+      }
+    }
+    REQUIRE((*log)->Close().ok());
+    position_ = (*log)->position();
+  }
+
+  std::string path() const { return kvs.dir() / "data"; }
+  std::string SnapshotPath(int id) const { return absl::StrCat(path(), "/000000000", id, ".snap"); }
+  const txn::LogPosition& position() const { return position_; }
+
+  void Damage(int id) const {
+    std::fstream file(SnapshotPath(id), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(600);
+    file.put('?');
+    REQUIRE(file.good());
+  }
+
+  TestCli kvs;
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  uint64_t snapshot_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  txn::LogPosition position_;
+};
+
+TEST_CASE("verify tells the snapshots, and of what they stand for nothing else is there") {
+  const CompactedLedger ledger;
+  const uint64_t first = ledger.position().compacted_revision + 1;
+  const uint64_t snapshot = ledger.position().snapshot_revision;
+  REQUIRE(first > 1);
+  const CommandResult text = ledger.kvs({"log", "verify", ledger.path()});
+  INFO(text.out << text.err);
+  CHECK(text.status == 0);
+  CHECK_THAT(text.out, ContainsText(absl::StrCat("snapshots  2, the newest of revision ", snapshot, " with ", snapshot,
+                                                 " keys in ")));
+  CHECK_THAT(text.out,
+             ContainsText(absl::StrCat("revisions  ", first, " to ", ledger.position().durable_revision, ", in ")));
+  CHECK_THAT(text.out, ContainsText("verdict    good"));
+  const std::string json = ledger.kvs({"log", "verify", ledger.path(), "--output", "json"}).out;
+  CHECK_THAT(json, ContainsText(absl::StrCat("\"compactedRevision\":\"", first - 1,
+                                             "\",\"snapshots\":\"2\",\"damagedSnapshots\":\"0\","
+                                             "\"snapshotRevision\":\"",
+                                             snapshot, "\",")));
+}
+
+TEST_CASE("a damaged snapshot is not good, though the ledger can be opened without it") {
+  const CompactedLedger ledger;
+  const int id = GENERATE(2, 3);
+  ledger.Damage(id);
+  const CommandResult text = ledger.kvs({"log", "verify", ledger.path()});
+  INFO(text.out << text.err);
+  CHECK(text.status == 1);
+  CHECK_THAT(text.out, ContainsText("snapshots  1, "));
+  CHECK_THAT(text.out, ContainsText("damaged    " + ledger.SnapshotPath(id) + "\nverdict    NOT GOOD"));
+  CHECK_THAT(text.err, ContainsText(ledger.SnapshotPath(id)));
+  CHECK_THAT(text.err, ContainsText("the ledger can be opened without it"));
+  const std::string json = ledger.kvs({"log", "verify", ledger.path(), "--output", "json"}).out;
+  CHECK_THAT(json, ContainsText("\"good\":false"));
+  CHECK_THAT(json, ContainsText("\"damagedSnapshots\":\"1\""));
+}
+
+TEST_CASE("a ledger of which all snapshots are damaged is not good, and says so alone") {
+  const CompactedLedger ledger;
+  ledger.Damage(2);
+  ledger.Damage(3);
+  const CommandResult text = ledger.kvs({"log", "verify", ledger.path()});
+  INFO(text.out << text.err);
+  CHECK(text.status == 1);
+  CHECK_THAT(text.out, ContainsText("snapshots  none"));
+  CHECK_THAT(text.out, ContainsText("verdict    NOT GOOD"));
+  CHECK_THAT(text.err, ContainsText("there is no other snapshot"));
+  CHECK(text.err.find("can be opened") == std::string::npos);
 }
 
 TEST_CASE("a folder without a ledger") {

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/support/catch.h"
+#include "tests/support/compacting_ledger.h"
 #include "tests/support/file_ledger.h"
 #include "tests/support/temp_dir.h"
 
@@ -194,6 +195,29 @@ TEST_CASE("the ledger of a running server can be inspected at any time") {
   CHECK(bad == absl::OkStatus());
   CHECK_FALSE(failed);
   CHECK(last > 0);
+}
+
+TEST_CASE("the ledger of a running server can be inspected while it is compacted") {
+  CompactingLedger ledger;
+  ledger.compaction().min_bytes = 16 * kKiB;
+  ledger.Start();
+  std::atomic<bool> done = false;
+  std::atomic<uint64_t> inspections = 0;
+  absl::Status bad;
+  std::thread inspector([&] {
+    for (; !done; ++inspections) {
+      const auto report = InspectLog("/log", nullptr, ledger.files());
+      absl::Status status = report.ok() ? report->verdict : report.status();
+      if (status.ok() && !report->scan.damaged_snapshots.empty()) status = report->scan.damaged_snapshots[0].status;
+      if (!status.ok()) bad = status;
+    }
+  });
+  // Until files have gone many times while somebody was reading them.
+  for (int i = 0; i < 30 || inspections < 30; ++i) ledger.MakeSnapshot();
+  done = true;
+  inspector.join();
+  CHECK(bad == absl::OkStatus());
+  CHECK(ledger.Listing().segment_ids.front() > 30);
 }
 
 TEST_CASE("damage in the ledger of a running server is told, a frame that is being written is not") {
