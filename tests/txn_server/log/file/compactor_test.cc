@@ -376,6 +376,32 @@ TEST_CASE("whatever fails once in a compaction, the log goes on and the next one
   }
 }
 
+TEST_CASE("what cannot be read makes no snapshot, and nothing is removed for it") {
+  using Operation = MemoryFileSystem::Operation;
+  const std::string unreadable = GENERATE(".snap", ".run.1.tmp", ".log");
+  CompactingLedger ledger(12);
+  Prepare(ledger);
+  const DirectoryListing before = ledger.Listing();
+  ledger.files().SetFaults([&](Operation operation, const std::string& path) {
+    return operation == Operation::kRead && absl::EndsWith(path, unreadable)
+               ? std::make_optional(MemoryFileSystem::Fault{absl::InternalError("Input/output error")})
+               : std::nullopt;
+  });
+  ledger.MakeSnapshot();
+  ledger.files().SetFaults(nullptr);
+  CHECK(ledger.CountNotices(std::string(FileLedger::kNoSnapshot)) == 1);
+  CHECK(ledger.CountNotices("Input/output error") == 1);
+  CHECK(ledger.Listing().snapshot_ids == Ids{1, 2});
+  CHECK(ledger.Listing().segment_ids.front() == before.segment_ids.front());
+  CheckFiles(ledger);
+  ledger.CheckState();
+  ledger.MakeSnapshot();
+  CHECK(ledger.Listing().snapshot_ids == Ids{2, 3});
+  ledger.Kill();
+  ledger.Start();
+  CheckGoesOn(ledger);
+}
+
 TEST_CASE("a power cut during a compaction loses nothing that was acknowledged") {
   const uint32_t seed = std::random_device()();
   std::mt19937 random(seed);

@@ -233,7 +233,9 @@ TEST_CASE("a segment that is missing is damage, whatever snapshots there are") {
     INFO("segment " << id);
     sample.Restore();
     sample.files().Delete(FileLedger::Path(id));
-    CHECK(RefusedAsDamaged(sample.ledger().Open()));
+    const absl::Status status = sample.ledger().Open();
+    CHECK(RefusedAsDamaged(status));
+    CHECK(MetadataOf(status, "file") == FileLedger::Path(id));
   }
 }
 
