@@ -160,6 +160,23 @@ TEST_CASE_METHOD(ApiPair, "a replay whose rest was compacted away meanwhile begi
   CHECK(frames == 12);
 }
 
+TEST_CASE_METHOD(ApiPair, "after a snapshot without a tail revisions and time go on from where it ended") {
+  Ask("IntStore.Put", "key: 'k' value: 1");
+  Ask("IntStore.Put", "key: 'gone' value: 1");
+  Ask("IntStore.Delete", "key: 'gone'");
+  REQUIRE(pair_.storage().MakeSnapshot(/*drop=*/true) == absl::OkStatus());
+  constexpr int64_t kYear2160 = 6'000'000'000'000'000;
+  {
+    MutexLock lock(&pair_.storage().mutex);
+    pair_.storage().snapshot_time_micros = kYear2160;
+  }
+  CheckSameAfterRestart();
+  CHECK(Ask("IntStore.Increment", "key: 'k'") == "previous: 1 value: 2 revision: 4 latest_revision: 4");
+  const auto logged = Logged();
+  REQUIRE(logged.size() == 1);
+  CHECK(logged[0].transactions(0).time_micros() == kYear2160);
+}
+
 // A set as large as a collection may grow, or as large as a test should be that everybody runs. KVS_FULL_SIZE=1 asks
 // for the former.
 size_t LargeSetBytes() { return std::getenv("KVS_FULL_SIZE") != nullptr ? kDefaultMaxCollectionBytes : 4 * kMiB; }
