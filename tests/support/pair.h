@@ -1,7 +1,6 @@
 // Pair: txn_server and kvs_server in this process, on free ports of loopback, for tests of what users see.
 #pragma once
 
-#include <absl/synchronization/notification.h>
 #include <grpcpp/grpcpp.h>
 
 #include <chrono>

@@ -4,6 +4,7 @@
 
 #include "clients/cpp/client.h"
 #include "common/errors.h"
+#include "common/latch.h"
 #include "tests/clients/support/scripted_server.h"
 #include "tests/support/catch.h"
 
@@ -77,14 +78,14 @@ TEST_CASE("a list that breaks off is not begun anew") {
 }
 
 TEST_CASE("a list that falls silent ends at the timeout") {
-  absl::Notification release;
+  Latch release;
   ScriptedServer server;
   server.SetList(1, absl::OkStatus());
   server.HoldList(&release);
   const Listed listed = List(KeysOf(server, absl::Milliseconds(200)));
   CHECK(absl::IsDeadlineExceeded(listed.status));
   CHECK(listed.keys.size() == 1);
-  release.Notify();
+  release.CountDown();
 }
 
 }  // namespace

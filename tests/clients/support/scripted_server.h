@@ -3,7 +3,6 @@
 #pragma once
 
 #include <absl/status/status.h>
-#include <absl/synchronization/notification.h>
 #include <grpcpp/grpcpp.h>
 
 #include <deque>
@@ -12,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "common/latch.h"
 #include "common/rpc/status.h"
 #include "common/sync.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -67,7 +67,7 @@ class ScriptedServer {
   }
 
   // Keys.List waits for this before it ends.
-  void HoldList(absl::Notification* release) ABSL_LOCKS_EXCLUDED(mutex_) {
+  void HoldList(Latch* release) ABSL_LOCKS_EXCLUDED(mutex_) {
     const MutexLock lock(&mutex_);
     list_release_ = release;
   }
@@ -117,7 +117,7 @@ class ScriptedServer {
       if (!arrived.ok()) return rpc::ToGrpc(arrived);
       int parts = 0;
       absl::Status end;
-      absl::Notification* release = nullptr;
+      Latch* release = nullptr;
       {
         const MutexLock lock(&server_->mutex_);
         parts = server_->list_parts_;
@@ -129,7 +129,7 @@ class ScriptedServer {
         part.add_keys()->set_key("key " + std::to_string(i));
         if (!writer->Write(part)) break;
       }
-      if (release != nullptr) release->WaitForNotification();
+      if (release != nullptr) release->Wait();
       return rpc::ToGrpc(end);
     }
 
@@ -179,7 +179,7 @@ class ScriptedServer {
   std::deque<absl::Status> errors_ ABSL_GUARDED_BY(mutex_);
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;
   int list_parts_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::Notification* list_release_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  Latch* list_release_ ABSL_GUARDED_BY(mutex_) = nullptr;
   absl::Status list_end_ ABSL_GUARDED_BY(mutex_);
   v1::MaintenanceStatusResponse status_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, grpc::health::v1::HealthCheckResponse::ServingStatus> health_by_service_

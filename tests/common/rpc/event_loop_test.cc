@@ -1,7 +1,5 @@
 #include "common/rpc/event_loop.h"
 
-#include <absl/synchronization/blocking_counter.h>
-#include <absl/synchronization/notification.h>
 #include <grpc/support/time.h>
 
 #include <atomic>
@@ -9,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/latch.h"
 #include "tests/support/catch.h"
 
 namespace kvs::rpc {
@@ -22,12 +21,12 @@ class Loop {
   // Runs a task on the loop and waits for it.
   template <class Task>
   void Run(Task task) {
-    absl::Notification done;
+    Latch done;
     loop_.Post([&] {
       task();
-      done.Notify();
+      done.CountDown();
     });
-    done.WaitForNotification();
+    done.Wait();
   }
 
  private:
@@ -52,10 +51,10 @@ TEST_CASE("posted tasks run on the thread of the loop, in order") {
 
 TEST_CASE("tasks posted before the start and by tasks run") {
   Loop loop;
-  absl::Notification done;
-  loop->Post([&] { loop->Post([&] { loop->Post([&] { done.Notify(); }); }); });
+  Latch done;
+  loop->Post([&] { loop->Post([&] { loop->Post([&] { done.CountDown(); }); }); });
   loop->Start();
-  done.WaitForNotification();
+  done.Wait();
 }
 
 TEST_CASE("tasks posted by many threads all run, those of each thread in order") {
@@ -100,15 +99,15 @@ TEST_CASE("what is posted after the stop is dropped, also when both happen at on
 TEST_CASE("operations of the queue complete their tags") {
   Loop loop;
   loop->Start();
-  absl::Notification fired;
+  Latch fired;
   bool on_loop = false;
   CallbackTag tag([&](bool ok) {
     on_loop = ok && loop->IsCurrentThread();
-    fired.Notify();
+    fired.CountDown();
   });
   grpc::Alarm alarm;
   alarm.Set(loop->queue(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &tag);
-  fired.WaitForNotification();
+  fired.Wait();
   CHECK(on_loop);
 }
 
@@ -136,18 +135,18 @@ TEST_CASE("timers run in the order of their times") {
   Loop loop;
   loop->Start();
   std::vector<int> order;
-  absl::Notification done;
+  Latch done;
   const auto start = std::chrono::steady_clock::now();
   loop.Run([&] {
     loop->RunAfter(absl::Milliseconds(30), [&] {
       order.push_back(3);
-      done.Notify();
+      done.CountDown();
     });
     loop->RunAfter(absl::Milliseconds(10), [&] { order.push_back(1); });
     loop->RunAfter(absl::Milliseconds(20), [&] { order.push_back(2); });
     loop->RunAfter(absl::ZeroDuration(), [&] { order.push_back(0); });
   });
-  done.WaitForNotification();
+  done.Wait();
   CHECK(std::chrono::steady_clock::now() - start >= std::chrono::milliseconds(30));
   CHECK(order == std::vector<int>{0, 1, 2, 3});
 }
@@ -157,19 +156,19 @@ TEST_CASE("a cancelled timer does not run, and one that has run can be cancelled
   loop->Start();
   bool cancelled_ran = false;
   EventLoop::TimerId first;
-  absl::Notification first_ran;
-  absl::Notification done;
+  Latch first_ran;
+  Latch done;
   loop.Run([&] {
-    first = loop->RunAfter(absl::ZeroDuration(), [&] { first_ran.Notify(); });
+    first = loop->RunAfter(absl::ZeroDuration(), [&] { first_ran.CountDown(); });
     const auto id = loop->RunAfter(absl::Milliseconds(1), [&] { cancelled_ran = true; });
     loop->Cancel(id);
   });
-  first_ran.WaitForNotification();
+  first_ran.Wait();
   loop.Run([&] {
     loop->Cancel(first);
-    loop->RunAfter(absl::Milliseconds(10), [&] { done.Notify(); });
+    loop->RunAfter(absl::Milliseconds(10), [&] { done.CountDown(); });
   });
-  done.WaitForNotification();
+  done.Wait();
   CHECK_FALSE(cancelled_ran);
 }
 
@@ -177,16 +176,16 @@ TEST_CASE("a timer can set another, and cancel its neighbour that is due as well
   Loop loop;
   loop->Start();
   bool neighbour_ran = false;
-  absl::Notification done;
+  Latch done;
   loop.Run([&] {
     auto neighbour = std::make_shared<EventLoop::TimerId>();
     loop->RunAfter(absl::ZeroDuration(), [&, neighbour] {
       loop->Cancel(*neighbour);
-      loop->RunAfter(absl::Milliseconds(1), [&] { done.Notify(); });
+      loop->RunAfter(absl::Milliseconds(1), [&] { done.CountDown(); });
     });
     *neighbour = loop->RunAfter(absl::Nanoseconds(1), [&] { neighbour_ran = true; });
   });
-  done.WaitForNotification();
+  done.Wait();
   CHECK_FALSE(neighbour_ran);
 }
 
@@ -209,38 +208,38 @@ TEST_CASE("timers that are pending at the stop never run and are released") {
 TEST_CASE("the functions for a drained queue run after the tasks at hand") {
   Loop loop;
   std::vector<std::string> events;
-  absl::Notification drained;
+  Latch drained;
   loop->OnDrained([&] { events.emplace_back("first"); });
   loop->OnDrained([&] {
     events.emplace_back("second");
-    if (!drained.HasBeenNotified()) drained.Notify();
+    drained.CountDown();
   });
   loop->Post([&] { events.emplace_back("task"); });
   loop->Post([&] { events.emplace_back("task"); });
   loop->Start();
-  drained.WaitForNotification();
+  drained.Wait();
   loop->Stop();
   CHECK(events == std::vector<std::string>{"task", "task", "first", "second"});
 }
 
 TEST_CASE("a tag that asks for it gets the queue drained") {
   Loop loop;
-  absl::Notification drained;
-  loop->OnDrained([&] { drained.Notify(); });
+  Latch drained;
+  loop->OnDrained([&] { drained.CountDown(); });
   CallbackTag tag([&](bool) { loop->RequestDrain(); });
   loop->Start();
   grpc::Alarm alarm;
   alarm.Set(loop->queue(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &tag);
-  drained.WaitForNotification();
+  drained.Wait();
 }
 
 TEST_CASE("a loop that is never idle runs the functions for a drained queue all the same") {
   Loop loop;
   std::atomic<bool> stop{false};
-  absl::Notification drained;
+  Latch drained;
   loop->OnDrained([&] {
     stop = true;
-    if (!drained.HasBeenNotified()) drained.Notify();
+    drained.CountDown();
   });
   // Two tasks that post themselves again keep an event in the queue.
   std::function<void()> again = [&] {
@@ -248,7 +247,7 @@ TEST_CASE("a loop that is never idle runs the functions for a drained queue all 
   };
   loop->Post([&] { again(); });
   loop->Start();
-  CHECK(drained.WaitForNotificationWithTimeout(absl::Seconds(10)));
+  CHECK(drained.WaitFor(absl::Seconds(10)));
   stop = true;
   loop->Stop();
 }

@@ -1,8 +1,7 @@
 #include "common/rpc/health.h"
 
-#include <absl/synchronization/notification.h>
-
 #include "common/errors.h"
+#include "common/latch.h"
 #include "common/rpc/status.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "tests/support/catch.h"
@@ -94,20 +93,24 @@ TEST_CASE_METHOD(HealthFixture, "a slow watcher has one message waiting and gets
   Watch watch(*stub_, "");
   REQUIRE(watch.Next() == HealthCheckResponse::NOT_SERVING);
   // While its loops are held nothing leaves, as if the client did not read.
-  absl::Notification release;
+  Latch release;
+  Latch released(static_cast<int>(server_->loop_count()));
   for (size_t i = 0; i < server_->loop_count(); ++i) {
-    absl::Notification held;
+    Latch held;
     server_->loop(i).Post([&] {
-      held.Notify();
-      release.WaitForNotification();
+      held.CountDown();
+      release.Wait();
+      released.CountDown();
     });
-    held.WaitForNotification();
+    held.Wait();
   }
   for (int i = 0; i < 1000; ++i) {
     health_.Set("", Status::kNotServing);
     health_.Set("", Status::kServing);
   }
-  release.Notify();
+  release.CountDown();
+  // A loop that is slow to wake up still looks at the latch.
+  released.Wait();
   CHECK(watch.Next() == HealthCheckResponse::SERVING);
   // Nothing of what came between follows.
   health_.Set("", Status::kNotServing);
@@ -127,9 +130,9 @@ TEST_CASE_METHOD(HealthFixture, "a drain sends NOT_SERVING and ends the watch") 
 }
 
 TEST_CASE_METHOD(HealthFixture, "watchers come and go while the status changes") {
-  absl::Notification stop;
+  Latch stop;
   std::thread setter([&] {
-    while (!stop.HasBeenNotified()) {
+    while (!stop.IsOpen()) {
       health_.SetAll(Status::kServing);
       health_.SetAll(Status::kNotServing);
     }
@@ -147,7 +150,7 @@ TEST_CASE_METHOD(HealthFixture, "watchers come and go while the status changes")
     });
   }
   for (std::thread& client : clients) client.join();
-  stop.Notify();
+  stop.CountDown();
   setter.join();
   health_.Set("", Status::kServing);
   CHECK(Check("") == HealthCheckResponse::SERVING);

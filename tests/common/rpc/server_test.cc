@@ -1,9 +1,8 @@
 #include "common/rpc/server.h"
 
-#include <absl/synchronization/notification.h>
-
 #include <set>
 
+#include "common/latch.h"
 #include "common/rpc/health.h"
 #include "common/rpc/status.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -95,9 +94,9 @@ TEST_CASE("background work runs on after a drain, until the stop") {
   TestServer server({&health.service()}, 2);
   server->Drain(absl::ZeroDuration());
   for (size_t i = 0; i < server->loop_count(); ++i) {
-    absl::Notification ran;
-    server->loop(i).Post([&] { ran.Notify(); });
-    ran.WaitForNotification();
+    Latch ran;
+    server->loop(i).Post([&] { ran.CountDown(); });
+    ran.Wait();
   }
 }
 

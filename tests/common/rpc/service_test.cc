@@ -1,7 +1,5 @@
 #include "common/rpc/service.h"
 
-#include <absl/synchronization/blocking_counter.h>
-#include <absl/synchronization/notification.h>
 #include <google/protobuf/descriptor.pb.h>
 #include <grpcpp/impl/client_unary_call.h>
 #include <grpcpp/support/sync_stream.h>
@@ -12,6 +10,7 @@
 #include <thread>
 
 #include "common/errors.h"
+#include "common/latch.h"
 #include "common/rpc/status.h"
 #include "kvs/v1/maintenance.pb.h"
 #include "tests/support/catch.h"
@@ -464,12 +463,12 @@ TEST_CASE("a stream that writes as fast as its client reads keeps its queue shor
 TEST_CASE("no message is read until the handler resumes") {
   std::atomic<int> received{0};
   std::atomic<ServerStream*> server_stream{nullptr};
-  absl::Notification first;
+  Latch first;
   CallsServer server([&](ServerStream& stream, Script* script) {
     server_stream = &stream;
     script->on_message = [&](const grpc::ByteBuffer& message) {
       stream.Write(message);
-      if (received++ == 0) first.Notify();
+      if (received++ == 0) first.CountDown();
       return false;
     };
     script->on_half_close = [&stream] { stream.Finish(grpc::Status::OK); };
@@ -481,7 +480,7 @@ TEST_CASE("no message is read until the handler resumes") {
   REQUIRE(stream->Write(Message("one")));
   REQUIRE(stream->Write(Message("two")));
   REQUIRE(stream->Read(&reply));
-  first.WaitForNotification();
+  first.Wait();
   CHECK(client.Echo("the loop has had its turn") == "the loop has had its turn");
   CHECK(received == 1);
   // Twice, which is no more than once.
@@ -530,13 +529,13 @@ TEST_CASE("a message over the limit ends its stream with RESOURCE_EXHAUSTED") {
 }
 
 TEST_CASE("a server can end a stream as if its client had gone") {
-  absl::Notification done;
+  Latch done;
   CallsServer server([&](ServerStream& stream, Script* script) {
     script->on_message = [&stream](const grpc::ByteBuffer&) {
       stream.Cancel();
       return true;
     };
-    script->on_done = [&] { done.Notify(); };
+    script->on_done = [&] { done.CountDown(); };
   });
   CallsClient client(server);
   TestContext context;
@@ -545,16 +544,16 @@ TEST_CASE("a server can end a stream as if its client had gone") {
   grpc::ByteBuffer reply;
   CHECK_FALSE(stream->Read(&reply));
   CHECK(stream->Finish().error_code() == grpc::StatusCode::CANCELLED);
-  done.WaitForNotification();
+  done.Wait();
 }
 
 TEST_CASE("a stream whose client goes ends once, wherever it was") {
-  absl::Notification begun;
-  absl::Notification reached;
-  absl::Notification done;
+  Latch begun;
+  Latch reached;
+  Latch done;
   std::atomic<int> times_done{0};
   std::function<void(ServerStream&, Script*)> script_more = [](ServerStream&, Script*) {};
-  const auto notify = [&] { reached.Notify(); };
+  const auto notify = [&] { reached.CountDown(); };
   bool send = true;
   bool half_close = false;
 
@@ -582,7 +581,7 @@ TEST_CASE("a stream whose client goes ends once, wherever it was") {
     script_more = [&](ServerStream& stream, Script* script) {
       script->on_message = [&](const grpc::ByteBuffer&) {
         // More than fits into the buffers on the way.
-        for (int i = 0; i < 100; ++i) stream.Write(Message(std::string(kMiB, 'x')));
+        for (int i = 0; i < 8; ++i) stream.Write(Message(std::string(kMiB, 'x')));
         notify();
         return true;
       };
@@ -591,7 +590,7 @@ TEST_CASE("a stream whose client goes ends once, wherever it was") {
   SECTION("while the end of the stream waits for the client to read") {
     script_more = [&](ServerStream& stream, Script* script) {
       script->on_message = [&](const grpc::ByteBuffer&) {
-        for (int i = 0; i < 100; ++i) stream.Write(Message(std::string(kMiB, 'x')));
+        for (int i = 0; i < 8; ++i) stream.Write(Message(std::string(kMiB, 'x')));
         stream.Finish(grpc::Status::OK);
         notify();
         return true;
@@ -605,31 +604,31 @@ TEST_CASE("a stream whose client goes ends once, wherever it was") {
 
   CallsServer server([&](ServerStream& stream, Script* script) {
     script->on_done = [&] {
-      if (times_done++ == 0) done.Notify();
+      if (times_done++ == 0) done.CountDown();
       // Has no effect any more.
       stream.Write(ResponseOf("late"));
       stream.Finish(grpc::Status::OK);
       stream.ResumeReading();
     };
     script_more(stream, script);
-    begun.Notify();
+    begun.CountDown();
   });
   auto client = std::make_unique<CallsClient>(server);
   auto context = std::make_unique<TestContext>();
   auto stream = client->Stream(context.get());
   if (send) stream->Write(Message("x"));
   if (half_close) stream->WritesDone();
-  begun.WaitForNotification();
-  reached.WaitForNotification();
+  begun.Wait();
+  reached.Wait();
   context->TryCancel();
   CHECK(stream->Finish().error_code() == grpc::StatusCode::CANCELLED);
-  done.WaitForNotification();
+  done.Wait();
   CHECK(CallsClient(server).Echo("next") == "next");
   CHECK(times_done == 1);
 }
 
 TEST_CASE("a stream is finished by another thread while it reads") {
-  constexpr int kStreams = 200;
+  constexpr int kStreams = 50;
   std::atomic<int> done{0};
   std::vector<std::thread> finishers;
   CallsServer server([&](ServerStream& stream, Script* script) {
@@ -713,7 +712,7 @@ TEST_CASE("other threads write, finish and cancel until a stream is done") {
   for (int client = 0; client < 3; ++client) {
     clients.emplace_back([&, client] {
       CallsClient connection(server);
-      for (int i = 0; i < 60; ++i) {
+      for (int i = 0; i < 40; ++i) {
         TestContext context;
         auto stream = connection.Stream(&context);
         grpc::ByteBuffer reply;
@@ -739,7 +738,7 @@ TEST_CASE("a drain tells each open stream once") {
   constexpr int kStreams = 6;
   std::atomic<int> drained{0};
   std::atomic<int> done{0};
-  absl::BlockingCounter begun(kStreams);
+  Latch begun(kStreams);
   CallsServer server(
       [&](ServerStream& stream, Script* script) {
         script->on_drain = [&] {
@@ -748,7 +747,7 @@ TEST_CASE("a drain tells each open stream once") {
           stream.Finish(grpc::Status::OK);
         };
         script->on_done = [&] { done++; };
-        begun.DecrementCount();
+        begun.CountDown();
       },
       2);
   std::vector<std::unique_ptr<CallsClient>> clients;
@@ -774,34 +773,34 @@ TEST_CASE("a drain tells each open stream once") {
 }
 
 TEST_CASE("a stream that begins while the server drains is told once, as are those beside it") {
-  absl::Notification first_begun;
-  absl::Notification second_begins;
-  absl::Notification drain_began;
+  Latch first_begun;
+  Latch second_begins;
+  Latch drain_began;
   std::atomic<int> begun{0};
   std::atomic<int> drained{0};
-  absl::BlockingCounter done(2);
+  Latch done(2);
   CallsServer server([&](ServerStream& stream, Script* script) {
     script->on_drain = [&] {
       drained++;
       stream.Finish(grpc::Status::OK);
     };
-    script->on_done = [&] { done.DecrementCount(); };
+    script->on_done = [&] { done.CountDown(); };
     if (begun++ == 0) {
-      first_begun.Notify();
+      first_begun.CountDown();
     } else {
-      second_begins.Notify();
-      drain_began.WaitForNotification();
+      second_begins.CountDown();
+      drain_began.Wait();
     }
   });
   CallsClient client(server);
   TestContext first_context;
   TestContext second_context;
   auto first = client.Stream(&first_context);
-  first_begun.WaitForNotification();
+  first_begun.Wait();
   auto second = client.Stream(&second_context);
-  second_begins.WaitForNotification();
+  second_begins.Wait();
   server.service().Drain();
-  drain_began.Notify();
+  drain_began.CountDown();
   CHECK(first->Finish().ok());
   CHECK(second->Finish().ok());
   done.Wait();
@@ -829,11 +828,11 @@ TEST_CASE("a drain waits for unary calls that are under way") {
 
 TEST_CASE("a drain cancels what is under way when its time is over") {
   WaitingCalls waiting;
-  absl::Notification stream_done;
-  absl::Notification begun;
+  Latch stream_done;
+  Latch begun;
   CallsServer server(AddTo(&waiting), [&](ServerStream&, Script* script) {
-    script->on_done = [&] { stream_done.Notify(); };
-    begun.Notify();
+    script->on_done = [&] { stream_done.CountDown(); };
+    begun.CountDown();
   });
   CallsClient client(server);
   absl::Status status;
@@ -841,12 +840,12 @@ TEST_CASE("a drain cancels what is under way when its time is over") {
   UnaryCall* call = waiting.Take(1)[0].first;
   TestContext context;
   auto stream = client.Stream(&context);
-  begun.WaitForNotification();
+  begun.Wait();
   server->Drain(absl::Milliseconds(50));
   caller.join();
   CHECK_FALSE(status.ok());
   CHECK_FALSE(stream->Finish().ok());
-  stream_done.WaitForNotification();
+  stream_done.Wait();
   // The stop waits for the answer that nobody receives.
   std::thread stopper([&] { server->Stop(); });
   call->Reply(Response());
@@ -854,18 +853,18 @@ TEST_CASE("a drain cancels what is under way when its time is over") {
 }
 
 TEST_CASE("a server can be destroyed while calls are under way") {
-  for (int round = 0; round < 20; ++round) {
+  for (int round = 0; round < 10; ++round) {
     Answerer answerer;
-    absl::BlockingCounter begun(4);
+    Latch begun(4);
     auto server = std::make_unique<CallsServer>(
         [&](UnaryCall& call, const Request&) {
-          begun.DecrementCount();
+          begun.CountDown();
           answerer.Add(&call);
         },
         [&](ServerStream& stream, Script*) {
-          for (int i = 0; i < 20; ++i) stream.Write(Message(std::string(kMiB, 'x')));
+          for (int i = 0; i < 4; ++i) stream.Write(Message(std::string(kMiB, 'x')));
           stream.Finish(grpc::Status::OK);
-          begun.DecrementCount();
+          begun.CountDown();
         },
         2);
     CallsClient client(*server);

@@ -1,13 +1,13 @@
 #include "txn_server/api/committer.h"
 
-#include <absl/synchronization/notification.h>
-
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/errors.h"
+#include "common/latch.h"
 #include "common/limits.h"
 #include "tests/support/catch.h"
 #include "tests/support/gate.h"
@@ -153,15 +153,17 @@ TEST_CASE_METHOD(CommitterFixture, "the log is told once that nothing comes, aft
   Start();
   Append(MakeFrame(1, 1));
   idle.AwaitAppend();
-  absl::Notification again;
-  storage_->SetBeforeIdle([&again] {
-    // A second call without anything between would notify twice, which is fatal.
-    again.Notify();
+  Latch again;
+  std::atomic<int> times{0};
+  storage_->SetBeforeIdle([&] {
+    times++;
+    again.CountDown();
     return absl::OkStatus();
   });
   Append(MakeFrame(2, 1));
-  again.WaitForNotification();
+  again.Wait();
   Stop();
+  CHECK(times == 1);
 }
 
 TEST_CASE_METHOD(CommitterFixture, "a log that fails while idle is told, though nobody waits for it") {

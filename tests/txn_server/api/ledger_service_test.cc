@@ -1,7 +1,6 @@
 #include "txn_server/api/ledger_service.h"
 
 #include <absl/strings/str_cat.h>
-#include <absl/synchronization/notification.h>
 
 #include <atomic>
 
