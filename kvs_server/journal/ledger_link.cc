@@ -2,7 +2,6 @@
 
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
-#include <absl/synchronization/notification.h>
 #include <absl/time/clock.h>
 #include <google/protobuf/arena.h>
 #include <grpcpp/alarm.h>
@@ -12,6 +11,7 @@
 
 #include "common/crc32c.h"
 #include "common/errors.h"
+#include "common/latch.h"
 #include "common/logging/logging.h"
 #include "common/model/transaction_codec.h"
 #include "common/rpc/status.h"
@@ -110,7 +110,9 @@ LedgerLink::LedgerLink(LedgerLinkOptions options, ChannelSource channel, rpc::Ev
       loop_(loop),
       journal_(journal),
       events_(std::move(events)) {
-  loop->OnDrained([this] { Flush(); });
+  loop->OnDrained([this, alive = alive_] {
+    if (*alive) Flush();
+  });
 }
 
 void LedgerLink::Start() {
@@ -121,15 +123,19 @@ void LedgerLink::Start() {
 }
 
 void LedgerLink::Stop() {
-  absl::Notification stopped;
+  Latch stopped;
   loop_->Post([this, &stopped] {
     stopping_ = true;
-    stopped_ = [&stopped] { stopped.Notify(); };
+    *alive_ = false;
+    stopped_ = [&stopped] { stopped.CountDown(); };
+    for (const auto& timer : {tick_, retry_}) {
+      if (timer) loop_->Cancel(*timer);
+    }
     for (grpc::ClientContext* call : calls_) call->TryCancel();
     if (stream_) stream_->Cancel();
     StopOnLoop();
   });
-  stopped.WaitForNotification();
+  stopped.Wait();
 }
 
 void LedgerLink::StopOnLoop() {
@@ -149,12 +155,38 @@ void LedgerLink::SetState(LedgerState state, absl::string_view detail) {
   events_.state_changed(state);
 }
 
+void LedgerLink::Connected() {
+  failed_attempts_ = 0;
+  told_.clear();
+  SetState(LedgerState::kConnected, "");
+}
+
+// Every attempt fails for its reason, and most for the one before: only a change is news.
+void LedgerLink::Tell(LogLevel level, absl::string_view message, const absl::Status& status) {
+  std::string trouble = absl::StrCat(message, ": ", status.ToString());
+  if (trouble == told_) return;
+  told_ = std::move(trouble);
+  Log(level, message, {{"status", status}, {"durable_revision", journal_->durable_revision()}});
+}
+
+void LedgerLink::OpenBreaker(const absl::Status& status) {
+  if (Is(status, errors::kNoSpace)) {
+    no_space_ = true;
+    Tell(LogLevel::kError, "the ledger has no space: mutations are refused until it has some, reads go on", status);
+    SetState(LedgerState::kReadOnly, status.message());
+  } else {
+    Tell(LogLevel::kWarn, "the ledger is away: mutations are refused until it is back, reads go on", status);
+    SetState(LedgerState::kAway, status.message());
+  }
+  Retry(&LedgerLink::Resume);
+}
+
 void LedgerLink::Retry(void (LedgerLink::*attempt)()) {
   if (stopping_ || ended_) return;
   const int doublings = std::min(failed_attempts_++, 16);
   const absl::Duration ceiling = std::min(options_.min_backoff * (1 << doublings), options_.max_backoff);
-  loop_->RunAfter(ceiling * absl::Uniform(random_, 0.5, 1.0), [this, attempt] {
-    if (!stopping_ && !ended_) (this->*attempt)();
+  retry_ = loop_->RunAfter(ceiling * absl::Uniform(random_, 0.5, 1.0), [this, attempt] {
+    if (!ended_) (this->*attempt)();
   });
 }
 
@@ -168,8 +200,7 @@ void LedgerLink::Fail(LedgerState state, const absl::Status& status) {
 void LedgerLink::LoseData(absl::string_view detail) {
   LogError(
       "the ledger holds less than it acknowledged: mutations are refused, reads go on; the memory of this process may "
-      "be "
-      "the only good copy, so do not restart it before its data is saved",
+      "be the only good copy, so do not restart it before its data is saved",
       {{"detail", detail}});
   Fail(LedgerState::kDataLoss, absl::DataLossError(detail));
 }
@@ -211,14 +242,16 @@ void LedgerLink::OnOpened(const grpc::Status& grpc_status, const ::txn::v1::Open
     return;
   }
   if (!status.ok()) {
-    if (failed_attempts_ == 0) LogWarn("waiting for the ledger", {{"status", status}});
+    Tell(LogLevel::kWarn, "waiting for the ledger", status);
     SetState(LedgerState::kWaiting, status.message());
     return Retry(&LedgerLink::Open);
   }
   failed_attempts_ = 0;
+  told_.clear();
   log_id_ = response.log_id();
   epoch_ = response.epoch();
-  journal_->SetLedger(log_id_, epoch_, response.durable_revision());
+  opened_revision_ = response.durable_revision();
+  journal_->SetLedger(log_id_, epoch_, opened_revision_);
   LogInfo("opened the ledger", {{"log_id", absl::BytesToHexString(log_id_)},
                                 {"epoch", epoch_},
                                 {"durable_revision", response.durable_revision()}});
@@ -237,11 +270,14 @@ void LedgerLink::Attach() {
 }
 
 void LedgerLink::Replay() {
+  // This may be long after Open.
+  stub_ = ::txn::v1::Ledger::NewStub(channel_());
   ::txn::v1::ReplayRequest request;
   request.set_partition(options_.partition);
   // The state at first; when that was cut behind its snapshot, only what is missing.
   replay_from_ = applied_revision_ == 0 ? 0 : applied_revision_ + 1;
   request.set_from_revision(replay_from_);
+  replayed_before_ = applied_revision_;
   replay_count_ = 0;
   replay_crc_ = 0;
   replay_complete_ = false;
@@ -268,6 +304,7 @@ void LedgerLink::OnReplayMessage(const ::txn::v1::ReplayResponse& message) {
 
 absl::Status LedgerLink::ApplyReplayMessage(const ::txn::v1::ReplayResponse& message) {
   using Response = ::txn::v1::ReplayResponse;
+  if (replay_complete_) return absl::DataLossError("the ledger went on with a replay that it had ended");
   switch (message.message_case()) {
     case Response::kSnapshot:
       return BeginSnapshot(message.snapshot());
@@ -304,28 +341,36 @@ absl::Status LedgerLink::ApplyPart(const ::txn::v1::SnapshotPart& part) {
   if (!list->ParseFromString(part.transactions())) {
     return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(), " cannot be read"));
   }
+  snapshot_count_ += list->transactions_size();
+  if (snapshot_count_ > snapshot_->transactions()) return WrongCountInSnapshot();
   for (const auto& stored : list->transactions()) {
     const absl::StatusOr<Transaction> transaction = Decode(stored);
-    if (!transaction.ok() || transaction->revision > snapshot_->revision()) {
-      return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(),
-                                              " holds what cannot be in it: revision ", stored.revision(), ", ",
+    if (!transaction.ok()) {
+      return absl::DataLossError(absl::StrCat("a transaction in the snapshot of revision ", snapshot_->revision(), ": ",
                                               transaction.status().message()));
+    }
+    if (transaction->revision > snapshot_->revision()) {
+      return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(),
+                                              " holds a transaction of revision ", transaction->revision));
     }
     if (absl::Status status = events_.apply(*transaction); !status.ok()) return status;
   }
-  snapshot_count_ += list->transactions_size();
   replay_crc_ = ExtendCrc32c(replay_crc_, part.transactions());
-  const double share = static_cast<double>(snapshot_count_) / static_cast<double>(snapshot_->transactions());
-  journal_->ReplayedPart(static_cast<uint64_t>(std::min(share, 1.0) * static_cast<double>(snapshot_->revision())));
+  if (snapshot_count_ > 0) {
+    const double share = static_cast<double>(snapshot_count_) / static_cast<double>(snapshot_->transactions());
+    journal_->ReplayedPart(static_cast<uint64_t>(share * static_cast<double>(snapshot_->revision())));
+  }
   return absl::OkStatus();
+}
+
+absl::Status LedgerLink::WrongCountInSnapshot() const {
+  return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(), " had ", snapshot_count_,
+                                          " transactions instead of ", snapshot_->transactions()));
 }
 
 absl::Status LedgerLink::EndSnapshot() {
   if (!snapshot_) return absl::OkStatus();
-  if (snapshot_count_ != snapshot_->transactions()) {
-    return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(), " had ",
-                                            snapshot_count_, " transactions instead of ", snapshot_->transactions()));
-  }
+  if (snapshot_count_ != snapshot_->transactions()) return WrongCountInSnapshot();
   applied_revision_ = snapshot_->revision();
   journal_->Replayed(applied_revision_, snapshot_->time_micros());
   snapshot_.reset();
@@ -360,43 +405,56 @@ absl::Status LedgerLink::ApplyFrame(const ::txn::v1::Frame& frame) {
 }
 
 absl::Status LedgerLink::CheckReplayEnd(const ::txn::v1::ReplayEnd& end) const {
-  if (end.last_revision() == applied_revision_ && end.count() == replay_count_ && end.crc32c() == replay_crc_) {
-    return absl::OkStatus();
+  if (end.last_revision() != applied_revision_ || end.count() != replay_count_ || end.crc32c() != replay_crc_) {
+    return absl::DataLossError(absl::StrCat("the replay from revision ", replay_from_, " ended at ", applied_revision_,
+                                            " with ", replay_count_, " transactions, but the ledger sent ", end.count(),
+                                            " up to ", end.last_revision(), ", or other bytes"));
   }
-  return absl::DataLossError(absl::StrCat("the replay from revision ", replay_from_, " ended at ", applied_revision_,
-                                          " with ", replay_count_, " transactions, but the ledger sent ", end.count(),
-                                          " up to ", end.last_revision(), ", or other bytes"));
+  if (applied_revision_ < opened_revision_) {
+    return absl::DataLossError(absl::StrCat("the ledger held revision ", opened_revision_,
+                                            " when it was opened, and its replay ends at ", applied_revision_));
+  }
+  return absl::OkStatus();
 }
 
 void LedgerLink::OnReplayClosed(const grpc::Status& grpc_status) {
   replay_under_way_ = false;
   progress_.End();
   if (stopping_ || ended_) return;
-  if (replay_complete_) {
-    failed_attempts_ = 0;
-    journal_->ReplayEnded();
-    events_.replayed();
-    if (stream_) {
-      SetState(LedgerState::kConnected, "");
-      loop_->RequestDrain();
-    } else {
-      SetState(LedgerState::kReconnecting, "the stream to the ledger ended during the replay");
-      Resume();
-    }
-    return;
+  if (replay_complete_) return OnReplayed();
+  absl::Status status = rpc::FromGrpc(grpc_status);
+  if (absl::IsOutOfRange(status) && !Is(status, errors::kCompacted) && applied_revision_ > 0) {
+    status = absl::DataLossError(
+        absl::StrCat("the ledger held revision ", applied_revision_, " and lost it: ", status.message()));
   }
-  const absl::Status status = rpc::FromGrpc(grpc_status);
   if (absl::IsDataLoss(status)) {
     ended_ = true;
     events_.fatal(status);
     return;
   }
+  if (applied_revision_ > replayed_before_) {
+    failed_attempts_ = 0;
+    told_.clear();
+  }
   if (snapshot_ || Is(status, errors::kCompacted)) {
-    LogWarn("the replay was cut; beginning anew", {{"status", status}});
+    Tell(LogLevel::kWarn, "the replay was cut; beginning anew", status);
     return Retry(&LedgerLink::ReplayAnew);
   }
-  LogWarn("the replay was cut; going on from where it stopped", {{"revision", applied_revision_}, {"status", status}});
+  Tell(LogLevel::kWarn, "the replay was cut; going on from where it stopped", status);
   Retry(&LedgerLink::Replay);
+}
+
+void LedgerLink::OnReplayed() {
+  failed_attempts_ = 0;
+  journal_->ReplayEnded();
+  events_.replayed();
+  if (stream_) {
+    Connected();
+    loop_->RequestDrain();
+  } else {
+    SetState(LedgerState::kReconnecting, "the stream to the ledger ended during the replay");
+    Resume();
+  }
 }
 
 void LedgerLink::Resume() {
@@ -418,17 +476,14 @@ void LedgerLink::OnResumed(const grpc::Status& grpc_status, const ::txn::v1::Res
   if (stopping_ || ended_) return;
   const absl::Status status = rpc::FromGrpc(grpc_status);
   if (!status.ok()) {
-    if (FailIfPermanent(status)) return;
-    if (state_ == LedgerState::kReconnecting) {
-      LogWarn("the ledger is away: mutations are refused until it is back, reads go on", {{"status", status}});
-    }
-    if (state_ != LedgerState::kReadOnly) SetState(LedgerState::kAway, status.message());
-    return Retry(&LedgerLink::Resume);
+    if (!FailIfPermanent(status)) OpenBreaker(status);
+    return;
   }
   if (response.durable_revision() < journal_->durable_revision()) {
     return LoseData(absl::StrCat("it acknowledged revision ", journal_->durable_revision(), " and now ends at ",
                                  response.durable_revision()));
   }
+  if (response.durable_revision() > journal_->durable_revision()) no_space_ = false;
   if (!journal_->Acknowledge(response.durable_revision())) {
     return LoseData(absl::StrCat("it holds revision ", response.durable_revision(), ", which this writer never sent"));
   }
@@ -439,17 +494,18 @@ void LedgerLink::OnResumed(const grpc::Status& grpc_status, const ::txn::v1::Res
 void LedgerLink::OnAppendResponse(const ::txn::v1::AppendResponse& response) {
   last_heard_ = absl::Now();
   if (ended_ || stopping_) return;
-  if (response.message_case() == ::txn::v1::AppendResponse::kDurableRevision &&
-      !journal_->Acknowledge(response.durable_revision())) {
-    return LoseData(absl::StrCat("it acknowledged revision ", response.durable_revision(), ", which was never sent"));
+  if (response.message_case() == ::txn::v1::AppendResponse::kDurableRevision) {
+    if (response.durable_revision() > journal_->durable_revision()) no_space_ = false;
+    if (!journal_->Acknowledge(response.durable_revision())) {
+      return LoseData(absl::StrCat("it acknowledged revision ", response.durable_revision(), ", which was never sent"));
+    }
   }
   // Only the ledger's word that it took the stream, and for want of space that it wrote again, closes the breaker.
-  const bool progress = response.message_case() == ::txn::v1::AppendResponse::kDurableRevision;
-  if (state_ == LedgerState::kReconnecting || state_ == LedgerState::kAway ||
-      (state_ == LedgerState::kReadOnly && progress)) {
-    failed_attempts_ = 0;
+  const bool open =
+      state_ == LedgerState::kReconnecting || state_ == LedgerState::kAway || state_ == LedgerState::kReadOnly;
+  if (open && !no_space_) {
     LogInfo("the ledger is back", {{"durable_revision", journal_->durable_revision()}});
-    SetState(LedgerState::kConnected, "");
+    Connected();
   }
 }
 
@@ -472,18 +528,12 @@ void LedgerLink::OnAppendClosed(const grpc::Status& grpc_status) {
   if (ended_ || FailIfPermanent(status)) return;
   // During the replay nothing is pending; the stream is taken up again when the replay is over.
   if (state_ == LedgerState::kReplaying) return;
-  if (Is(status, errors::kNoSpace)) {
-    if (state_ != LedgerState::kReadOnly) LogError("the ledger has no space", {{"status", status}});
-    SetState(LedgerState::kReadOnly, status.message());
-    return Retry(&LedgerLink::Resume);
-  }
-  if (state_ == LedgerState::kConnected) {
+  if (state_ == LedgerState::kConnected && !Is(status, errors::kNoSpace)) {
     LogWarn("lost the stream to the ledger; reconnecting", {{"status", status}});
     SetState(LedgerState::kReconnecting, status.message());
     return Resume();
   }
-  if (state_ == LedgerState::kReconnecting) SetState(LedgerState::kAway, status.message());
-  Retry(&LedgerLink::Resume);
+  OpenBreaker(status);
 }
 
 void LedgerLink::Tick() {
@@ -501,7 +551,7 @@ void LedgerLink::Tick() {
   }
   const JournalStatus status = journal_->status();
   if (replay_under_way_) progress_.Update(status.replay_revision, status.replay_last_revision, now);
-  loop_->RunAfter(kTick, [this] { Tick(); });
+  tick_ = loop_->RunAfter(kTick, [this] { Tick(); });
 }
 
 }  // namespace kvs::server

@@ -18,7 +18,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "common/logging/logging.h"
 #include "common/model/transaction.h"
 #include "common/rpc/event_loop.h"
 #include "kvs_server/journal/append_stream.h"
@@ -58,14 +60,16 @@ struct LedgerLinkEvents {
 
 class LedgerLink final : private AppendStream::Owner {
  public:
-  // All pointers outlive the link. `loop` must not have started.
+  // All pointers outlive the link. `loop` must not have started. The link is destroyed after Stop, or after its loop
+  // has ended.
   LedgerLink(LedgerLinkOptions options, ChannelSource channel, rpc::EventLoop* loop, Journal* journal,
              LedgerLinkEvents events);
 
   // Begins. From any thread, once the loop runs.
   void Start();
 
-  // Ends the stream and every attempt, and returns when nothing is under way. Not on the loop's thread.
+  // Ends the stream and every attempt, and returns when nothing is under way: no event and nothing of the journal is
+  // called any more. Once, while the loop runs, and not on its thread.
   void Stop();
 
  private:
@@ -81,9 +85,11 @@ class LedgerLink final : private AppendStream::Owner {
   void ReplayAnew();
   void OnReplayMessage(const ::txn::v1::ReplayResponse& message);
   void OnReplayClosed(const grpc::Status& status);
+  void OnReplayed();
   absl::Status ApplyReplayMessage(const ::txn::v1::ReplayResponse& message);
   absl::Status BeginSnapshot(const ::txn::v1::SnapshotBegin& begin);
   absl::Status ApplyPart(const ::txn::v1::SnapshotPart& part);
+  absl::Status WrongCountInSnapshot() const;
   absl::Status EndSnapshot();
   absl::Status ApplyFrame(const ::txn::v1::Frame& frame);
   absl::Status CheckReplayEnd(const ::txn::v1::ReplayEnd& end) const;
@@ -97,6 +103,9 @@ class LedgerLink final : private AppendStream::Owner {
   void Flush();
   void Tick();
   void SetState(LedgerState state, absl::string_view detail);
+  void Connected();
+  void OpenBreaker(const absl::Status& status);
+  void Tell(LogLevel level, absl::string_view message, const absl::Status& status);
   void Fail(LedgerState state, const absl::Status& status);
   bool FailIfPermanent(const absl::Status& status);
   void LoseData(absl::string_view detail);
@@ -116,16 +125,23 @@ class LedgerLink final : private AppendStream::Owner {
   LedgerState state_ = LedgerState::kWaiting;
   std::string log_id_;
   uint64_t epoch_ = 0;
+  uint64_t opened_revision_ = 0;  // what the ledger held at Open
   std::unique_ptr<::txn::v1::Ledger::Stub> stub_;
   AppendStream* stream_ = nullptr;
   std::vector<grpc::ClientContext*> calls_;
   absl::Time last_heard_;
   absl::Time last_sent_;
   int failed_attempts_ = 0;
+  bool no_space_ = false;  // said the ledger, and nothing has become durable since
+  std::string told_;       // the trouble that was logged last
+  std::optional<rpc::EventLoop::TimerId> tick_;
+  std::optional<rpc::EventLoop::TimerId> retry_;
   bool replay_under_way_ = false;
   bool stopping_ = false;
   bool ended_ = false;  // no attempt will be made any more
   absl::AnyInvocable<void()> stopped_;
+  // What the loop keeps for good asks this whether there still is a link.
+  const std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   absl::BitGen random_;
 
   // The replay under way.
@@ -133,6 +149,7 @@ class LedgerLink final : private AppendStream::Owner {
   uint64_t replay_count_ = 0;
   uint32_t replay_crc_ = 0;
   uint64_t replay_from_ = 0;
+  uint64_t replayed_before_ = 0;  // what had been applied when it began
   bool replay_complete_ = false;
   std::optional<::txn::v1::SnapshotBegin> snapshot_;  // while its parts come
   uint64_t snapshot_count_ = 0;                       // of its transactions that were applied

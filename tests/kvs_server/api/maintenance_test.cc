@@ -118,7 +118,7 @@ TEST_CASE_METHOD(MaintenanceFixture, "Status is answered while the server drains
 TEST_CASE_METHOD(MaintenanceFixture, "Echo answers the text and who the caller is") {
   CHECK(Ask("Maintenance.Echo", "message: 'hello'") == "message: \"hello\" actor: \"anonymous\"");
   CHECK(Ask("Maintenance.Echo", "") == "actor: \"anonymous\"");
-  actor_ = std::string("spiffe://kvs/client/ann");
+  SetActor("spiffe://kvs/client/ann");
   CHECK(Ask("Maintenance.Echo", "message: 'x'") == "message: \"x\" actor: \"spiffe://kvs/client/ann\"");
 }
 
@@ -126,7 +126,7 @@ TEST_CASE_METHOD(MaintenanceFixture, "Echo refuses what is no text, and a caller
   CHECK(Ask("Maintenance.Echo", "message: 'a\\000b'") == "INVALID_ARGUMENT INVALID_TEXT");
   CHECK(Ask("Maintenance.Echo", "message: '" + std::string(kMaxValueBytes + 1, 'x') + "'") ==
         "INVALID_ARGUMENT VALUE_TOO_LARGE");
-  actor_ = Error(errors::kNotPermitted, "two identities");
+  SetActor(Error(errors::kNotPermitted, "two identities"));
   CHECK(Ask("Maintenance.Echo", "message: 'x'") == "PERMISSION_DENIED NOT_PERMITTED");
 }
 

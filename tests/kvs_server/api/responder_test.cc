@@ -50,13 +50,13 @@ TEST_CASE_METHOD(ApiFixture, "while the server drains calls are refused") {
 }
 
 TEST_CASE_METHOD(ApiFixture, "a caller whose identity cannot be told is refused") {
-  actor_ = Error(errors::kNotPermitted, "two identities");
+  SetActor(Error(errors::kNotPermitted, "two identities"));
   for (const absl::Status& status : OneOfEach(client_)) CHECK(Is(status, errors::kNotPermitted));
   CHECK(client_.List() == std::vector<std::string>{"PERMISSION_DENIED NOT_PERMITTED"});
 }
 
 TEST_CASE_METHOD(ApiFixture, "the caller is the actor of what it changes") {
-  actor_ = std::string("spiffe://kvs/client/ann");
+  SetActor("spiffe://kvs/client/ann");
   Do("IntStore.Put", "key: 'k' value: 1");
   CHECK(ledger_.Transactions().transactions(0).actor() == "spiffe://kvs/client/ann");
 }

@@ -23,6 +23,10 @@
 namespace kvs::server {
 
 class ApiFixture {
+ private:
+  Mutex mutex_;
+  absl::StatusOr<std::string> actor_ ABSL_GUARDED_BY(mutex_) = std::string();
+
  protected:
   explicit ApiFixture(bool connected = true, JournalOptions journal_options = {}, StoreOptions store_options = {})
       : ledger_(journal_options, connected), services_(MakeServices(store_options)), server_(Pointers()) {}
@@ -84,18 +88,28 @@ class ApiFixture {
     call.get();
   }
 
+  // Who every caller is from now on, or why that cannot be told; anonymous before.
+  void SetActor(absl::StatusOr<std::string> actor) ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    actor_ = std::move(actor);
+  }
+
   Journal& journal() { return ledger_.journal(); }
 
   ManualLedger ledger_;
   Store store_{8};
   Engine engine_{&store_, &ledger_.journal()};
-  absl::StatusOr<std::string> actor_ = std::string();  // of every caller
-  Responder responder_{&ledger_.journal(), [this](const grpc::ServerContext&) { return actor_; }};
+  Responder responder_{&ledger_.journal(), [this](const grpc::ServerContext&) { return Actor(); }};
   std::vector<std::unique_ptr<rpc::Service>> services_;
   TestServer server_;
   ApiClient client_{server_.Connect()};
 
  private:
+  absl::StatusOr<std::string> Actor() ABSL_LOCKS_EXCLUDED(mutex_) {
+    MutexLock lock(&mutex_);
+    return actor_;
+  }
+
   std::vector<std::unique_ptr<rpc::Service>> MakeServices(const StoreOptions& store_options) {
     auto services = MakeStoreServices(&engine_, &responder_, store_options);
     services.push_back(MakeKeysService(&engine_, &responder_));
