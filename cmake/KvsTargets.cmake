@@ -23,9 +23,20 @@ endif()
 if(KVS_SANITIZE)
   add_compile_options(-fsanitize=${KVS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${KVS_SANITIZE})
+  if(KVS_SANITIZE MATCHES thread)
+    # protobuf's headers give maps another layout where this macro is defined, and the library was compiled without it.
+    # The standard library is told in its own way.
+    add_compile_options(-U__SANITIZE_THREAD__)
+    add_compile_definitions(KVS_TSAN=1 _GLIBCXX_TSAN=1)
+  endif()
   add_library(kvs_sanitizer_options OBJECT ${CMAKE_SOURCE_DIR}/cmake/sanitizer_options.cc)
   target_compile_definitions(
     kvs_sanitizer_options PRIVATE KVS_TSAN_SUPPRESSIONS="${CMAKE_SOURCE_DIR}/tests/tsan.supp")
+  if(KVS_SANITIZE MATCHES thread)
+    target_sources(kvs_sanitizer_options PRIVATE ${CMAKE_SOURCE_DIR}/cmake/tsan_edges.cc)
+    target_link_libraries(
+      kvs_sanitizer_options PUBLIC absl::status absl::synchronization gRPC::grpc++ OpenSSL::Crypto ${CMAKE_DL_LIBS})
+  endif()
 endif()
 
 # A build with ccache and mold where they are installed; neither is needed. The base directory makes paths relative

@@ -9,14 +9,6 @@
 #include <absl/synchronization/mutex.h>
 #include <absl/time/time.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define KVS_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define KVS_TSAN 1
-#endif
-#endif
-
 #ifdef KVS_TSAN
 #include <chrono>
 #include <condition_variable>
