@@ -1,9 +1,11 @@
-// txn_server: reads its settings, opens the ledger, serves it, waits for the end. Whatever is worth testing is in
-// txn_server/server.h.
+// txn_server: reads its settings, opens the ledger, serves it, waits for the end; or copies a ledger. Whatever is worth
+// testing is in txn_server/server.h and txn_server/copy_command.h.
 
 #include <absl/synchronization/mutex.h>
 
 #include <cstdio>
+#include <cstring>
+#include <iostream>
 #include <string>
 
 #include "common/errors.h"
@@ -11,6 +13,7 @@
 #include "common/logging/logging.h"
 #include "common/process/shutdown.h"
 #include "txn_server/config.h"
+#include "txn_server/copy_command.h"
 #include "txn_server/open_txn_log.h"
 #include "txn_server/server.h"
 
@@ -22,6 +25,7 @@ ExitCode ExitCodeFor(const absl::Status& status) { return absl::IsDataLoss(statu
 int Main(int argc, char** argv) {
   // The Abseil of the distributions looks for deadlocks at every lock, which costs up to 3 % of a call.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  if (argc > 1 && std::strcmp(argv[1], "copy") == 0) return RunCopy(argc - 1, argv + 1, std::cout, std::cerr);
   Config config;
   if (const auto exit_code = MakeConfigParser(&config).ParseMain(argc, argv)) return *exit_code;
   if (const absl::Status status = CheckConfig(config); !status.ok()) {

@@ -1,9 +1,13 @@
 // The one place that knows every kind of ledger.
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 #include "txn_server/config.h"
 #include "txn_server/log/txn_log.h"
@@ -12,5 +16,20 @@ namespace kvs::txn {
 
 // Opens the ledger that the settings name. What was repaired is in the log of the process.
 absl::StatusOr<std::unique_ptr<TxnLog>> OpenTxnLog(const Config& config);
+
+// A ledger as a command line names it: "file:DIR", or DIR alone.
+struct LedgerName {
+  LedgerKind kind = LedgerKind::kFile;
+  std::string place;
+};
+absl::StatusOr<LedgerName> ParseLedgerName(absl::string_view text);
+
+// Opens a ledger as the source of a copy: nobody else may use it meanwhile, and it is not changed.
+absl::StatusOr<std::unique_ptr<TxnLog>> OpenSourceLog(const LedgerName& name);
+
+// Makes a ledger where there is none, and calls `fill` with it while it is empty. After an error there is none.
+// Returns where it ends. `segment_bytes` is for the file ledger.
+absl::StatusOr<LogPosition> MakeTargetLog(const LedgerName& name, uint64_t segment_bytes,
+                                          absl::FunctionRef<absl::Status(TxnLog& log)> fill);
 
 }  // namespace kvs::txn

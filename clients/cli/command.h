@@ -14,6 +14,7 @@
 #include "clients/cli/output.h"
 #include "clients/cli/settings.h"
 #include "clients/cpp/client.h"
+#include "common/process/progress_bar.h"
 
 namespace kvs::cli {
 
@@ -41,6 +42,12 @@ struct Context {
 
   std::optional<std::string> FlagValue(const std::string& name) const;
 
+  // How to show how far something is; programs are spared.
+  ProgressBar::Style progress_style() const {
+    if (environment.interactive) return ProgressBar::Style::kBar;
+    return output.format() == Format::kText ? ProgressBar::Style::kLines : ProgressBar::Style::kNone;
+  }
+
   // A client by the settings. Says on the terminal when a call has to be repeated for longer.
   absl::StatusOr<client::Client> Connect() const;
 };
@@ -57,7 +64,7 @@ struct Command {
   // an argument.
   size_t text_from = 0;
   std::vector<Flag> flags = {};
-  Kind completion = Kind::kNothing;  // of the first argument
+  Kind completion = Kind::kNothing;  // of the first argument; kDirectory of all
   absl::string_view words = {};      // for Kind::kWords
   bool changes = false;              // whether it changes data
   // The exit status, or the error to report.

@@ -45,6 +45,8 @@ constexpr Synonym kSynonyms[] = {
     {"hgetall", "map get"},
     {"dump", "log dump"},
     {"verify", "log verify"},
+    {"backup", "log backup"},
+    {"restore", "log restore"},
     {"check", "doctor"},
     {"sismember", "set contains"},
     {"smembers", "set list"},
@@ -54,6 +56,12 @@ constexpr Synonym kGroupSynonyms[] = {
     {"del", "remove"},   {"delete", "remove"}, {"rm", "remove"}, {"has", "contains"}, {"count", "size"},
     {"members", "list"}, {"fields", "list"},   {"ls", "list"},   {"create", "init"},  {"check", "verify"},
 };
+
+std::vector<Command> Joined(const std::vector<std::vector<Command>>& lists) {
+  std::vector<Command> all;
+  for (const std::vector<Command>& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
 
 std::vector<absl::string_view> FirstWords() {
   std::set<absl::string_view> words;
@@ -75,7 +83,7 @@ const std::vector<Section>& Sections() {
 
       {"When it does not work", DoctorCommands()},
       {"Certificates", CertsCommands()},
-      {"The ledger's files", LogCommands()},
+      {"The ledger's files", Joined({LogCommands(), LogStatCommands(), LogBackupCommands()})},
       {"The shell", CompletionCommands()},
   };
   return *sections;

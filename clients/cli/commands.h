@@ -20,6 +20,8 @@ std::vector<Command> ServerCommands();
 std::vector<Command> DoctorCommands();
 std::vector<Command> CertsCommands();
 std::vector<Command> LogCommands();
+std::vector<Command> LogStatCommands();
+std::vector<Command> LogBackupCommands();
 std::vector<Command> CompletionCommands();
 
 // Commands under one heading of the help.

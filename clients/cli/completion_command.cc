@@ -95,7 +95,10 @@ std::string ArgumentCases() {
   for (const Section& section : Sections()) {
     for (const Command& command : section.commands) {
       if (command.completion == Kind::kNothing) continue;
-      absl::StrAppend(&text, "    '", command.name, "') ", Offer(command.completion, command.words), " ;;\n");
+      const absl::string_view positions =
+          command.completion == Kind::kDirectory && command.max_arguments == 2 ? "[01]" : "0";
+      absl::StrAppend(&text, "    ", positions, ",'", command.name, "') ", Offer(command.completion, command.words),
+                      " ;;\n");
     }
   }
   return text;
@@ -138,8 +141,7 @@ _kvs() {
   case $command in
     '') _kvs_words '@COMMANDS@'; return ;;
 @VERBS@  esac
-  ((count == 0)) || return
-  case $command in
+  case $count,$command in
 @ARGUMENTS@  esac
 }
 complete -F _kvs kvs

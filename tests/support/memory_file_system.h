@@ -95,7 +95,7 @@ class MemoryFileSystem : public FileSystem {
     MutexLock lock(&mu_);
     if (absl::Status status = Begin(Operation::kRename, "rename", to); !status.ok()) return status;
     const auto it = names_.find(from);
-    if (it == names_.end()) return absl::NotFoundError(from);
+    if (it == names_.end()) return RenameDirectory(from, to);
     SetName([from, to, node = it->second](Names& names) {
       names.erase(from);
       names[to] = node;
@@ -120,6 +120,11 @@ class MemoryFileSystem : public FileSystem {
     return result;
   }
   absl::Status CreateDirectory(const std::string&) override { return absl::OkStatus(); }
+  absl::Status RemoveDirectory(const std::string& directory) override {
+    MutexLock lock(&mu_);
+    if (HasFiles(directory)) return absl::FailedPreconditionError(absl::StrCat(directory, " is not empty"));
+    return absl::OkStatus();
+  }
 
   absl::Status SyncDirectory(const std::string& directory) override {
     MutexLock lock(&mu_);
@@ -260,6 +265,25 @@ class MemoryFileSystem : public FileSystem {
     MemoryFileSystem& owner_;
     const std::string path_;
   };
+
+  bool HasFiles(const std::string& directory) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    const auto first = names_.lower_bound(directory + "/");
+    return first != names_.end() && absl::StartsWith(first->first, directory + "/");
+  }
+
+  absl::Status RenameDirectory(const std::string& from, const std::string& to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (!HasFiles(from)) return absl::NotFoundError(from);
+    if (HasFiles(to)) return absl::FailedPreconditionError(absl::StrCat(to, " is not empty"));
+    SetName([from, to](Names& names) {
+      Names renamed;
+      for (const auto& [path, node] : names) {
+        const bool inside = absl::StartsWith(path, from + "/");
+        renamed[inside ? to + path.substr(from.size()) : path] = node;
+      }
+      names = std::move(renamed);
+    });
+    return absl::OkStatus();
+  }
 
   absl::StatusOr<std::unique_ptr<File>> Open(const std::string& path) {
     MutexLock lock(&mu_);

@@ -197,6 +197,39 @@ class MemoryTxnLog final : public TxnLog {
     return state;
   }
 
+  absl::StatusOr<StateReplay> ReplayHistory() override {
+    if (position().compacted_revision > 0) return ReplayState();
+    StateReplay history;
+    auto tail = Replay(1);
+    if (!tail.ok()) return tail.status();
+    history.tail = *std::move(tail);
+    return history;
+  }
+
+  absl::Status Import(const LogSeed& seed, std::unique_ptr<SnapshotCursor> snapshot) override {
+    std::vector<std::string> parts;
+    uint64_t transactions = 0;
+    while (snapshot) {
+      const auto chunk = snapshot->Next();
+      if (!chunk.ok()) return chunk.status();
+      if (!*chunk) break;
+      ::txn::v1::TransactionList list;
+      parts.push_back(std::string((*chunk)->transactions));
+      if (!list.ParseFromString(parts.back())) return absl::DataLossError("a chunk of the snapshot is no list");
+      transactions += static_cast<uint64_t>(list.transactions_size());
+    }
+    MutexLock lock(&storage_->mutex);
+    LogPosition& position = storage_->position;
+    if (position.epoch > 0 || position.durable_revision > 0) return absl::FailedPreconditionError("not empty");
+    position.epoch = seed.epoch;
+    position.writer_id = seed.writer_id;
+    position.durable_revision = position.compacted_revision = position.snapshot_revision = seed.revision;
+    storage_->snapshot = std::move(parts);
+    storage_->snapshot_transactions = transactions;
+    storage_->snapshot_time_micros = seed.time_micros;
+    return absl::OkStatus();
+  }
+
   absl::Status Close() override { return absl::OkStatus(); }
 
  private:

@@ -169,6 +169,10 @@ class RemoteTxnLog final : public TxnLog {
   }
 
   absl::Status Idle() override { return absl::OkStatus(); }
+  absl::StatusOr<StateReplay> ReplayHistory() override { return absl::UnimplementedError("not a service"); }
+  absl::Status Import(const LogSeed&, std::unique_ptr<SnapshotCursor>) override {
+    return absl::UnimplementedError("not a service");
+  }
   absl::Status Close() override {
     session_.reset();
     return log_->Close();

@@ -11,8 +11,8 @@
 // 5. A log may drop its oldest transactions, up to its compacted revision, when a snapshot has what they amount to.
 //    ReplayState always gives the whole state.
 //
-// Thread-safety: BeginEpoch, Append, Idle and Close are called by one thread at a time; position(), size_bytes(),
-// Replay and ReplayState from any thread at any time. Calls block.
+// Thread-safety: Import, BeginEpoch, Append, Idle and Close are called by one thread at a time; position(),
+// size_bytes(), Replay, ReplayState and ReplayHistory from any thread at any time. Calls block.
 #pragma once
 
 #include <absl/status/status.h>
@@ -86,6 +86,14 @@ struct StateReplay {
   std::unique_ptr<LogCursor> tail;
 };
 
+// What a log may begin with instead of nothing.
+struct LogSeed {
+  uint64_t revision = 0;  // of the snapshot, 0 if there is none
+  uint64_t epoch = 0;     // at least 1
+  std::string writer_id;  // of that epoch
+  int64_t time_micros = 0;
+};
+
 class TxnLog {
  public:
   virtual ~TxnLog() = default;
@@ -120,6 +128,15 @@ class TxnLog {
   // Reads the state, from the newest snapshot if there is one, to what is durable now, and keeps that readable as long
   // as the cursors live.
   virtual absl::StatusOr<StateReplay> ReplayState() = 0;
+
+  // Reads as much history as there is, to what is durable now: from the oldest intact snapshot, or without one if no
+  // transaction was dropped. Keeps that readable as long as the cursors live.
+  virtual absl::StatusOr<StateReplay> ReplayHistory() = 0;
+
+  // Begins with the history of another log: its durable revision, epoch and writer become those of the seed, and
+  // `snapshot`, which is null where the seed's revision is 0, the state there. FailedPrecondition unless the log is
+  // empty; kNoSpace where there is no room. Not atomic: a log of which this failed is thrown away.
+  virtual absl::Status Import(const LogSeed& seed, std::unique_ptr<SnapshotCursor> snapshot) = 0;
 
   // Ends the log cleanly. Called once; only the destructor may follow.
   virtual absl::Status Close() = 0;

@@ -395,5 +395,103 @@ TEST_CASE("contract: an epoch without transactions survives") {
   CHECK(Is(contract.log().Append(2, {MakeFrame(1, 1).frame()}), errors::kFenced));
 }
 
+// The transactions of a snapshot, one list.
+std::string Drain(std::unique_ptr<SnapshotCursor> cursor) {
+  std::string all;
+  while (cursor) {
+    const auto chunk = cursor->Next();
+    REQUIRE(chunk.status() == absl::OkStatus());
+    if (!*chunk) break;
+    all += std::string((*chunk)->transactions);
+  }
+  return all;
+}
+
+// A snapshot of two keys, in their order.
+class TwoKeys final : public SnapshotCursor {
+ public:
+  static std::string Bytes() {
+    ::txn::v1::TransactionList list;
+    *list.add_transactions() = SampleTransaction(3);
+    *list.add_transactions() = SampleTransaction(7);
+    return list.SerializeAsString();
+  }
+  absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
+    if (std::exchange(done_, true)) return std::nullopt;
+    return SnapshotChunk{bytes_};
+  }
+
+ private:
+  const std::string bytes_ = Bytes();
+  bool done_ = false;
+};
+
+TEST_CASE("contract: a log begins with the snapshot of another one") {
+  Contract contract;
+  INFO(contract.name());
+  if (contract.is_remote()) return;
+  const std::string log_id = contract.log().position().log_id;
+  REQUIRE(contract.log().Import({9, 5, kWriter, 1'700'000'000'000'009}, std::make_unique<TwoKeys>()) ==
+          absl::OkStatus());
+  const SampleFrame frame = MakeFrame(10, 4);
+  REQUIRE(contract.log().Append(5, {frame.frame()}) == absl::OkStatus());
+  for (int opened = 0; opened < 3; ++opened) {
+    INFO("opened again " << opened << " times");
+    const LogPosition position = contract.log().position();
+    CHECK(position.log_id == log_id);
+    CHECK(position.durable_revision == 13);
+    CHECK(position.epoch == 5);
+    CHECK(position.writer_id == kWriter);
+    CHECK(position.compacted_revision == 9);
+    CHECK(position.snapshot_revision == 9);
+    CHECK(BytesFrom(contract.log(), 10) == frame.bytes);
+    CHECK(Is(contract.log().Replay(9).status(), errors::kCompacted));
+    for (const bool history : {false, true}) {
+      auto state = history ? contract.log().ReplayHistory() : contract.log().ReplayState();
+      REQUIRE(state.status() == absl::OkStatus());
+      CHECK(state->snapshot_revision == 9);
+      CHECK(state->snapshot_time_micros == 1'700'000'000'000'009);
+      CHECK(state->snapshot_transactions == 2);
+      CHECK(Drain(std::move(state->snapshot)) == TwoKeys::Bytes());
+      const auto next = state->tail->Next();
+      REQUIRE(next.status() == absl::OkStatus());
+      CHECK((*next)->transactions == frame.bytes);
+    }
+    REQUIRE(contract.Reopen(opened == 0));
+  }
+  contract.Begin(kOtherWriter);
+  CHECK(contract.epoch() == 6);
+}
+
+TEST_CASE("contract: a log begins in the epoch of another one and has no snapshot") {
+  Contract contract;
+  INFO(contract.name());
+  if (contract.is_remote()) return;
+  REQUIRE(contract.log().Import({0, 7, kWriter, 0}, nullptr) == absl::OkStatus());
+  REQUIRE(contract.Reopen(true));
+  CHECK(contract.log().position().epoch == 7);
+  CHECK(contract.log().position().durable_revision == 0);
+  contract.Begin();
+  CHECK(contract.epoch() == 8);
+  const std::string written = contract.Write(2);
+  REQUIRE(contract.Reopen(true));
+  CHECK(BytesFrom(contract.log(), 1) == written);
+  const auto history = contract.log().ReplayHistory();
+  REQUIRE(history.status() == absl::OkStatus());
+  CHECK(history->snapshot_revision == 0);
+  CHECK(history->snapshot == nullptr);
+}
+
+TEST_CASE("contract: only an empty log begins with the history of another one") {
+  Contract contract;
+  INFO(contract.name());
+  if (contract.is_remote()) return;
+  contract.Begin();
+  const std::string written = contract.Write(2);
+  CHECK(absl::IsFailedPrecondition(contract.log().Import({9, 5, kWriter, 1}, std::make_unique<TwoKeys>())));
+  CHECK(contract.log().position().durable_revision == 2);
+  CHECK(BytesFrom(contract.log(), 1) == written);
+}
+
 }  // namespace
 }  // namespace kvs::txn

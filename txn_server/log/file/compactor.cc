@@ -178,10 +178,12 @@ absl::Status Compactor::Work() {
 absl::Status Compactor::Compact() {
   const absl::Time begin = absl::Now();
   CompactionReport report;
-  report.snapshot.path = SnapshotPath(settings_.directory, next_id_);
-  const std::string temporary = absl::StrCat(report.snapshot.path, kTemporarySuffix);
   auto source = files_->BeginFold();
   if (!source.ok()) return source.status();
+  // The log may have begun with a snapshot after this was made.
+  if (source->snapshot) next_id_ = std::max(next_id_, source->snapshot->header.snapshot_id + 1);
+  report.snapshot.path = SnapshotPath(settings_.directory, next_id_);
+  const std::string temporary = absl::StrCat(report.snapshot.path, kTemporarySuffix);
   absl::Status status = WriteSnapshot(temporary, *source, report);
   if (status.ok()) status = settings_.file_system.Rename(temporary, report.snapshot.path);
   if (!status.ok()) {

@@ -62,7 +62,7 @@ class FileSystem {
   virtual absl::StatusOr<std::unique_ptr<File>> OpenForReading(const std::string& path) = 0;
   virtual absl::StatusOr<std::unique_ptr<File>> OpenForWriting(const std::string& path) = 0;
 
-  // Replaces `to` where it exists.
+  // Replaces `to` where it exists; a directory only if it is empty.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;
 
@@ -70,6 +70,8 @@ class FileSystem {
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;
   // OK where it exists. Its parent must exist.
   virtual absl::Status CreateDirectory(const std::string& directory) = 0;
+  // FAILED_PRECONDITION or ALREADY_EXISTS unless it is empty.
+  virtual absl::Status RemoveDirectory(const std::string& directory) = 0;
   // Makes what was created, renamed and removed in it durable.
   virtual absl::Status SyncDirectory(const std::string& directory) = 0;
 

@@ -11,6 +11,7 @@
 
 #include "common/errors.h"
 #include "common/sync.h"
+#include "txn_server/log/file/backup_manifest.h"
 #include "txn_server/log/file/file_cursor.h"
 #include "txn_server/log/file/format.h"
 #include "txn_server/log/file/log_directory.h"
@@ -19,6 +20,7 @@
 #include "txn_server/log/file/recovery.h"
 #include "txn_server/log/file/segment_supply.h"
 #include "txn_server/log/file/segment_writer.h"
+#include "txn_server/log/file/snapshot_writer.h"
 
 namespace kvs::txn {
 namespace {
@@ -60,6 +62,8 @@ class FileTxnLog : public TxnLog {
     return files_.Replay(from_revision);
   }
   absl::StatusOr<StateReplay> ReplayState() override { return files_.ReplayState(); }
+  absl::StatusOr<StateReplay> ReplayHistory() override { return files_.ReplayHistory(); }
+  absl::Status Import(const LogSeed& seed, std::unique_ptr<SnapshotCursor> snapshot) override;
   absl::Status Close() override;
 
  private:
@@ -77,6 +81,8 @@ class FileTxnLog : public TxnLog {
   // Makes `writer_` a segment with room for the frame, and with a successor.
   absl::Status MakeRoom(uint64_t frame_bytes);
   absl::Status TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes);
+  // Writes the header of a segment that exists, and makes `writer_` that segment and `tip_` its beginning.
+  absl::Status WriteSegmentHeader(SegmentHeader header);
   void CutPredecessor();
   LogPoint PointAt(uint64_t segment_id, uint64_t offset) const;
 
@@ -239,8 +245,6 @@ absl::Status FileTxnLog::TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes
   // From here on the header may say where the segment before ends, so nothing more may be written to that.
   writer_.reset();
   SegmentHeader header;
-  header.state = SegmentState::kInUse;
-  header.log_id = log_id_;
   header.segment_id = segment_id;
   header.segment_bytes = segment_bytes;
   header.last_revision = tip_.last_revision;
@@ -248,18 +252,54 @@ absl::Status FileTxnLog::TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes
   header.writer_id = tip_.writer_id;
   header.predecessor_crc32c = tip_.crc32c;
   header.predecessor_bytes = files_.newest().valid_bytes;
+  if (absl::Status status = WriteSegmentHeader(header); !status.ok()) return status;
+  CutPredecessor();
+  supply_.Take(segment_id);
+  files_.BeginSegment(SegmentPath(options_.directory, segment_id), PointAt(segment_id, kSegmentHeaderBytes),
+                      segment_bytes);
+  return absl::OkStatus();
+}
+
+absl::Status FileTxnLog::WriteSegmentHeader(SegmentHeader header) {
+  header.state = SegmentState::kInUse;
+  header.log_id = log_id_;
   const std::string encoded = EncodeSegmentHeader(header);
-  const std::string path = SegmentPath(options_.directory, segment_id);
+  const std::string path = SegmentPath(options_.directory, header.segment_id);
   auto file = options_.file_system->OpenForWriting(path);
   if (!file.ok()) return file.status();
   if (absl::Status status = (*file)->WriteAt(0, {encoded}); !status.ok()) return status;
   if (absl::Status status = (*file)->Sync(); !status.ok()) return absl::InternalError(status.message());
+  tip_ = TipAtStartOf(header, SegmentHeaderCrc(encoded));
+  writer_ = std::make_unique<SegmentWriter>(*std::move(file), path, header.segment_id, header.segment_bytes);
+  return absl::OkStatus();
+}
 
-  CutPredecessor();
-  supply_.Take(segment_id);
-  tip_.crc32c = SegmentHeaderCrc(encoded);
-  writer_ = std::make_unique<SegmentWriter>(*std::move(file), path, segment_id, segment_bytes);
-  files_.BeginSegment(path, PointAt(segment_id, kSegmentHeaderBytes), segment_bytes);
+absl::Status FileTxnLog::Import(const LogSeed& seed, std::unique_ptr<SnapshotCursor> snapshot) {
+  if (absl::Status status = files_.failure(); !status.ok()) return status;
+  const SegmentSummary first = files_.newest();
+  if (tip_.epoch > 0 || first.header.segment_id != 1 || first.valid_bytes != kSegmentHeaderBytes) {
+    return absl::FailedPreconditionError("only an empty log can begin with the history of another one");
+  }
+  SegmentHeader header;
+  header.segment_id = 1;
+  header.segment_bytes = first.file_bytes;
+  header.last_revision = seed.revision;
+  header.epoch = seed.epoch;
+  header.writer_id = seed.writer_id;
+  if (absl::Status status = WriteSegmentHeader(header); !status.ok()) return status;
+  const LogPoint point = PointAt(1, kSegmentHeaderBytes);
+  std::optional<SnapshotSummary> summary;
+  if (snapshot) {
+    SnapshotHeader wanted;
+    wanted.snapshot_id = 1;
+    wanted.log_id = log_id_;
+    wanted.point = point;
+    wanted.time_micros = seed.time_micros;
+    auto written = CreateSnapshot(*options_.file_system, options_.directory, wanted, std::move(snapshot));
+    if (!written.ok()) return written.status();
+    summary = *std::move(written);
+  }
+  files_.BeginAt(point, summary);
   return absl::OkStatus();
 }
 
@@ -380,6 +420,10 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options
   if (!lock.ok()) return ExplainOpening(lock.status(), directory);
   const auto listing = ListDirectory(file_system, directory);
   if (!listing.ok()) return ExplainOpening(listing.status(), directory);
+  for (const std::string& name : listing->foreign_names) {
+    if (name != kBackupManifestName) continue;
+    return Unusable(absl::StrCat(directory, " is a backup; `kvs log restore` makes a ledger of it"));
+  }
   if (listing->segment_ids.empty() && !listing->foreign_names.empty()) {
     return Unusable(absl::StrCat(directory, " holds no ledger but other files, such as ",
                                  listing->foreign_names.front(),

@@ -69,6 +69,13 @@ SegmentSummary LogFiles::newest() const {
   return summary;
 }
 
+void LogFiles::BeginAt(const LogPoint& point, const std::optional<SnapshotSummary>& snapshot) {
+  MutexLock lock(&mu_);
+  if (snapshot) snapshots_.push_back(*snapshot);
+  segments_.back().extent.first_revision = point.revision + 1;
+  end_ = point;
+}
+
 void LogFiles::SetNewestFileBytes(uint64_t file_bytes) {
   MutexLock lock(&mu_);
   segments_.back().file_bytes = file_bytes;
@@ -103,15 +110,37 @@ absl::StatusOr<std::unique_ptr<LogCursor>> LogFiles::Replay(uint64_t from_revisi
 absl::StatusOr<StateReplay> LogFiles::ReplayState() const {
   MutexLock lock(&mu_);
   if (!failure_.ok()) return failure_;
+  return ReplayFrom(snapshots_.empty() ? nullptr : &snapshots_.back());
+}
+
+absl::StatusOr<StateReplay> LogFiles::ReplayHistory() const {
+  std::vector<SnapshotSummary> snapshots;
+  {
+    MutexLock lock(&mu_);
+    if (!failure_.ok()) return failure_;
+    if (compacted_revision() == 0) return ReplayFrom(nullptr);
+    snapshots = snapshots_;
+  }
+  // The one that the next snapshots are made of was read as a whole, the older ones were not.
+  for (const SnapshotSummary& snapshot : snapshots) {
+    if (&snapshot != &snapshots.back() && !VerifySnapshot(file_system_, snapshot).ok()) continue;
+    MutexLock lock(&mu_);
+    const auto kept = std::find_if(snapshots_.begin(), snapshots_.end(),
+                                   [&](const SnapshotSummary& other) { return other.path == snapshot.path; });
+    if (kept != snapshots_.end()) return ReplayFrom(&*kept);
+  }
+  return ReplayState();
+}
+
+absl::StatusOr<StateReplay> LogFiles::ReplayFrom(const SnapshotSummary* snapshot) const {
   StateReplay state;
-  if (!snapshots_.empty()) {
-    const SnapshotSummary& newest = snapshots_.back();
-    auto cursor = OpenSnapshot(file_system_, newest);
+  if (snapshot != nullptr) {
+    auto cursor = OpenSnapshot(file_system_, *snapshot);
     if (!cursor.ok()) return cursor.status();
     state.snapshot = *std::move(cursor);
-    state.snapshot_revision = newest.header.point.revision;
-    state.snapshot_time_micros = newest.header.time_micros;
-    state.snapshot_transactions = newest.header.transactions;
+    state.snapshot_revision = snapshot->header.point.revision;
+    state.snapshot_time_micros = snapshot->header.time_micros;
+    state.snapshot_transactions = snapshot->header.transactions;
   }
   auto tail = CursorFrom(state.snapshot_revision + 1);
   if (!tail.ok()) return tail.status();

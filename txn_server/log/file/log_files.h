@@ -45,6 +45,8 @@ class LogFiles {
   void Extend(const LogPoint& point);
   // The newest segment in use, as far as the appending thread needs to know it.
   SegmentSummary newest() const;
+  // The log, which is empty, begins at this point, with this snapshot if there is one.
+  void BeginAt(const LogPoint& point, const std::optional<SnapshotSummary>& snapshot);
   // The newest segment was cut to this size.
   void SetNewestFileBytes(uint64_t file_bytes);
 
@@ -52,6 +54,7 @@ class LogFiles {
 
   absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) const;
   absl::StatusOr<StateReplay> ReplayState() const;
+  absl::StatusOr<StateReplay> ReplayHistory() const;
 
   // ---- for the compaction ----
 
@@ -89,6 +92,8 @@ class LogFiles {
     uint64_t file_bytes = 0;
   };
 
+  // From this snapshot, or from the first revision if it is null.
+  absl::StatusOr<StateReplay> ReplayFrom(const SnapshotSummary* snapshot) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<std::unique_ptr<LogCursor>> CursorFrom(uint64_t revision) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   uint64_t compacted_revision() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   uint64_t BytesSince(const LogPoint& point) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

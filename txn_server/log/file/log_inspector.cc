@@ -23,7 +23,9 @@ std::optional<FrameHeader> NextAfter(FileSystem& file_system, const LogScan& sca
   return header.ok() ? *header : std::nullopt;
 }
 
-absl::Status CheckDirectory(FileSystem& file_system, const std::string& directory) {
+}  // namespace
+
+absl::Status CheckLedgerDirectory(FileSystem& file_system, const std::string& directory) {
   const auto listing = ListDirectory(file_system, directory);
   if (absl::IsNotFound(listing.status())) {
     return Error(errors::kUnusableDirectory, absl::StrCat(directory, " does not exist"));
@@ -33,10 +35,8 @@ absl::Status CheckDirectory(FileSystem& file_system, const std::string& director
   return Error(errors::kUnusableDirectory, absl::StrCat(directory, " holds no ledger"));
 }
 
-}  // namespace
-
 absl::StatusOr<LogReport> InspectLog(const std::string& directory, const FrameVisitor& visit, FileSystem& file_system) {
-  if (absl::Status status = CheckDirectory(file_system, directory); !status.ok()) return status;
+  if (absl::Status status = CheckLedgerDirectory(file_system, directory); !status.ok()) return status;
   LogReport report;
   const auto locked = file_system.IsLocked(LockPath(directory));
   if (!locked.ok()) return locked.status();

@@ -26,6 +26,9 @@ struct LogReport {
   std::optional<FrameHeader> next_after_damage;
 };
 
+// kUnusableDirectory unless there is a ledger in the directory, damaged or not.
+absl::Status CheckLedgerDirectory(FileSystem& file_system, const std::string& directory);
+
 using FrameVisitor = std::function<void(const SegmentSummary&, const StoredFrame&)>;
 
 // Reads the whole ledger in `directory`, and calls `visit`, which may be null, for every valid frame up to the damage,

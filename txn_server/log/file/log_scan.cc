@@ -114,7 +114,7 @@ class Scanner {
       return Damaged(SegmentPath(directory_, first_ - 1), 0, "the file is missing");
     }
     const FoundSegment& segment = found_.begin()->second;
-    const bool is_beginning = segment.summary.header.last_revision == 0 && segment.summary.header.epoch == 0;
+    const bool is_beginning = segment.summary.header.last_revision == 0;
     if (first_ == 1 && (!segment.in_use() || is_beginning)) return absl::OkStatus();
     if (!scan_.damaged_snapshots.empty()) {
       const DamagedSnapshot& damaged = scan_.damaged_snapshots.front();
@@ -226,8 +226,9 @@ class Scanner {
     if (header.state != SegmentState::kInUse) {
       return Damaged(segment.path, 0, "it is a spare where a segment in use should be");
     }
-    // What was before the first one is known from a snapshot, which the scan meets further on.
-    if (scan_.segments.empty() && !scan_.snapshots.empty()) return absl::OkStatus();
+    // What was before the first one is known from a snapshot, which the scan meets further on, or it was nothing, in
+    // an epoch that the log may have taken over from another one.
+    if (scan_.segments.empty() && (!scan_.snapshots.empty() || header.last_revision == 0)) return absl::OkStatus();
     if (header.predecessor_crc32c != scan_.tip.crc32c || header.predecessor_bytes != predecessor_bytes ||
         header.last_revision != scan_.tip.last_revision || header.epoch != scan_.tip.epoch ||
         header.writer_id != scan_.tip.writer_id) {

@@ -208,6 +208,11 @@ class PosixFileSystemImpl : public FileSystem {
     return absl::OkStatus();
   }
 
+  absl::Status RemoveDirectory(const std::string& directory) override {
+    if (rmdir(directory.c_str()) != 0) return SystemError(errno, "remove directory", directory);
+    return absl::OkStatus();
+  }
+
   absl::Status SyncDirectory(const std::string& directory) override {
     auto descriptor = Open(directory, O_RDONLY | O_DIRECTORY, "open");
     if (!descriptor.ok()) return descriptor.status();

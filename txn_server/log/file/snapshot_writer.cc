@@ -4,8 +4,11 @@
 #include <zstd.h>
 
 #include <utility>
+#include <vector>
 
 #include "common/crc32c.h"
+#include "txn_server/log/compaction/merge.h"
+#include "txn_server/log/file/log_directory.h"
 
 namespace kvs::txn {
 namespace {
@@ -85,6 +88,35 @@ absl::StatusOr<SnapshotHeader> SnapshotWriter::Finish(SnapshotHeader header) {
   header.last_block_crc32c = totals_.last_block_crc32c;
   if (absl::Status status = file_->WriteAt(0, {EncodeSnapshotHeader(header)}); !status.ok()) return status;
   return header;
+}
+
+absl::StatusOr<SnapshotSummary> CreateSnapshot(FileSystem& file_system, const std::string& directory,
+                                               const SnapshotHeader& header, std::unique_ptr<SnapshotCursor> contents) {
+  const std::string path = SnapshotPath(directory, header.snapshot_id);
+  const std::string temporary = absl::StrCat(path, kTemporarySuffix);
+  auto file = file_system.Create(temporary);
+  if (!file.ok()) return file.status();
+  const auto write = [&](std::unique_ptr<File> target) -> absl::StatusOr<SnapshotHeader> {
+    SnapshotWriter writer(std::move(target));
+    std::vector<std::unique_ptr<SnapshotCursor>> sources;
+    sources.push_back(std::move(contents));
+    const absl::Status merged =
+        Merge(std::move(sources), [&](const SnapshotEntry& entry) { return writer.Add(entry); });
+    if (!merged.ok()) return merged;
+    auto finished = writer.Finish(header);
+    if (!finished.ok()) return finished;
+    if (absl::Status status = writer.Sync(); !status.ok()) return status;
+    return finished;
+  };
+  const auto finished = write(*std::move(file));
+  absl::Status status = finished.status();
+  if (status.ok()) status = file_system.Rename(temporary, path);
+  if (!status.ok()) {
+    file_system.Remove(temporary).IgnoreError();  // the next start does it
+    return status;
+  }
+  if (status = file_system.SyncDirectory(directory); !status.ok()) return status;
+  return SnapshotSummary{path, *finished};
 }
 
 }  // namespace kvs::txn

@@ -12,6 +12,8 @@
 #include "txn_server/log/compaction/merge.h"
 #include "txn_server/log/file/file_system.h"
 #include "txn_server/log/file/snapshot_format.h"
+#include "txn_server/log/file/snapshot_reader.h"
+#include "txn_server/log/txn_log.h"
 
 struct ZSTD_CCtx_s;
 
@@ -45,5 +47,10 @@ class SnapshotWriter {
   uint64_t written_ = kSnapshotHeaderBytes;
   uint64_t synced_ = 0;
 };
+
+// Makes the snapshot header.snapshot_id of the transactions of `contents`, which are sorted; what the blocks are is
+// filled in. It has its name only when all of it is durable; nothing is left of it after an error.
+absl::StatusOr<SnapshotSummary> CreateSnapshot(FileSystem& file_system, const std::string& directory,
+                                               const SnapshotHeader& header, std::unique_ptr<SnapshotCursor> contents);
 
 }  // namespace kvs::txn

@@ -1,0 +1,98 @@
+#include "txn_server/log/file/new_ledger.h"
+
+#include "tests/support/catch.h"
+#include "tests/support/file_ledger.h"
+#include "tests/support/temp_dir.h"
+
+namespace kvs::txn {
+namespace {
+
+absl::Status FillWithThree(TxnLog& log) {
+  const auto epoch = log.BeginEpoch("writer");
+  if (!epoch.ok()) return epoch.status();
+  return log.Append(*epoch, {MakeFrame(1, 3).frame()});
+}
+
+bool HasFiles(MemoryFileSystem& files, const std::string& directory) { return !files.List(directory)->empty(); }
+
+TEST_CASE("a new ledger has its name when it is complete") {
+  MemoryFileSystem files;
+  const auto position = CreateLedger({"/new", 8 * kKiB, &files}, [&](TxnLog& log) {
+    CHECK_FALSE(HasFiles(files, "/new"));
+    CHECK(HasFiles(files, "/new.partial"));
+    return FillWithThree(log);
+  });
+  REQUIRE(position.status() == absl::OkStatus());
+  CHECK(position->durable_revision == 3);
+  CHECK(HasFiles(files, "/new"));
+  CHECK_FALSE(HasFiles(files, "/new.partial"));
+  const auto report = InspectLog("/new", nullptr, files);
+  REQUIRE(report.ok());
+  CHECK(report->verdict == absl::OkStatus());
+  CHECK(report->scan.tip.last_revision == 3);
+  CHECK(report->scan.log_id == position->log_id);
+}
+
+TEST_CASE("whatever fails while a ledger is made, nothing is left") {
+  for (int fails_at = 0;; ++fails_at) {
+    INFO("operation " << fails_at);
+    MemoryFileSystem files;
+    int operation = 0;
+    bool failed = false;
+    files.SetFaults(
+        [&](MemoryFileSystem::Operation kind, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
+          if (kind == MemoryFileSystem::Operation::kRead || operation++ != fails_at) return std::nullopt;
+          failed = true;
+          return MemoryFileSystem::Fault{Error(errors::kNoSpace, "full")};
+        });
+    const auto position = CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree);
+    if (!failed) {
+      CHECK(fails_at > 10);
+      break;
+    }
+    CHECK_FALSE(HasFiles(files, "/new.partial"));
+    if (!position.ok()) CHECK((!HasFiles(files, "/new") || InspectLog("/new", nullptr, files)->verdict.ok()));
+  }
+}
+
+TEST_CASE("an error of the filling is returned and nothing is left") {
+  MemoryFileSystem files;
+  const auto position =
+      CreateLedger({"/new", 8 * kKiB, &files}, [](TxnLog&) { return absl::DataLossError("the source"); });
+  CHECK(absl::IsDataLoss(position.status()));
+  CHECK_FALSE(HasFiles(files, "/new"));
+  CHECK_FALSE(HasFiles(files, "/new.partial"));
+}
+
+TEST_CASE("a ledger is not made over other files") {
+  MemoryFileSystem files;
+  files.SetContents("/new/letter.txt", "dear");
+  CHECK(Is(CheckNewLedgerDirectory(files, "/new"), errors::kUnusableDirectory));
+  CHECK(Is(CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree).status(), errors::kUnusableDirectory));
+  CHECK(files.Contents("/new/letter.txt") == "dear");
+  files.SetContents("/other.partial/letter.txt", "dear");
+  CHECK(Is(CreateLedger({"/other", 8 * kKiB, &files}, FillWithThree).status(), errors::kUnusableDirectory));
+  CHECK(files.Contents("/other.partial/letter.txt") == "dear");
+}
+
+TEST_CASE("what an interrupted attempt left is replaced") {
+  MemoryFileSystem files;
+  files.SetContents("/new.partial/0000000001.log", "half");
+  const auto position = CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree);
+  REQUIRE(position.status() == absl::OkStatus());
+  CHECK_FALSE(HasFiles(files, "/new.partial"));
+}
+
+TEST_CASE("on a disk, a ledger takes the place of an empty directory") {
+  const TempDir directory;
+  const std::string path = directory / "new";
+  REQUIRE(PosixFileSystem().CreateDirectory(path) == absl::OkStatus());
+  const auto position = CreateLedger({path + "/", 64 * kKiB}, FillWithThree);
+  REQUIRE(position.status() == absl::OkStatus());
+  CHECK(InspectLog(path)->scan.tip.last_revision == 3);
+  CHECK(absl::IsNotFound(PosixFileSystem().List(path + ".partial").status()));
+  CHECK(Is(CreateLedger({path, 64 * kKiB}, FillWithThree).status(), errors::kUnusableDirectory));
+}
+
+}  // namespace
+}  // namespace kvs::txn

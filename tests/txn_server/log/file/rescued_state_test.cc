@@ -1,0 +1,168 @@
+#include "txn_server/log/file/rescued_state.h"
+
+#include "tests/support/catch.h"
+#include "tests/support/text_state.h"
+#include "tests/support/sample_frames.h"
+
+namespace kvs::txn {
+namespace {
+
+using ::txn::v1::Transaction;
+
+Transaction Set(uint64_t revision, uint64_t previous) {
+  Transaction transaction = SampleTransaction(revision);
+  transaction.clear_put();
+  transaction.set_type(::txn::v1::STORE_TYPE_SET);
+  transaction.set_key("set");
+  transaction.set_previous_revision(previous);
+  return transaction;
+}
+
+Transaction Add(uint64_t revision, uint64_t previous, const std::string& member) {
+  Transaction transaction = Set(revision, previous);
+  transaction.mutable_add_members()->add_texts(member);
+  return transaction;
+}
+
+Transaction Remove(uint64_t revision, uint64_t previous, const std::string& member) {
+  Transaction transaction = Set(revision, previous);
+  transaction.mutable_remove_members()->add_texts(member);
+  return transaction;
+}
+
+Transaction PutText(uint64_t revision, uint64_t previous, const std::string& key, const std::string& text) {
+  Transaction transaction = SampleTransaction(revision, text);
+  transaction.set_key(key);
+  transaction.set_previous_revision(previous);
+  return transaction;
+}
+
+std::string Bytes(const std::vector<Transaction>& transactions) {
+  ::txn::v1::TransactionList list;
+  for (const Transaction& transaction : transactions) *list.add_transactions() = transaction;
+  return list.SerializeAsString();
+}
+
+void AddTo(RescuedState& state, const std::vector<Transaction>& transactions) {
+  const std::string bytes = Bytes(transactions);
+  REQUIRE(state.Add(Frame{1, 1, bytes}) == absl::OkStatus());
+}
+
+// The transactions of the state's snapshot.
+::txn::v1::TransactionList ListOf(const RescuedState& state) {
+  ::txn::v1::TransactionList all;
+  const auto snapshot = state.Snapshot();
+  while (true) {
+    const auto chunk = snapshot->Next();
+    REQUIRE(chunk.status() == absl::OkStatus());
+    if (!*chunk) break;
+    ::txn::v1::TransactionList part;
+    REQUIRE(part.ParseFromString(std::string((*chunk)->transactions)));
+    all.MergeFrom(part);
+  }
+  CHECK(static_cast<uint64_t>(all.transactions_size()) == state.transactions());
+  return all;
+}
+
+std::vector<std::string> Members(const RescuedState& state) {
+  const auto list = ListOf(state);
+  REQUIRE(list.transactions_size() == 1);
+  const auto& members = list.transactions(0).put().set_value().texts();
+  return {members.begin(), members.end()};
+}
+
+class Snapshot : public SnapshotCursor {
+ public:
+  Snapshot(std::string bytes, absl::Status end) : bytes_(std::move(bytes)), end_(std::move(end)) {}
+  absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
+    if (!std::exchange(done_, true)) return SnapshotChunk{bytes_};
+    if (!end_.ok()) return end_;
+    return std::nullopt;
+  }
+
+ private:
+  const std::string bytes_;
+  const absl::Status end_;
+  bool done_ = false;
+};
+
+TEST_CASE("a history without holes gives the state that it has, and no doubt") {
+  RescuedState state;
+  AddTo(state, {PutText(1, 0, "b", "x"), PutText(2, 0, "a", "y"), PutText(3, 1, "b", "z"), Add(4, 0, "m"),
+                Add(5, 4, "n"), Remove(6, 5, "m")});
+  const auto list = ListOf(state);
+  REQUIRE(list.transactions_size() == 3);
+  CHECK(list.transactions(0).key() == "a");
+  CHECK(list.transactions(1).put().string_value() == "z");
+  CHECK(list.transactions(1).revision() == 3);
+  CHECK(list.transactions(2).put().set_value().texts(0) == "n");
+  CHECK(state.DoubtfulKeys().empty());
+  CHECK(state.time_micros() == 1'700'000'000'000'006);
+}
+
+TEST_CASE("a value that was set as a whole behind a hole is right again") {
+  RescuedState state;
+  AddTo(state, {PutText(1, 0, "key", "x"), PutText(9, 5, "key", "z")});
+  CHECK(state.DoubtfulKeys().empty());
+  CHECK(ListOf(state).transactions(0).put().string_value() == "z");
+  CHECK(ListOf(state).transactions(0).revision() == 9);
+}
+
+TEST_CASE("a collection of which a change is missing is doubtful and has the others") {
+  RescuedState state;
+  AddTo(state, {Add(1, 0, "a"), Add(9, 5, "z")});
+  CHECK(Members(state) == std::vector<std::string>{"a", "z"});
+  const auto doubtful = state.DoubtfulKeys();
+  REQUIRE(doubtful.size() == 1);
+  CHECK(doubtful[0].type == ValueType::kSet);
+  CHECK(doubtful[0].key == "set");
+  CHECK(doubtful[0].revision == 9);
+  AddTo(state, {Add(10, 9, "b")});
+  CHECK(state.DoubtfulKeys().size() == 1);
+}
+
+TEST_CASE("a change that does not fit what there is is left out") {
+  RescuedState state;
+  AddTo(state, {Add(1, 0, "a"), Remove(9, 5, "b")});
+  CHECK(Members(state) == std::vector<std::string>{"a"});
+  CHECK(state.DoubtfulKeys().size() == 1);
+}
+
+TEST_CASE("a delete ends all doubt, also of a key that is not known") {
+  RescuedState state;
+  Transaction gone = Set(9, 5);
+  gone.mutable_delete_()->set_cause(::txn::v1::Delete::CAUSE_REQUESTED);
+  AddTo(state, {gone});
+  CHECK(ListOf(state).transactions_size() == 0);
+  AddTo(state, {Add(10, 0, "a"), Add(12, 11, "b")});
+  CHECK(state.DoubtfulKeys().size() == 1);
+  gone.set_revision(13);
+  gone.set_previous_revision(12);
+  AddTo(state, {gone});
+  CHECK(state.DoubtfulKeys().empty());
+  CHECK(ListOf(state).transactions_size() == 0);
+}
+
+TEST_CASE("a snapshot adds what is newer, as far as it can be read") {
+  RescuedState state;
+  AddTo(state, {PutText(1, 0, "a", "log"), PutText(8, 0, "b", "log")});
+  Snapshot snapshot(Bytes({PutText(5, 0, "a", "snapshot"), PutText(6, 0, "b", "snapshot")}),
+                    absl::DataLossError("the rest"));
+  CHECK(absl::IsDataLoss(state.Add(snapshot)));
+  CHECK(ListOf(state).transactions(0).put().string_value() == "snapshot");
+  CHECK(ListOf(state).transactions(1).put().string_value() == "log");
+  CHECK(state.DoubtfulKeys().empty());
+}
+
+TEST_CASE("the parts of a large collection in a snapshot are put together") {
+  RescuedState state;
+  Transaction first = Set(7, 0);
+  first.mutable_put()->mutable_set_value()->add_texts(std::string("a"));
+  Snapshot snapshot(Bytes({first, Add(7, 7, "b"), Add(7, 7, "c")}), absl::OkStatus());
+  REQUIRE(state.Add(snapshot) == absl::OkStatus());
+  CHECK(Members(state) == std::vector<std::string>{"a", "b", "c"});
+  CHECK(state.DoubtfulKeys().empty());
+}
+
+}  // namespace
+}  // namespace kvs::txn

@@ -1,0 +1,286 @@
+#include "txn_server/log/file/salvage.h"
+
+#include <random>
+
+#include "tests/support/catch.h"
+#include "tests/support/file_ledger.h"
+#include "tests/support/text_state.h"
+#include "txn_server/log/file/log_directory.h"
+#include "txn_server/log/file/read_only_log.h"
+
+namespace kvs::txn {
+namespace {
+
+absl::StatusOr<SalvageReport> SalvageOf(FileLedger& ledger) {
+  return SalvageLog({"/log", "/new", nullptr, &ledger.files()});
+}
+
+std::unique_ptr<TxnLog> OpenNew(FileLedger& ledger) {
+  auto log = OpenReadOnlyLog("/new", ledger.files());
+  REQUIRE(log.status() == absl::OkStatus());
+  return *std::move(log);
+}
+
+// 40 frames, each with a key of its own.
+void Fill(FileLedger& ledger) {
+  ledger.Start();
+  for (int i = 0; i < 40; ++i) ledger.Write(1, std::string(600, 'x'));
+  ledger.Stop();
+}
+
+std::pair<uint64_t, uint64_t> PlaceOf(FileLedger& ledger, uint64_t revision) {
+  std::pair<uint64_t, uint64_t> place;
+  const auto visit = [&](const SegmentSummary& segment, const StoredFrame& frame) {
+    if (frame.header.count == 0 || frame.header.first_revision != revision) return;
+    place = {segment.header.segment_id, frame.header.offset};
+  };
+  REQUIRE(InspectLog("/log", visit, ledger.files()).ok());
+  return place;
+}
+
+TEST_CASE("of a ledger that is whole, all is salvaged with its history") {
+  FileLedger ledger;
+  Fill(ledger);
+  const auto before = ledger.Snapshot();
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  CHECK(report->losses.empty());
+  CHECK(report->doubtful_keys.empty());
+  CHECK(report->copy.transactions == 40);
+  CHECK(ledger.Snapshot() == before);
+  const auto log = OpenNew(ledger);
+  CHECK(log->position().log_id == report->log_id);
+  CHECK(log->position().log_id != "0123456789abcdef");
+  CHECK(log->position().epoch == 1);
+  CHECK(ReadAll(*log)->bytes == ledger.written());
+}
+
+TEST_CASE("around a damaged frame, everything is salvaged, and the loss is told") {
+  FileLedger ledger;
+  Fill(ledger);
+  const auto [segment, offset] = PlaceOf(ledger, 17);
+  ledger.FlipByte(segment, offset + 100);
+  const auto before = ledger.Snapshot();
+  REQUIRE(RefusedAsDamaged(ledger.Open()));
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  CHECK(ledger.Snapshot() == before);
+  REQUIRE(report->losses.size() == 1);
+  CHECK(report->losses[0].path == FileLedger::Path(segment));
+  CHECK(report->losses[0].offset == offset);
+  CHECK(report->losses[0].first_revision == 17);
+  CHECK(report->losses[0].last_revision == 17);
+  const auto log = OpenNew(ledger);
+  CHECK(log->position().durable_revision == 40);
+  const TextState state = StateOf(*log);
+  CHECK(state.size() == 39);
+  CHECK(state.count("key-17") == 0);
+  CHECK(state.at("key-40") == std::pair<uint64_t, std::string>(40, std::string(600, 'x')));
+}
+
+TEST_CASE("a ledger that lost its end keeps its history") {
+  FileLedger ledger;
+  Fill(ledger);
+  const auto [segment, offset] = PlaceOf(ledger, 31);
+  for (uint64_t id = segment + 1; ledger.files().Exists(FileLedger::Path(id)); ++id) {
+    ledger.files().Delete(FileLedger::Path(id));
+  }
+  ledger.FlipByte(segment, offset + 100);
+  ledger.Truncate(segment, offset + 1024);
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  REQUIRE(report->losses.size() == 1);
+  CHECK(report->losses[0].first_revision == 31);
+  CHECK(report->losses[0].last_revision == 0);
+  const auto log = OpenNew(ledger);
+  const auto all = ReadAll(*log);
+  REQUIRE(all.status() == absl::OkStatus());
+  CHECK(all->last_revision() == 30);
+  CHECK(all->bytes == ledger.written().substr(0, all->bytes.size()));
+}
+
+// A ledger with snapshots of which segments were dropped.
+class Compacted : public FileLedger {
+ public:
+  Compacted() {
+    options().segment_bytes = 16 * kKiB;
+    options().compaction.min_bytes = 64 * kKiB;
+    options().compaction.retention = Retention::kOnDelete;
+    options().compacted = [this](const CompactionReport&) {
+      MutexLock lock(&mutex_);
+      ++snapshots_;
+      changed_.SignalAll();
+    };
+    Start();
+    for (uint64_t wanted = 1; wanted <= 3; ++wanted) {
+      for (int i = 0; i < 150; ++i) Write(1, std::string(600, 'x'));
+      MutexLock lock(&mutex_);
+      while (snapshots_ < wanted) changed_.Wait(&mutex_);
+    }
+    for (int i = 0; i < 20; ++i) Write(1, std::string(600, 'x'));
+    revisions_ = log().position().durable_revision;
+    REQUIRE(log().position().compacted_revision > 0);
+    Stop();
+    const auto listing = ListDirectory(files(), "/log");
+    for (const uint64_t id : listing->snapshot_ids) snapshot_paths_.push_back(SnapshotPath("/log", id));
+    REQUIRE(snapshot_paths_.size() == 2);
+  }
+
+  uint64_t revisions() const { return revisions_; }
+  const std::string& snapshot(size_t index) const { return snapshot_paths_.at(index); }
+
+  void DamageSnapshot(size_t index, double where) {
+    std::string bytes = files().Contents(snapshot(index));
+    bytes[static_cast<size_t>(where * static_cast<double>(bytes.size()))] ^= 1;
+    files().SetContents(snapshot(index), bytes);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  uint64_t snapshots_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t revisions_ = 0;
+  std::vector<std::string> snapshot_paths_;
+};
+
+TEST_CASE("a damaged newest snapshot costs nothing") {
+  Compacted ledger;
+  ledger.DamageSnapshot(1, 0.5);
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  REQUIRE(report->losses.size() == 1);
+  CHECK(report->losses[0].path == ledger.snapshot(1));
+  CHECK(report->losses[0].first_revision == 0);
+  CHECK(StateOf(*OpenNew(ledger)).size() == ledger.revisions());
+}
+
+TEST_CASE("damage before the newest snapshot costs history alone") {
+  Compacted ledger;
+  const auto scan = InspectLog("/log", nullptr, ledger.files())->scan;
+  const uint64_t revision = scan.snapshots.back().header.point.revision - 3;
+  const auto [segment, offset] = PlaceOf(ledger, revision);
+  ledger.FlipByte(segment, offset + 100);
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  REQUIRE(report->losses.size() == 1);
+  CHECK(report->losses[0].first_revision == revision);
+  CHECK(report->copy.snapshot_revision == revision + 3);
+  CHECK(report->copy.transactions == ledger.revisions() - revision - 3);
+  CHECK(report->doubtful_keys.empty());
+  CHECK(StateOf(*OpenNew(ledger)).size() == ledger.revisions());
+}
+
+TEST_CASE("of two damaged snapshots, what can be read is put together") {
+  Compacted ledger;
+  ledger.DamageSnapshot(0, 0.9);
+  ledger.DamageSnapshot(1, 0.9);
+  REQUIRE_FALSE(ledger.Open().ok());
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  CHECK(report->losses.size() == 2);
+  const auto log = OpenNew(ledger);
+  CHECK(log->position().durable_revision == ledger.revisions());
+  const TextState state = StateOf(*log);
+  CHECK(state.count(absl::StrCat("key-", ledger.revisions())) == 1);
+  for (const auto& [key, value] : state) CHECK(key == absl::StrCat("key-", value.first));
+}
+
+TEST_CASE("a snapshot of another ledger is told and left out") {
+  Compacted ledger;
+  Compacted other;
+  std::string foreign = other.files().Contents(other.snapshot(1));
+  SnapshotHeader header;
+  REQUIRE(DecodeSnapshotHeader(foreign.substr(0, kSnapshotHeaderBytes), &header).empty());
+  header.log_id = "another-log-id-!";
+  foreign.replace(0, kSnapshotHeaderBytes, EncodeSnapshotHeader(header));
+  ledger.files().SetContents(ledger.snapshot(1), foreign);
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  REQUIRE(report->losses.size() == 1);
+  CHECK_THAT(report->losses[0].what, ContainsText("another ledger"));
+  CHECK(StateOf(*OpenNew(ledger)).size() == ledger.revisions());
+}
+
+TEST_CASE("whatever sectors are damaged, every frame without one is salvaged") {
+  const uint32_t seed = std::random_device()();
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 30; ++round) {
+    FileLedger ledger;
+    Fill(ledger);
+    std::map<uint64_t, bool> intact;
+    std::set<std::pair<uint64_t, uint64_t>> hit;  // segment, sector
+    for (int i = 0; i < 6; ++i) hit.insert({random() % 6 + 1, 1 + random() % 15});
+    const auto visit = [&](const SegmentSummary& segment, const StoredFrame& frame) {
+      if (frame.header.count == 0) return;
+      bool& whole = intact[frame.header.first_revision];
+      whole = true;
+      for (uint64_t at = frame.header.offset; at < frame.end(); at += 512) {
+        if (hit.count({segment.header.segment_id, at / 512}) > 0) whole = false;
+      }
+    };
+    REQUIRE(InspectLog("/log", visit, ledger.files()).ok());
+    for (const auto& [segment, sector] : hit) {
+      if (ledger.files().Contents(FileLedger::Path(segment)).size() <= sector * 512) continue;
+      ledger.FlipByte(segment, sector * 512 + random() % 512);
+    }
+    const auto report = SalvageOf(ledger);
+    REQUIRE(report.status() == absl::OkStatus());
+    const TextState state = StateOf(*OpenNew(ledger));
+    for (const auto& [revision, whole] : intact) {
+      INFO("revision " << revision);
+      CHECK((state.count(absl::StrCat("key-", revision)) == 1) == whole);
+    }
+  }
+}
+
+TEST_CASE("a salvage that finds no space leaves nothing, and the ledger as it was") {
+  for (int fails_at = 0;; ++fails_at) {
+    INFO("operation " << fails_at);
+    FileLedger ledger;
+    Fill(ledger);
+    ledger.FlipByte(2, 1100);
+    const auto before = ledger.Snapshot();
+    int operation = 0;
+    bool failed = false;
+    ledger.files().SetFaults(
+        [&](MemoryFileSystem::Operation kind, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
+          using Operation = MemoryFileSystem::Operation;
+          if (kind != Operation::kReserve && kind != Operation::kWrite && kind != Operation::kCreate) {
+            return std::nullopt;
+          }
+          if (operation++ < fails_at) return std::nullopt;
+          failed = true;
+          return MemoryFileSystem::Fault{Error(errors::kNoSpace, "full"), 100};
+        });
+    const auto report = SalvageOf(ledger);
+    ledger.files().SetFaults(nullptr);
+    CHECK(ledger.Snapshot() == before);
+    if (!failed) break;
+    if (report.ok()) continue;
+    CHECK(Is(report.status(), errors::kNoSpace));
+    CHECK(ledger.files().List("/new")->empty());
+    CHECK(ledger.files().List("/new.partial")->empty());
+  }
+}
+
+TEST_CASE("a ledger in use, none at all, and one of which nothing can be read are refused") {
+  FileLedger ledger;
+  CHECK(Is(SalvageOf(ledger).status(), errors::kUnusableDirectory));
+  ledger.Start();
+  ledger.Write(1);
+  CHECK(Is(SalvageOf(ledger).status(), errors::kLogInUse));
+  ledger.Stop();
+  ledger.files().SetContents("/new/letter.txt", "dear");
+  CHECK(Is(SalvageOf(ledger).status(), errors::kUnusableDirectory));
+  ledger.files().Delete("/new/letter.txt");
+  const auto names = ledger.files().List("/log");
+  for (const std::string& name : *names) {
+    ledger.files().SetContents("/log/" + name, std::string(8192, '?'));
+  }
+  CHECK(Is(SalvageOf(ledger).status(), errors::kDamagedLog));
+  CHECK(ledger.files().List("/new")->empty());
+}
+
+}  // namespace
+}  // namespace kvs::txn

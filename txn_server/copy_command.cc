@@ -1,0 +1,116 @@
+#include "txn_server/copy_command.h"
+
+#include <absl/strings/escaping.h>
+#include <absl/strings/str_cat.h>
+#include <unistd.h>
+
+#include <ostream>
+#include <string>
+
+#include "common/config/config_parser.h"
+#include "common/errors.h"
+#include "common/exit_codes.h"
+#include "common/limits.h"
+#include "common/process/progress_bar.h"
+#include "txn_server/log/copy_log.h"
+#include "txn_server/open_txn_log.h"
+
+namespace kvs::txn {
+namespace {
+
+enum class OutputFormat { kText, kJson };
+
+struct CopySettings {
+  std::string from;
+  std::string to;
+  size_t segment_bytes = kDefaultSegmentBytes;
+  OutputFormat output = OutputFormat::kText;
+};
+
+ConfigParser MakeCopyParser(CopySettings* settings) {
+  ConfigParser parser("txn_server copy", "TXN_SERVER_COPY_",
+                      "Copies a ledger into a new one, of the same or another kind. Revisions stay what they are; the "
+                      "log id is new. No server may use the source meanwhile, which is not changed.");
+  parser.AddSection("Copy");
+  parser.AddText("from", &settings->from, "LEDGER", "The ledger to copy: file:DIR, where DIR is its --data-dir.");
+  parser.AddText("to", &settings->to, "LEDGER",
+                 "The ledger to make: file:DIR, where DIR is missing or empty. It is there as a whole or not at all.");
+  parser.AddByteSize("segment-size", &settings->segment_bytes, {32 * kMiB, 4096 * kMiB},
+                     "The size of a segment of the file ledger that is made.");
+  parser.AddChoice("output", &settings->output, {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}},
+                   "How to tell what was copied.");
+  return parser;
+}
+
+struct Copied {
+  CopyReport report;
+  LogPosition position;
+};
+
+absl::StatusOr<Copied> Copy(const LedgerName& from, const LedgerName& to, const CopySettings& settings,
+                            const ProgressFunction& progress) {
+  if (progress) progress("reading the source", 0, 0);
+  const auto source = OpenSourceLog(from);
+  if (!source.ok()) return source.status();
+  Copied copied;
+  const auto position = MakeTargetLog(to, settings.segment_bytes, [&](TxnLog& target) {
+    const auto report = CopyLog(**source, target, progress);
+    if (report.ok()) copied.report = *report;
+    return report.status();
+  });
+  if (!position.ok()) return position.status();
+  copied.position = *position;
+  return copied;
+}
+
+std::string Text(const Copied& copied) {
+  const CopyReport& report = copied.report;
+  return absl::StrCat("copied revision ", report.revision, ": a snapshot of revision ", report.snapshot_revision,
+                      " and ", report.transactions, " transactions, as the new ledger ",
+                      absl::BytesToHexString(copied.position.log_id), "\n");
+}
+
+// Integers of 64 bits are strings, as in all JSON that kvs prints.
+std::string Json(const Copied& copied) {
+  const CopyReport& report = copied.report;
+  return absl::StrCat("{\"logId\":\"", absl::BytesToHexString(copied.position.log_id), "\",\"revision\":\"",
+                      report.revision, "\",\"epoch\":\"", report.epoch, "\",\"snapshotRevision\":\"",
+                      report.snapshot_revision, "\",\"transactions\":\"", report.transactions, "\"}\n");
+}
+
+int Fail(std::ostream& err, ExitCode code, absl::string_view message) {
+  err << "txn_server copy: " << message << "\n";
+  return code;
+}
+
+int FailToCopy(std::ostream& err, const absl::Status& status) {
+  std::string message(status.message());
+  if (Is(status, errors::kNoSpace)) absl::StrAppend(&message, ": nothing was copied, and nothing was left behind");
+  return Fail(err, absl::IsDataLoss(status) ? kExitDataLoss : kExitStartFailed, message);
+}
+
+ProgressBar::Style StyleFor(OutputFormat output) {
+  if (isatty(STDERR_FILENO) != 0) return ProgressBar::Style::kBar;
+  return output == OutputFormat::kText ? ProgressBar::Style::kLines : ProgressBar::Style::kNone;
+}
+
+}  // namespace
+
+int RunCopy(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  CopySettings settings;
+  if (const auto exit_code = MakeCopyParser(&settings).ParseMain(argc, argv)) return *exit_code;
+  if (settings.from.empty() || settings.to.empty()) return Fail(err, kExitBadSettings, "--from and --to must be set");
+  const auto from = ParseLedgerName(settings.from);
+  if (!from.ok()) return Fail(err, kExitBadSettings, absl::StrCat("--from: ", from.status().message()));
+  const auto to = ParseLedgerName(settings.to);
+  if (!to.ok()) return Fail(err, kExitBadSettings, absl::StrCat("--to: ", to.status().message()));
+  ProgressBar bar(err, StyleFor(settings.output));
+  const auto copied = Copy(*from, *to, settings,
+                           [&](absl::string_view what, uint64_t done, uint64_t total) { bar.Show(what, done, total); });
+  bar.Clear();
+  if (!copied.ok()) return FailToCopy(err, copied.status());
+  out << (settings.output == OutputFormat::kJson ? Json(*copied) : Text(*copied));
+  return kExitClean;
+}
+
+}  // namespace kvs::txn

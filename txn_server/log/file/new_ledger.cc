@@ -1,0 +1,120 @@
+#include "txn_server/log/file/new_ledger.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <limits>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "txn_server/log/file/file_txn_log.h"
+#include "txn_server/log/file/log_directory.h"
+#include "txn_server/log/file/log_scan.h"
+
+namespace kvs::txn {
+namespace {
+
+absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
+
+std::string ParentOf(const std::string& directory) {
+  const size_t slash = directory.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : directory.substr(0, slash);
+}
+
+// Removes a half-made ledger with its directory.
+absl::Status RemoveLedger(FileSystem& file_system, const std::string& directory) {
+  const auto names = file_system.List(directory);
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    if (absl::Status status = file_system.Remove(absl::StrCat(directory, "/", name)); !status.ok()) return status;
+  }
+  return file_system.RemoveDirectory(directory);
+}
+
+// Removes what an interrupted attempt left.
+absl::Status RemoveLeftovers(FileSystem& file_system, const std::string& directory) {
+  const auto listing = ListDirectory(file_system, directory);
+  if (absl::IsNotFound(listing.status())) return absl::OkStatus();
+  if (!listing.ok()) return listing.status();
+  if (!listing->foreign_names.empty()) {
+    return Unusable(absl::StrCat(directory, " is needed to make the ledger in, and holds other files, such as ",
+                                 listing->foreign_names.front(), "; move it away"));
+  }
+  const auto lock = file_system.Lock(LockPath(directory));
+  if (!lock.ok()) return lock.status();
+  return RemoveLedger(file_system, directory);
+}
+
+absl::StatusOr<LogPosition> Fill(const NewLedgerOptions& options, const std::string& directory,
+                                 absl::FunctionRef<absl::Status(TxnLog& log)> fill) {
+  FileTxnLogOptions log_options;
+  log_options.directory = directory;
+  log_options.segment_bytes = options.segment_bytes;
+  log_options.file_system = options.file_system;
+  // It is the owner of the ledger who says what becomes of history.
+  log_options.compaction.retention = Retention::kFull;
+  log_options.compaction.min_bytes = std::numeric_limits<uint64_t>::max();
+  log_options.compaction.ballast_bytes = 0;
+  auto log = OpenFileTxnLog(log_options);
+  if (!log.ok()) return log.status();
+  if (absl::Status status = fill(**log); !status.ok()) return status;
+  if (absl::Status status = (*log)->Close(); !status.ok()) return status;
+  return (*log)->position();
+}
+
+// Reads the finished ledger as its first start will.
+absl::Status Verify(FileSystem& file_system, const std::string& directory, const LogPosition& position) {
+  LogScan scan;
+  ScanOptions options;
+  options.check_transactions = true;
+  options.check_all_snapshots = true;
+  if (absl::Status status = ScanLog(file_system, directory, options, &scan); !status.ok()) return status;
+  for (const DamagedSnapshot& damaged : scan.damaged_snapshots) return damaged.status;
+  if (scan.tip.last_revision == position.durable_revision && scan.tip.epoch == position.epoch) return absl::OkStatus();
+  return Error(errors::kDamagedLog,
+               absl::StrCat(directory, " was written up to revision ", position.durable_revision,
+                            " and reads back up to revision ", scan.tip.last_revision, "; look at the disk"));
+}
+
+// Gives the finished ledger its name.
+absl::Status Publish(FileSystem& file_system, const std::string& from, const std::string& to) {
+  if (absl::Status status = file_system.Rename(from, to); !status.ok()) return status;
+  return file_system.SyncDirectory(ParentOf(to));
+}
+
+}  // namespace
+
+absl::Status CheckNewLedgerDirectory(FileSystem& file_system, const std::string& directory) {
+  const auto names = file_system.List(directory);
+  if (absl::IsNotFound(names.status())) return absl::OkStatus();
+  if (!names.ok()) return names.status();
+  if (names->empty()) return absl::OkStatus();
+  return Unusable(absl::StrCat(directory, " is not empty; name a directory that does not exist or is empty"));
+}
+
+absl::StatusOr<LogPosition> CreateLedger(const NewLedgerOptions& options,
+                                         absl::FunctionRef<absl::Status(TxnLog& log)> fill) {
+  FileSystem& file_system = *options.file_system;
+  std::string directory = options.directory;
+  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  if (absl::Status status = CheckNewLedgerDirectory(file_system, directory); !status.ok()) return status;
+  // A mount point cannot be replaced: better to say so now.
+  const absl::Status removed = file_system.RemoveDirectory(directory);
+  if (!removed.ok() && !absl::IsNotFound(removed)) {
+    return Unusable(absl::StrCat(removed.message(), "; name a directory inside of it"));
+  }
+  const std::string partial = absl::StrCat(directory, ".partial");
+  if (absl::Status status = RemoveLeftovers(file_system, partial); !status.ok()) return status;
+  const auto position = Fill(options, partial, fill);
+  absl::Status status = position.status();
+  if (status.ok()) status = Verify(file_system, partial, *position);
+  if (status.ok()) status = Publish(file_system, partial, directory);
+  if (status.ok()) return position;
+  RemoveLedger(file_system, partial).IgnoreError();  // the next attempt does it
+  if (removed.ok()) file_system.CreateDirectory(directory).IgnoreError();
+  return status;
+}
+
+}  // namespace kvs::txn

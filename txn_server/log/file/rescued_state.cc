@@ -1,0 +1,126 @@
+#include "txn_server/log/file/rescued_state.h"
+
+#include <absl/functional/function_ref.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "common/limits.h"
+#include "common/model/transaction_codec.h"
+#include "txn_server/log/compaction/transaction_list.h"
+
+namespace kvs::txn {
+namespace {
+
+// Whether the value after it does not depend on the one before.
+bool SetsAll(const Operation& operation) {
+  return std::holds_alternative<operation::Put>(operation) ||
+         std::holds_alternative<operation::IntIncrement>(operation) ||
+         std::holds_alternative<operation::UintIncrement>(operation) ||
+         std::holds_alternative<operation::FloatIncrement>(operation);
+}
+
+absl::Status ForEach(absl::string_view transactions, absl::FunctionRef<void(const Transaction&)> use) {
+  TransactionListReader list;
+  list.Reset(transactions);
+  while (true) {
+    const auto item = list.Next();
+    if (!item.ok()) return item.status();
+    if (!*item) return absl::OkStatus();
+    use((*item)->transaction);
+  }
+}
+
+}  // namespace
+
+// Emits the keys in order, as lists of about a frame's target size.
+class RescuedState::Cursor : public SnapshotCursor {
+ public:
+  explicit Cursor(const Keys& keys) : next_(keys.begin()), end_(keys.end()) {}
+
+  absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
+    chunk_.clear();
+    for (; next_ != end_ && chunk_.size() < kTargetFrameBytes; ++next_) {
+      next_->second.state.ForEachTransaction(next_->first.second, [this](const Transaction& transaction) {
+        EncodedTransaction encoded(transaction);
+        encoded.Stamp(transaction.revision, transaction.time_micros);
+        chunk_ += encoded.bytes();
+      });
+    }
+    if (chunk_.empty()) return std::nullopt;
+    return SnapshotChunk{chunk_};
+  }
+
+ private:
+  Keys::const_iterator next_;
+  const Keys::const_iterator end_;
+  std::string chunk_;
+};
+
+absl::Status RescuedState::Add(SnapshotCursor& snapshot) {
+  part_of_ = {};
+  while (true) {
+    const auto chunk = snapshot.Next();
+    if (!chunk.ok()) return chunk.status();
+    if (!*chunk) return absl::OkStatus();
+    const auto take = [this](const Transaction& transaction) { AddFromSnapshot(transaction); };
+    if (absl::Status status = ForEach((*chunk)->transactions, take); !status.ok()) return status;
+  }
+}
+
+absl::Status RescuedState::Add(const Frame& frame) {
+  return ForEach(frame.transactions, [this](const Transaction& transaction) { Apply(transaction); });
+}
+
+void RescuedState::AddFromSnapshot(const Transaction& transaction) {
+  std::pair<ValueType, std::string> key(transaction.type, std::string(transaction.key));
+  if (key != part_of_) {
+    const auto known = keys_.find(key);
+    if (known != keys_.end() && known->second.state.revision() >= transaction.revision) return;
+    if (known != keys_.end()) keys_.erase(known);
+    part_of_ = std::move(key);
+  }
+  Apply(transaction);
+}
+
+void RescuedState::Apply(Transaction transaction) {
+  time_micros_ = std::max(time_micros_, transaction.time_micros);
+  const auto it = keys_.try_emplace({transaction.type, std::string(transaction.key)}).first;
+  Key& key = it->second;
+  const bool follows = transaction.previous_revision == key.state.revision();
+  if (std::holds_alternative<operation::Delete>(transaction.operation)) {
+    keys_.erase(it);
+    return;
+  }
+  transaction.previous_revision = key.state.revision();
+  key.doubtful = !SetsAll(transaction.operation) && (key.doubtful || !follows);
+  if (!key.doubtful) {
+    // What follows from what it says cannot fail, and where it does, nothing is known of the key.
+    if (!key.state.Apply(transaction).ok()) keys_.erase(it);
+    return;
+  }
+  // It may not fit what there is, such as the removal of a member whose addition is missing.
+  KeyState changed = key.state;
+  if (changed.Apply(transaction).ok()) key.state = std::move(changed);
+  if (!key.state.present()) keys_.erase(it);
+}
+
+uint64_t RescuedState::transactions() const {
+  uint64_t count = 0;
+  for (const auto& [name, key] : keys_) {
+    key.state.ForEachTransaction(name.second, [&](const Transaction&) { ++count; });
+  }
+  return count;
+}
+
+std::vector<DoubtfulKey> RescuedState::DoubtfulKeys() const {
+  std::vector<DoubtfulKey> doubtful;
+  for (const auto& [name, key] : keys_) {
+    if (key.doubtful) doubtful.push_back({name.first, name.second, key.state.revision()});
+  }
+  return doubtful;
+}
+
+std::unique_ptr<SnapshotCursor> RescuedState::Snapshot() const { return std::make_unique<Cursor>(keys_); }
+
+}  // namespace kvs::txn

@@ -1,0 +1,61 @@
+// RescuedState: the keys and values that the readable part of a damaged history amounts to.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/strings/string_view.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/model/key_state.h"
+#include "common/model/transaction.h"
+#include "txn_server/log/txn_log.h"
+
+namespace kvs::txn {
+
+// A key of which a change was missing, and whose value was not set as a whole since.
+struct DoubtfulKey {
+  ValueType type = ValueType::kInt;
+  std::string key;
+  uint64_t revision = 0;  // of the last change that was found
+};
+
+// Where a change is missing, the next one is applied to what there is. All keys are in memory, as in kvs_server. Used
+// by one thread.
+class RescuedState {
+ public:
+  // Takes the keys of a snapshot, as far as it can be read, that are newer than what is there; its error if it cannot
+  // be read to its end.
+  absl::Status Add(SnapshotCursor& snapshot);
+
+  // Takes the next transactions of the log. DataLoss if they cannot be decoded.
+  absl::Status Add(const Frame& frame);
+
+  int64_t time_micros() const { return time_micros_; }  // of the newest transaction
+  uint64_t transactions() const;                        // that Snapshot has
+  std::vector<DoubtfulKey> DoubtfulKeys() const;
+
+  // The state as a snapshot. It refers to this.
+  std::unique_ptr<SnapshotCursor> Snapshot() const;
+
+ private:
+  struct Key {
+    KeyState state;
+    bool doubtful = false;
+  };
+  using Keys = std::map<std::pair<ValueType, std::string>, Key>;  // in the order of snapshots
+  class Cursor;
+
+  void AddFromSnapshot(const Transaction& transaction);
+  void Apply(Transaction transaction);
+
+  Keys keys_;
+  std::pair<ValueType, std::string> part_of_;  // the key of a snapshot that was taken last
+  int64_t time_micros_ = 0;
+};
+
+}  // namespace kvs::txn

@@ -1,0 +1,278 @@
+#include "txn_server/log/file/salvage.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "common/errors.h"
+#include "common/limits.h"
+#include "txn_server/log/file/log_directory.h"
+#include "txn_server/log/file/new_ledger.h"
+#include "txn_server/log/file/snapshot_reader.h"
+#include "txn_server/log/frame.h"
+
+namespace kvs::txn {
+namespace {
+
+// The frames behind a revision.
+class FramesBehind : public LogCursor {
+ public:
+  FramesBehind(std::unique_ptr<RescuedFrames> frames, uint64_t revision)
+      : frames_(std::move(frames)), revision_(revision) {}
+
+  absl::StatusOr<std::optional<Frame>> Next() override {
+    while (true) {
+      auto frame = frames_->Next();
+      if (!frame.ok() || !*frame) return frame;
+      if ((*frame)->last_revision() <= revision_) continue;
+      if ((*frame)->first_revision > revision_) return frame;
+      const auto rest = FrameFrom(**frame, revision_ + 1);
+      if (!rest.ok()) return rest.status();
+      return *rest;
+    }
+  }
+
+ private:
+  const std::unique_ptr<RescuedFrames> frames_;
+  const uint64_t revision_;
+};
+
+class NoFrames : public LogCursor {
+ public:
+  absl::StatusOr<std::optional<Frame>> Next() override { return std::nullopt; }
+};
+
+class Salvage {
+ public:
+  explicit Salvage(const SalvageOptions& options) : options_(options), file_system_(*options.file_system) {}
+
+  absl::StatusOr<SalvageReport> Run() {
+    if (absl::Status status = CheckDirectories(); !status.ok()) return status;
+    if (absl::Status status = FindLog(); !status.ok()) return status;
+    FindSnapshots();
+    FindStart();
+    Survey();
+    const NewLedgerOptions target{options_.target_directory, segment_bytes_, &file_system_};
+    const auto position = CreateLedger(target, [&](TxnLog& log) {
+      auto copied = history_is_whole_ ? CopyHistory(log) : CopyState(log);
+      if (copied.ok()) report_.copy = *copied;
+      return copied.status();
+    });
+    if (!position.ok()) return position.status();
+    report_.log_id = position->log_id;
+    return report_;
+  }
+
+ private:
+  static absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
+
+  absl::Status CheckDirectories() {
+    const std::string& directory = options_.data_directory;
+    auto listing = ListDirectory(file_system_, directory);
+    if (absl::IsNotFound(listing.status())) return Unusable(absl::StrCat(directory, " does not exist"));
+    if (!listing.ok()) return listing.status();
+    listing_ = *std::move(listing);
+    if (listing_.segment_ids.empty() && listing_.snapshot_ids.empty()) {
+      return Unusable(absl::StrCat(directory, " holds no ledger"));
+    }
+    const auto locked = file_system_.IsLocked(LockPath(directory));
+    if (!locked.ok()) return locked.status();
+    if (*locked) return Error(errors::kLogInUse, absl::StrCat("a server uses ", directory, "; stop it first"));
+    return CheckNewLedgerDirectory(file_system_, options_.target_directory);
+  }
+
+  // The log is the one that most of the files belong to.
+  absl::Status FindLog() {
+    std::map<std::string, int> files_of;
+    for (const uint64_t id : listing_.segment_ids) {
+      const auto header = HeaderOf(id);
+      if (header && header->min_reader_version > kFormatVersion) {
+        return Error(errors::kUnsupportedLogVersion, absl::StrCat(SegmentPath(options_.data_directory, id),
+                                                                  " was written by a newer program; use that"));
+      }
+      if (header) ++files_of[header->log_id];
+    }
+    for (const uint64_t id : listing_.snapshot_ids) {
+      const auto snapshot = ReadSnapshotHeader(file_system_, SnapshotPath(options_.data_directory, id));
+      if (Is(snapshot.status(), errors::kUnsupportedLogVersion)) return snapshot.status();
+      if (snapshot.ok()) ++files_of[snapshot->header.log_id];
+    }
+    if (files_of.empty()) {
+      return Error(errors::kDamagedLog,
+                   absl::StrCat("no file in ", options_.data_directory, " can be read; restore a backup"));
+    }
+    start_.log_id = std::max_element(files_of.begin(), files_of.end(), [](const auto& a, const auto& b) {
+                      return a.second < b.second;
+                    })->first;
+    return absl::OkStatus();
+  }
+
+  std::optional<SegmentHeader> HeaderOf(uint64_t segment_id) {
+    const auto file = file_system_.OpenForReading(SegmentPath(options_.data_directory, segment_id));
+    if (!file.ok()) return std::nullopt;
+    std::string sector(kSegmentHeaderBytes, '\0');
+    const auto read = (*file)->ReadAt(0, sector.data(), sector.size());
+    SegmentHeader header;
+    if (!read.ok() || *read < sector.size() || !DecodeSegmentHeader(sector, &header).empty()) return std::nullopt;
+    return header;
+  }
+
+  void FindSnapshots() {
+    for (const uint64_t id : listing_.snapshot_ids) {
+      const std::string path = SnapshotPath(options_.data_directory, id);
+      const auto summary = ReadSnapshotHeader(file_system_, path);
+      if (!summary.ok()) {
+        LoseSnapshot(path, summary.status());
+      } else if (summary->header.log_id != start_.log_id) {
+        report_.losses.push_back({path, 0, 0, 0, "it is a snapshot of another ledger"});
+      } else if (absl::Status status = VerifySnapshot(file_system_, *summary); !status.ok()) {
+        LoseSnapshot(path, status);
+        damaged_.push_back(*summary);
+      } else {
+        intact_.push_back(*summary);
+      }
+    }
+    // The newest intact one has all that is in the others.
+    if (!intact_.empty()) damaged_.clear();
+    for (const SnapshotSummary& snapshot : damaged_) Reach(snapshot.header.point);
+    for (const SnapshotSummary& snapshot : intact_) Reach(snapshot.header.point);
+  }
+
+  void LoseSnapshot(const std::string& path, const absl::Status& status) {
+    Loss loss{path, 0, 0, 0, std::string(status.message())};
+    if (!absl::SimpleAtoi(MetadataOf(status, "offset"), &loss.offset)) loss.offset = 0;
+    report_.losses.push_back(std::move(loss));
+  }
+
+  // The log came at least to here.
+  void Reach(const LogPoint& point) {
+    position_.durable_revision = std::max(position_.durable_revision, point.revision);
+    if (point.epoch < position_.epoch) return;
+    position_.epoch = point.epoch;
+    position_.writer_id = point.writer_id;
+  }
+
+  // The segments begin with the first one, or in the one where the oldest snapshot ends.
+  void FindStart() {
+    start_.existing = listing_.segment_ids;
+    const bool has_first = !listing_.segment_ids.empty() && listing_.segment_ids.front() == 1;
+    const auto header = has_first ? HeaderOf(1) : std::nullopt;
+    if (header) {
+      start_.revision = header->last_revision;
+      return;
+    }
+    const std::vector<SnapshotSummary>& snapshots = intact_.empty() ? damaged_ : intact_;
+    if (snapshots.empty()) return;
+    const LogPoint& point = snapshots.front().header.point;
+    if (has_first && (point.segment_id > 1 || point.offset > kSegmentHeaderBytes)) return;
+    start_.segment_id = point.segment_id;
+    start_.revision = point.revision;
+  }
+
+  std::unique_ptr<RescuedFrames> OpenFrames() {
+    return std::make_unique<RescuedFrames>(file_system_, options_.data_directory, start_);
+  }
+
+  // Reads all that there is, and decides what the new ledger begins with.
+  void Survey() {
+    const auto frames = OpenFrames();
+    while (true) {
+      const auto frame = frames->Next();
+      if (!frame.ok() || !*frame) break;
+      if (options_.progress) options_.progress("looking for what can be read", frames->bytes_read(), 0);
+    }
+    report_.losses.insert(report_.losses.end(), frames->losses().begin(), frames->losses().end());
+    LogPoint end;
+    end.revision = frames->last_revision();
+    end.epoch = frames->epoch();
+    end.writer_id = frames->writer_id();
+    Reach(end);
+    if (position_.writer_id.empty() && position_.durable_revision > 0) position_.writer_id = "salvage";
+    if (position_.epoch == 0 && position_.durable_revision > 0) position_.epoch = 1;
+    segment_bytes_ = frames->segment_bytes() > 0 ? frames->segment_bytes() : kDefaultSegmentBytes;
+    history_is_whole_ = frames->run_start() == 1;
+    for (const SnapshotSummary& snapshot : intact_) {
+      if (history_is_whole_ || snapshot.header.point.revision + 1 < frames->run_start()) continue;
+      history_is_whole_ = true;
+      base_ = snapshot;
+    }
+  }
+
+  absl::StatusOr<CopyReport> CopyHistory(TxnLog& log) {
+    StateReplay history;
+    if (base_) {
+      auto snapshot = OpenSnapshot(file_system_, *base_);
+      if (!snapshot.ok()) return snapshot.status();
+      history.snapshot = *std::move(snapshot);
+      history.snapshot_revision = base_->header.point.revision;
+      history.snapshot_time_micros = base_->header.time_micros;
+      history.snapshot_transactions = base_->header.transactions;
+    }
+    history.tail = std::make_unique<FramesBehind>(OpenFrames(), history.snapshot_revision);
+    return CopyLog(position_, std::move(history), log, options_.progress);
+  }
+
+  absl::StatusOr<CopyReport> CopyState(TxnLog& log) {
+    RescuedState state;
+    if (absl::Status status = FoldReadable(state); !status.ok()) return status;
+    report_.doubtful_keys = state.DoubtfulKeys();
+    StateReplay history;
+    history.snapshot_revision = position_.durable_revision;
+    history.snapshot_time_micros = state.time_micros();
+    history.snapshot_transactions = state.transactions();
+    history.snapshot = state.Snapshot();
+    history.tail = std::make_unique<NoFrames>();
+    return CopyLog(position_, std::move(history), log, options_.progress);
+  }
+
+  // Each snapshot comes where its revision is.
+  absl::Status FoldReadable(RescuedState& state) {
+    std::vector<SnapshotSummary> snapshots = damaged_;
+    if (!intact_.empty()) snapshots = {intact_.back()};
+    const uint64_t from = intact_.empty() ? 0 : intact_.back().header.point.revision;
+    FramesBehind frames(OpenFrames(), from);
+    size_t next = 0;
+    while (true) {
+      const auto frame = frames.Next();
+      if (!frame.ok()) return frame.status();
+      for (; next < snapshots.size(); ++next) {
+        if (*frame && (*frame)->first_revision <= snapshots[next].header.point.revision) break;
+        if (absl::Status status = AddSnapshot(snapshots[next], state); !status.ok()) return status;
+      }
+      if (!*frame) return absl::OkStatus();
+      if (absl::Status status = state.Add(**frame); !status.ok()) return status;
+      if (options_.progress) options_.progress("folding", (*frame)->last_revision(), position_.durable_revision);
+    }
+  }
+
+  // What cannot be read of it was told when it was found.
+  absl::Status AddSnapshot(const SnapshotSummary& summary, RescuedState& state) {
+    auto snapshot = OpenSnapshot(file_system_, summary);
+    if (!snapshot.ok()) return snapshot.status();
+    const absl::Status status = state.Add(**snapshot);
+    return Is(status, errors::kDamagedLog) ? absl::OkStatus() : status;
+  }
+
+  const SalvageOptions& options_;
+  FileSystem& file_system_;
+  DirectoryListing listing_;
+  std::vector<SnapshotSummary> intact_;   // ascending
+  std::vector<SnapshotSummary> damaged_;  // whose headers can be read, ascending; empty where there are intact ones
+  RescueStart start_;
+  LogPosition position_;  // where the new ledger ends
+  uint64_t segment_bytes_ = 0;
+  bool history_is_whole_ = false;        // behind base_
+  std::optional<SnapshotSummary> base_;  // empty where history begins with revision 1
+  SalvageReport report_;
+};
+
+}  // namespace
+
+absl::StatusOr<SalvageReport> SalvageLog(const SalvageOptions& options) { return Salvage(options).Run(); }
+
+}  // namespace kvs::txn
