@@ -1,4 +1,5 @@
-"""docs/cli.md tells the truth: every command in it is run against a real pair and must print what the page shows.
+"""docs/cli.md and docs/operations.md tell the truth: every command in them is run against a real pair and must print what the page
+shows.
 
 Blocks marked `console` are sessions: lines after "$ " are commands, the others their output. They are run in the order of the
 page, in a folder with the .kvs that `make run` keeps. What differs from run to run (ports, paths, times, ids) is compared as
@@ -13,7 +14,7 @@ import tempfile
 
 from pair import BIN, SOURCE, Pair, check
 
-PAGE = SOURCE / "docs" / "cli.md"
+PAGES = [SOURCE / "docs" / "cli.md", SOURCE / "docs" / "operations.md"]
 FOLDER = "/home/alice/shop"
 
 VARYING = [
@@ -25,6 +26,7 @@ VARYING = [
     (re.compile(r"\b\d+\.\d+\.\d+(?!\.)\b"), "VERSION"),
     (re.compile(r"0000000\d+\.log at \d+"), "FRAME"),
     (re.compile(r'"startTime":"[^"]*"'), "START"),
+    (re.compile(r"\b\d+ bytes\b"), "SIZE"),
 ]
 
 
@@ -86,13 +88,12 @@ def commands(lines):
     return [(command, "\n".join(output)) for command, output in found]
 
 
-def main():
-    update = "--update" in sys.argv
+def test(path, update):
     page, wrong, count = [], [], 0
     with Pair() as pair, tempfile.TemporaryDirectory(prefix="kvs-doc-") as folder:
         pair.start()
         session = Session(pair, folder)
-        for is_session, lines in blocks(PAGE.read_text()):
+        for is_session, lines in blocks(path.read_text()):
             if not is_session:
                 page += lines
                 continue
@@ -103,12 +104,13 @@ def main():
                     wrong.append(f"$ {command}\n--- the page:\n{expected}\n--- now:\n{actual}")
                 page += [f"$ {command}", *actual.rstrip("\n").splitlines()]
     if update:
-        PAGE.write_text("\n".join(page) + "\n")
-        print(f"{len(wrong)} of {count} commands updated")
+        path.write_text("\n".join(page) + "\n")
+        print(f"{path.name}: {len(wrong)} of {count} commands updated")
         return
-    check(count > 0, "the page has no sessions")
-    check(not wrong, "docs/cli.md differs from what the commands print (cli_doc_test.py --update):\n\n" + "\n\n".join(wrong))
-    print(f"{count} commands")
+    check(count > 0, f"{path.name} has no sessions")
+    check(not wrong, f"{path.name} differs from what the commands print (cli_doc_test.py --update):\n\n" + "\n\n".join(wrong))
+    print(f"{path.name}: {count} commands")
 
 
-main()
+for page_path in PAGES:
+    test(page_path, "--update" in sys.argv)

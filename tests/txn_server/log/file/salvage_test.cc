@@ -122,7 +122,7 @@ class Compacted : public FileLedger {
     REQUIRE(log().position().compacted_revision > 0);
     Stop();
     const auto listing = ListDirectory(files(), "/log");
-    for (const uint64_t id : listing->snapshot_ids) snapshot_paths_.push_back(SnapshotPath("/log", id));
+    for (const uint64_t id : listing->snapshot_ids) snapshot_paths_.push_back(kvs::txn::SnapshotPath("/log", id));
     REQUIRE(snapshot_paths_.size() == 2);
   }
 
