@@ -65,6 +65,8 @@ namespace errors {
   X(kUnsupportedLogVersion, kFailedPrecondition, "UNSUPPORTED_LOG_VERSION") \
   X(kLogInUse, kFailedPrecondition, "LOG_IN_USE")                           \
   X(kUnusableDirectory, kFailedPrecondition, "UNUSABLE_DIRECTORY")          \
+  X(kUnusableDatabase, kFailedPrecondition, "UNUSABLE_DATABASE")            \
+  X(kDatabaseUnavailable, kUnavailable, "DATABASE_UNAVAILABLE")             \
   X(kLogFailed, kInternal, "LOG_FAILED")
 
 #define KVS_DEFINE_ERROR(name, code, reason) inline constexpr ErrorKind name{absl::StatusCode::code, reason};

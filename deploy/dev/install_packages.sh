@@ -28,6 +28,7 @@ libtomlplusplus-dev     settings from TOML files
 libspdlog-dev           logging
 libisal-dev             CRC-32C
 libzstd-dev             compressed snapshots
+libpqxx-dev             PostgreSQL
 LIST
       ;;
     test)
@@ -36,6 +37,7 @@ catch2                  unit tests
 python3                 system tests
 python3-grpcio          the Python client of a system test
 python3-protobuf        its messages
+postgresql              the ledger in a database
 openssl                 damaged and foreign certificates
 strace                  shows that data is synced before it is acknowledged
 LIST

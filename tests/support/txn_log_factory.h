@@ -10,9 +10,11 @@
 #include "tests/support/catch.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/memory_txn_log.h"
+#include "tests/support/postgres_cluster.h"
 #include "tests/support/remote_txn_log.h"
 #include "tests/support/temp_dir.h"
 #include "txn_server/log/file/file_txn_log.h"
+#include "txn_server/log/postgres/postgres_txn_log.h"
 
 namespace kvs::txn {
 
@@ -101,6 +103,21 @@ class RemoteTxnLogFactory : public TxnLogFactory {
   FileTxnLogFactory local_;
 };
 
+inline std::unique_ptr<TxnLog> MustOpenPostgresTxnLog(PostgresTxnLogOptions options) {
+  auto log = OpenPostgresTxnLog(std::move(options));
+  REQUIRE(log.status() == absl::OkStatus());
+  return *std::move(log);
+}
+
+// A database of a real server.
+class PostgresTxnLogFactory : public TxnLogFactory {
+ public:
+  std::unique_ptr<TxnLog> Open() override { return MustOpenPostgresTxnLog({url_}); }
+
+ private:
+  const std::string url_ = PostgresCluster::Shared().Url(PostgresCluster::Shared().NewDatabase());
+};
+
 struct NamedTxnLogFactory {
   std::string name;
   std::function<std::unique_ptr<TxnLogFactory>()> make;
@@ -112,6 +129,7 @@ inline const std::vector<NamedTxnLogFactory>& TxnLogFactories() {
       {"memory", [] { return std::make_unique<MemoryTxnLogFactory>(); }},
       {"file", [] { return std::make_unique<FileTxnLogFactory>(); }},
       {"remote", [] { return std::make_unique<RemoteTxnLogFactory>(); }},
+      {"postgres", [] { return std::make_unique<PostgresTxnLogFactory>(); }},
       {"file with small segments", [] { return std::make_unique<SmallSegmentsFactory>(); }},
   };
   return factories;

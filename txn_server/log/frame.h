@@ -3,6 +3,7 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/types/span.h>
 
 #include <cstdint>
 
@@ -19,5 +20,9 @@ absl::Status CheckFrame(const Frame& frame);
 // `frame`, which CheckFrame accepts, without its transactions before `from_revision`. REQUIRES: the frame holds that
 // revision. The result refers to the bytes of `frame`, and begins inside a batch if `from_revision` is inside of one.
 absl::StatusOr<Frame> FrameFrom(const Frame& frame, uint64_t from_revision);
+
+// Checks a group of frames against each other and the log, and adds them up to a frame without bytes. kGap,
+// kMalformedFrame as TxnLog::Append says.
+absl::StatusOr<Frame> SumUp(absl::Span<const Frame> frames, uint64_t durable_revision);
 
 }  // namespace kvs::txn

@@ -21,30 +21,10 @@
 #include "txn_server/log/file/segment_supply.h"
 #include "txn_server/log/file/segment_writer.h"
 #include "txn_server/log/file/snapshot_writer.h"
+#include "txn_server/log/frame.h"
 
 namespace kvs::txn {
 namespace {
-
-// Checks a group of frames against each other and the log, and adds them up.
-absl::StatusOr<Frame> SumUp(absl::Span<const Frame> frames, uint64_t durable_revision) {
-  uint64_t expected = durable_revision + 1;
-  uint64_t bytes = 0;
-  for (const Frame& frame : frames) {
-    if (frame.first_revision != expected) {
-      return Error(errors::kGap,
-                   absl::StrCat("a frame begins at revision ", frame.first_revision, " where ", expected, " belongs"));
-    }
-    if (frame.count == 0) return Error(errors::kMalformedFrame, "a frame has no transactions");
-    expected += frame.count;
-    bytes += frame.transactions.size();
-  }
-  const uint64_t count = expected - durable_revision - 1;
-  if (bytes > kMaxFrameBytes || count > std::numeric_limits<uint32_t>::max()) {
-    return Error(errors::kMalformedFrame, absl::StrCat("a group of ", count, " transactions has ", bytes,
-                                                       " bytes, the limit is ", kMaxFrameBytes));
-  }
-  return Frame{durable_revision + 1, static_cast<uint32_t>(count), {}};
-}
 
 class FileTxnLog : public TxnLog {
  public:

@@ -1,0 +1,175 @@
+-- The ledger of kvs: every change of every key is a row.
+--
+-- Each type of value has a table of its keys and one of the changes that were made to them. A change is named by its
+-- revision, its place in the one order of all changes of all types: `id` in every table of transactions. There are no
+-- foreign keys between them: txn_server writes both sides in one transaction, and a check of each row would lock, and
+-- so write, the row of its key again.
+--
+-- Never edited once it is released: a later file changes what this one made.
+
+CREATE TYPE transaction_type AS ENUM (
+  'put', 'delete', 'increment', 'decrement', 'append', 'add_members', 'remove_members', 'put_fields', 'remove_fields');
+COMMENT ON TYPE transaction_type IS 'What a change did to its key.';
+
+CREATE TABLE ledger (
+  only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+  log_id uuid NOT NULL DEFAULT gen_random_uuid(),
+  epoch bigint NOT NULL DEFAULT 0 CHECK (epoch >= 0),
+  writer_id bytea NOT NULL DEFAULT '',
+  durable_revision bigint NOT NULL DEFAULT 0 CHECK (durable_revision >= 0),
+  confirmations bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 10);
+COMMENT ON TABLE ledger IS 'The one row that every group of changes moves on; whoever writes holds its lock.';
+COMMENT ON COLUMN ledger.only_row IS 'Always true: there is one row.';
+COMMENT ON COLUMN ledger.log_id IS 'Names this history.';
+COMMENT ON COLUMN ledger.epoch IS 'Counts the writers; only the newest one may write. 0 before the first one.';
+COMMENT ON COLUMN ledger.writer_id IS 'The random id of the kvs_server that writes.';
+COMMENT ON COLUMN ledger.durable_revision IS 'The revision of the newest change, 0 before the first one.';
+COMMENT ON COLUMN ledger.confirmations IS 'Counts how often a process made sure of what is durable, which needs a write.';
+INSERT INTO ledger DEFAULT VALUES;
+
+CREATE TABLE replay_windows (last_id bigint PRIMARY KEY);
+COMMENT ON TABLE replay_windows IS 'Divides the history into parts that fit into memory, for reading it at a start.';
+COMMENT ON COLUMN replay_windows.last_id IS 'The revision of the last change of a part.';
+
+CREATE TABLE int_keys (id bigint PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE);
+CREATE TABLE uint_keys (id bigint PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE);
+CREATE TABLE float_keys (id bigint PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE);
+CREATE TABLE string_keys (id bigint PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE);
+CREATE TABLE set_keys (id bigint PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE);
+CREATE TABLE map_keys (id bigint PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE);
+
+-- The widest columns first, so that nothing is lost to alignment.
+CREATE TABLE int_transactions (
+  id bigint PRIMARY KEY,
+  key_id bigint NOT NULL,
+  previous_id bigint,
+  batch bigint,
+  insert_time timestamptz NOT NULL,
+  value bigint,
+  result bigint,
+  transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'increment')),
+  actor text COLLATE "C"
+);
+CREATE INDEX int_transactions_of_key ON int_transactions (key_id, id);
+COMMENT ON COLUMN int_transactions.value IS 'What was put, or added.';
+
+CREATE TABLE uint_transactions (
+  id bigint PRIMARY KEY,
+  key_id bigint NOT NULL,
+  previous_id bigint,
+  batch bigint,
+  insert_time timestamptz NOT NULL,
+  transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'increment', 'decrement')),
+  value numeric(20, 0) CHECK (value BETWEEN 0 AND 18446744073709551615),
+  result numeric(20, 0) CHECK (result BETWEEN 0 AND 18446744073709551615),
+  actor text COLLATE "C"
+);
+CREATE INDEX uint_transactions_of_key ON uint_transactions (key_id, id);
+COMMENT ON COLUMN uint_transactions.value IS 'What was put, added or subtracted.';
+
+CREATE TABLE float_transactions (
+  id bigint PRIMARY KEY,
+  key_id bigint NOT NULL,
+  previous_id bigint,
+  batch bigint,
+  insert_time timestamptz NOT NULL,
+  value double precision,
+  result double precision,
+  transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'increment')),
+  actor text COLLATE "C"
+);
+CREATE INDEX float_transactions_of_key ON float_transactions (key_id, id);
+COMMENT ON COLUMN float_transactions.value IS 'What was put, or added.';
+
+CREATE TABLE string_transactions (
+  id bigint PRIMARY KEY,
+  key_id bigint NOT NULL,
+  previous_id bigint,
+  batch bigint,
+  insert_time timestamptz NOT NULL,
+  transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'append')),
+  value text COLLATE "C",
+  actor text COLLATE "C"
+);
+CREATE INDEX string_transactions_of_key ON string_transactions (key_id, id);
+COMMENT ON COLUMN string_transactions.value IS 'What was put, or appended.';
+
+CREATE TABLE set_transactions (
+  id bigint PRIMARY KEY,
+  key_id bigint NOT NULL,
+  previous_id bigint,
+  batch bigint,
+  insert_time timestamptz NOT NULL,
+  transaction_type transaction_type NOT NULL
+    CHECK (transaction_type IN ('put', 'delete', 'add_members', 'remove_members')),
+  actor text COLLATE "C"
+);
+CREATE INDEX set_transactions_of_key ON set_transactions (key_id, id);
+
+CREATE TABLE set_members (
+  transaction_id bigint NOT NULL,
+  set_key_id bigint NOT NULL,
+  member text COLLATE "C" NOT NULL,
+  PRIMARY KEY (transaction_id, member)
+);
+COMMENT ON TABLE set_members IS 'The members that a change of a set put, added or removed.';
+COMMENT ON COLUMN set_members.transaction_id IS 'The change: set_transactions.id.';
+COMMENT ON COLUMN set_members.set_key_id IS 'The key of the set: set_keys.id.';
+COMMENT ON COLUMN set_members.member IS 'The member.';
+
+CREATE TABLE map_transactions (
+  id bigint PRIMARY KEY,
+  key_id bigint NOT NULL,
+  previous_id bigint,
+  batch bigint,
+  insert_time timestamptz NOT NULL,
+  transaction_type transaction_type NOT NULL
+    CHECK (transaction_type IN ('put', 'delete', 'put_fields', 'remove_fields')),
+  actor text COLLATE "C"
+);
+CREATE INDEX map_transactions_of_key ON map_transactions (key_id, id);
+
+CREATE TABLE map_key_value_pairs (
+  transaction_id bigint NOT NULL,
+  map_key_id bigint NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  value text COLLATE "C",
+  PRIMARY KEY (transaction_id, key)
+);
+COMMENT ON TABLE map_key_value_pairs IS 'The fields that a change of a map put or removed.';
+COMMENT ON COLUMN map_key_value_pairs.transaction_id IS 'The change: map_transactions.id.';
+COMMENT ON COLUMN map_key_value_pairs.map_key_id IS 'The key of the map: map_keys.id.';
+COMMENT ON COLUMN map_key_value_pairs.key IS 'The name of the field.';
+COMMENT ON COLUMN map_key_value_pairs.value IS 'Its value; null where the field was removed.';
+
+DO $$
+DECLARE
+  kind text;
+BEGIN
+  FOREACH kind IN ARRAY ARRAY['int', 'uint', 'float', 'string', 'set', 'map'] LOOP
+    EXECUTE format('COMMENT ON TABLE %I IS %L', kind || '_keys', format('The keys of type %s that ever were.', kind));
+    EXECUTE format('COMMENT ON COLUMN %I.id IS %L', kind || '_keys', 'The revision of the first change of the key.');
+    EXECUTE format('COMMENT ON COLUMN %I.key IS %L', kind || '_keys', 'The key.');
+    EXECUTE format('COMMENT ON TABLE %I IS %L', kind || '_transactions',
+                   format('The changes of keys of type %s.', kind));
+    EXECUTE format('COMMENT ON COLUMN %I.id IS %L', kind || '_transactions',
+                   'The revision: the place of the change in the order of all changes of all types.');
+    EXECUTE format('COMMENT ON COLUMN %I.key_id IS %L', kind || '_transactions',
+                   format('The key: %s_keys.id.', kind));
+    EXECUTE format('COMMENT ON COLUMN %I.previous_id IS %L', kind || '_transactions',
+                   'The revision of the key''s change before; null if the key was absent.');
+    EXECUTE format('COMMENT ON COLUMN %I.batch IS %L', kind || '_transactions',
+                   'The revision of the last change of the same atomic batch; null if the change stands alone.');
+    EXECUTE format('COMMENT ON COLUMN %I.insert_time IS %L', kind || '_transactions',
+                   'When the change was made; never before that of a lower revision.');
+    EXECUTE format('COMMENT ON COLUMN %I.transaction_type IS %L', kind || '_transactions', 'What was done.');
+    EXECUTE format('COMMENT ON COLUMN %I.actor IS %L', kind || '_transactions',
+                   'The verified identity of the client; null if it was anonymous.');
+    IF kind IN ('int', 'uint', 'float') THEN
+      EXECUTE format('COMMENT ON COLUMN %I.result IS %L', kind || '_transactions',
+                     'The value after the change; null if the key was deleted.');
+    END IF;
+  END LOOP;
+END
+$$;

@@ -1,0 +1,353 @@
+#include "txn_server/log/postgres/group_writer.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+
+#include <limits>
+
+#include "common/errors.h"
+
+namespace kvs::txn {
+namespace {
+
+using Type = BinaryArray::Type;
+
+// The statements of one type of value.
+struct Statements {
+  std::string look_up;      // n, id
+  std::string insert_keys;  // id
+  std::string insert_rows;
+  std::string insert_elements;  // of sets and maps
+};
+
+std::string InsertRows(absl::string_view table, absl::string_view more_columns, absl::string_view more_parameters) {
+  return absl::StrCat(
+      "INSERT INTO ", table, "_transactions (id, transaction_type, key_id, previous_id, batch,", " insert_time, actor",
+      more_columns, ") SELECT id, operation::transaction_type, key_id, previous_id,", " batch, insert_time, actor",
+      more_columns,
+      " FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
+      " $6::timestamptz[], $7::text[]",
+      more_parameters, ") AS r (id, operation, key_id, previous_id, batch, insert_time, actor", more_columns, ")");
+}
+
+Statements MakeStatements(ValueType type) {
+  const std::string name(TypeName(type));
+  Statements made;
+  made.look_up = absl::StrCat("SELECT n, k.id FROM unnest($1::text[]) WITH ORDINALITY AS r (key, n) JOIN ", name,
+                              "_keys AS k USING (key)");
+  made.insert_keys =
+      absl::StrCat("INSERT INTO ", name, "_keys (id, key) SELECT * FROM unnest($1::bigint[], $2::text[])",
+                   " ON CONFLICT (key) DO NOTHING RETURNING id");
+  switch (type) {
+    case ValueType::kInt:
+      made.insert_rows = InsertRows(name, ", value, result", ", $8::bigint[], $9::bigint[]");
+      break;
+    case ValueType::kUint:
+      made.insert_rows = InsertRows(name, ", value, result", ", $8::numeric[], $9::numeric[]");
+      break;
+    case ValueType::kFloat:
+      made.insert_rows = InsertRows(name, ", value, result", ", $8::float8[], $9::float8[]");
+      break;
+    case ValueType::kString:
+      made.insert_rows = InsertRows(name, ", value", ", $8::text[]");
+      break;
+    case ValueType::kSet:
+      made.insert_rows = InsertRows(name, "", "");
+      made.insert_elements =
+          "INSERT INTO set_members (transaction_id, set_key_id, member)"
+          " SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[])";
+      break;
+    case ValueType::kMap:
+      made.insert_rows = InsertRows(name, "", "");
+      made.insert_elements =
+          "INSERT INTO map_key_value_pairs (transaction_id, map_key_id, key, value)"
+          " SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[])";
+      break;
+  }
+  return made;
+}
+
+const Statements& StatementsOf(ValueType type) {
+  static const auto& all = *new std::vector<Statements>([] {
+    std::vector<Statements> statements;
+    for (const ValueType each : kValueTypes) statements.push_back(MakeStatements(each));
+    return statements;
+  }());
+  return all[static_cast<size_t>(type)];
+}
+
+std::optional<Type> ColumnTypeOf(ValueType type) {
+  switch (type) {
+    case ValueType::kInt:
+      return Type::kBigint;
+    case ValueType::kUint:
+      return Type::kNumeric;
+    case ValueType::kFloat:
+      return Type::kDouble;
+    case ValueType::kString:
+      return Type::kText;
+    case ValueType::kSet:
+    case ValueType::kMap:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+absl::Status Unkeepable(const Transaction& transaction, absl::string_view why) {
+  return Error(errors::kMalformedFrame, absl::StrCat("revision ", transaction.revision, ": ", why));
+}
+
+void AddNumber(BinaryArray& column, int64_t value) { column.AddBigint(static_cast<uint64_t>(value)); }
+void AddNumber(BinaryArray& column, uint64_t value) { column.AddNumeric(value); }
+void AddNumber(BinaryArray& column, double value) { column.AddDouble(value); }
+
+}  // namespace
+
+// Adds the columns that depend on the operation; false if it does not belong to the type of the rows.
+struct GroupWriter::OperationColumns {
+  Rows& rows;
+  ValueType type;
+  uint64_t revision;
+  KeyRef key;
+
+  bool operator()(const operation::Put& op) const {
+    rows.operations.AddText("put");
+    return op.value.index() == static_cast<size_t>(type) &&
+           std::visit([&](const auto& value) { return PutValue(value); }, op.value);
+  }
+  bool operator()(const operation::Delete& op) const {
+    switch (op.cause) {
+      case operation::Delete::Cause::kRequested:
+        rows.operations.AddText("delete");
+    }
+    if (rows.values) rows.values->AddNull();
+    if (rows.results) rows.results->AddNull();
+    return true;
+  }
+  bool operator()(const operation::IntIncrement& op) const {
+    return type == ValueType::kInt && Increment("increment", op.delta, op.result);
+  }
+  bool operator()(const operation::UintIncrement& op) const {
+    return type == ValueType::kUint && Increment(op.decrement ? "decrement" : "increment", op.delta, op.result);
+  }
+  bool operator()(const operation::FloatIncrement& op) const {
+    return type == ValueType::kFloat && Increment("increment", op.delta, op.result);
+  }
+  bool operator()(const operation::Append& op) const {
+    rows.operations.AddText("append");
+    return type == ValueType::kString && PutValue(op.text);
+  }
+  bool operator()(const operation::AddMembers& op) const {
+    rows.operations.AddText("add_members");
+    return type == ValueType::kSet && PutValue(op.members);
+  }
+  bool operator()(const operation::RemoveMembers& op) const {
+    rows.operations.AddText("remove_members");
+    return type == ValueType::kSet && PutValue(op.members);
+  }
+  bool operator()(const operation::PutFields& op) const {
+    rows.operations.AddText("put_fields");
+    return type == ValueType::kMap && PutValue(op.fields);
+  }
+  bool operator()(const operation::RemoveFields& op) const {
+    rows.operations.AddText("remove_fields");
+    if (type != ValueType::kMap) return false;
+    for (const absl::string_view name : op.names) {
+      AddElement(name);
+      rows.element_values.AddNull();
+    }
+    return true;
+  }
+
+  template <class T>
+  bool Increment(absl::string_view name, T delta, T result) const {
+    rows.operations.AddText(name);
+    AddNumber(*rows.values, delta);
+    AddNumber(*rows.results, result);
+    return true;
+  }
+  template <class T>
+  bool PutValue(T value) const {
+    AddNumber(*rows.values, value);
+    AddNumber(*rows.results, value);
+    return true;
+  }
+  bool PutValue(absl::string_view text) const {
+    rows.values->AddText(text);
+    return true;
+  }
+  bool PutValue(const Texts& members) const {
+    for (const absl::string_view member : members) AddElement(member);
+    return true;
+  }
+  bool PutValue(const Fields& fields) const {
+    for (const auto& [name, value] : fields) {
+      AddElement(name);
+      rows.element_values.AddText(value);
+    }
+    return true;
+  }
+  void AddElement(absl::string_view element) const {
+    rows.element_ids.AddBigint(revision);
+    rows.element_keys.push_back(key);
+    rows.elements.AddText(element);
+  }
+};
+
+GroupWriter::Rows& GroupWriter::RowsOf(ValueType type) {
+  std::optional<Rows>& rows = types_[static_cast<size_t>(type)];
+  if (!rows) {
+    rows.emplace();
+    if (const auto column = ColumnTypeOf(type)) {
+      rows->values.emplace(*column);
+      if (type != ValueType::kString) rows->results.emplace(*column);
+    }
+  }
+  return *rows;
+}
+
+GroupWriter::KeyRef GroupWriter::RefOf(Rows& rows, const Transaction& transaction) {
+  if (const auto id = key_ids_.Find(transaction.type, transaction.key)) return {*id, 0};
+  const auto [it, is_new] = rows.unknown_by_key.try_emplace(std::string(transaction.key), rows.unknown.size());
+  if (is_new) {
+    rows.unknown.push_back({std::string(transaction.key), transaction.revision, transaction.previous_revision == 0, 0});
+  }
+  return {0, it->second};
+}
+
+absl::Status GroupWriter::Add(const Transaction& transaction) {
+  constexpr uint64_t kMaxBigint = std::numeric_limits<int64_t>::max();
+  if (transaction.revision > kMaxBigint || transaction.previous_revision > kMaxBigint) {
+    return Unkeepable(transaction, "a revision is over 2^63");
+  }
+  if (!IsTimestamp(transaction.time_micros)) return Unkeepable(transaction, "its time is before the year 4713 BC");
+  Rows& rows = RowsOf(transaction.type);
+  const KeyRef key = RefOf(rows, transaction);
+  rows.keys.push_back(key);
+  rows.ids.AddBigint(transaction.revision);
+  if (transaction.previous_revision == 0) {
+    rows.previous_ids.AddNull();
+  } else {
+    rows.previous_ids.AddBigint(transaction.previous_revision);
+  }
+  if (in_batch_ || transaction.batch_remaining > 0) {
+    rows.batches.AddBigint(transaction.revision + transaction.batch_remaining);
+  } else {
+    rows.batches.AddNull();
+  }
+  in_batch_ = transaction.batch_remaining > 0;
+  rows.times.AddTimestamp(transaction.time_micros);
+  if (transaction.actor.empty()) {
+    rows.actors.AddNull();
+  } else {
+    rows.actors.AddText(transaction.actor);
+  }
+  if (!std::visit(OperationColumns{rows, transaction.type, transaction.revision, key}, transaction.operation)) {
+    return Unkeepable(transaction, "its operation does not belong to the type of its key");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status GroupWriter::LookUp(Connection& connection, ValueType type, Rows& rows,
+                                 const std::vector<size_t>& wanted) {
+  if (wanted.empty()) return absl::OkStatus();
+  BinaryArray keys(Type::kText);
+  for (const size_t index : wanted) keys.AddText(rows.unknown[index].key);
+  const auto found = connection.Exec(StatementsOf(type).look_up, {keys.Take()});
+  if (!found.ok()) return found.status();
+  for (const auto& row : *found) {
+    uint64_t n = 0;
+    uint64_t id = 0;
+    if (!absl::SimpleAtoi(TextOf(row[0]), &n) || !absl::SimpleAtoi(TextOf(row[1]), &id) || n - 1 >= wanted.size()) {
+      return absl::InternalError("PostgreSQL: an id is no number");
+    }
+    rows.unknown[wanted[n - 1]].id = id;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status GroupWriter::InsertKeys(Connection& connection, ValueType type, Rows& rows,
+                                     const std::vector<size_t>& wanted) {
+  if (wanted.empty()) return absl::OkStatus();
+  BinaryArray ids(Type::kBigint);
+  BinaryArray keys(Type::kText);
+  absl::flat_hash_map<uint64_t, size_t> by_id;
+  for (const size_t index : wanted) {
+    ids.AddBigint(rows.unknown[index].first_revision);
+    keys.AddText(rows.unknown[index].key);
+    by_id[rows.unknown[index].first_revision] = index;
+  }
+  const auto inserted = connection.Exec(StatementsOf(type).insert_keys, {ids.Take(), keys.Take()});
+  if (!inserted.ok()) return inserted.status();
+  for (const auto& row : *inserted) {
+    uint64_t id = 0;
+    if (!absl::SimpleAtoi(TextOf(row[0]), &id) || !by_id.contains(id)) {
+      return absl::InternalError("PostgreSQL: an id is no number");
+    }
+    rows.unknown[by_id[id]].id = id;
+  }
+  return absl::OkStatus();
+}
+
+// A key that was absent is most likely new, any other one has a row: each is tried that way first.
+absl::Status GroupWriter::FindKeys(Connection& connection, ValueType type, Rows& rows) {
+  std::vector<size_t> known;
+  for (size_t i = 0; i < rows.unknown.size(); ++i) {
+    rows.unknown[i].id = 0;
+    if (!rows.unknown[i].was_absent) known.push_back(i);
+  }
+  if (absl::Status status = LookUp(connection, type, rows, known); !status.ok()) return status;
+  const auto without_id = [&rows] {
+    std::vector<size_t> missing;
+    for (size_t i = 0; i < rows.unknown.size(); ++i) {
+      if (rows.unknown[i].id == 0) missing.push_back(i);
+    }
+    return missing;
+  };
+  if (absl::Status status = InsertKeys(connection, type, rows, without_id()); !status.ok()) return status;
+  if (absl::Status status = LookUp(connection, type, rows, without_id()); !status.ok()) return status;
+  return without_id().empty() ? absl::OkStatus() : absl::InternalError("PostgreSQL: a key has no row");
+}
+
+void GroupWriter::Finish(ValueType type, Rows& rows) {
+  const auto key_column = [&rows](const std::vector<KeyRef>& refs) {
+    BinaryArray column(Type::kBigint);
+    for (const KeyRef& ref : refs) column.AddBigint(ref.id != 0 ? ref.id : rows.unknown[ref.unknown].id);
+    return column.Take();
+  };
+  if (rows.parameters.empty()) {
+    rows.parameters = {rows.ids.Take(),   rows.operations.Take(), "", rows.previous_ids.Take(), rows.batches.Take(),
+                       rows.times.Take(), rows.actors.Take()};
+    if (rows.values) rows.parameters.push_back(rows.values->Take());
+    if (rows.results) rows.parameters.push_back(rows.results->Take());
+    rows.element_parameters = {rows.element_ids.Take(), "", rows.elements.Take()};
+    if (type == ValueType::kMap) rows.element_parameters.push_back(rows.element_values.Take());
+  }
+  rows.parameters[2] = key_column(rows.keys);
+  rows.element_parameters[1] = key_column(rows.element_keys);
+}
+
+absl::Status GroupWriter::Write(Connection& connection) {
+  for (const ValueType type : kValueTypes) {
+    std::optional<Rows>& rows = types_[static_cast<size_t>(type)];
+    if (!rows) continue;
+    if (absl::Status status = FindKeys(connection, type, *rows); !status.ok()) return status;
+    Finish(type, *rows);
+    const Statements& statements = StatementsOf(type);
+    if (const auto done = connection.Exec(statements.insert_rows, rows->parameters); !done.ok()) return done.status();
+    if (rows->element_keys.empty()) continue;
+    const auto done = connection.Exec(statements.insert_elements, rows->element_parameters);
+    if (!done.ok()) return done.status();
+  }
+  return absl::OkStatus();
+}
+
+void GroupWriter::RememberKeys() {
+  for (const ValueType type : kValueTypes) {
+    const std::optional<Rows>& rows = types_[static_cast<size_t>(type)];
+    if (!rows) continue;
+    for (const UnknownKey& unknown : rows->unknown) key_ids_.Remember(type, unknown.key, unknown.id);
+  }
+}
+
+}  // namespace kvs::txn

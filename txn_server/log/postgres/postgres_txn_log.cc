@@ -1,0 +1,379 @@
+#include "txn_server/log/postgres/postgres_txn_log.h"
+
+#include <absl/base/thread_annotations.h>
+#include <absl/strings/escaping.h>
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
+#include <absl/time/clock.h>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/errors.h"
+#include "common/sync.h"
+#include "txn_server/log/compaction/transaction_list.h"
+#include "txn_server/log/frame.h"
+#include "txn_server/log/postgres/binary_parameters.h"
+#include "txn_server/log/postgres/connection_string.h"
+#include "txn_server/log/postgres/group_writer.h"
+#include "txn_server/log/postgres/key_ids.h"
+#include "txn_server/log/postgres/postgres_cursor.h"
+
+namespace kvs::txn {
+namespace {
+
+constexpr size_t kMaxWriterIdBytes = 64;
+
+// A window of a replay ends when it has as much as this; it has at most one group more.
+constexpr size_t kWindowBytes = 4 * kMiB;
+
+constexpr absl::Duration kFirstBackOff = absl::Milliseconds(20);
+constexpr absl::Duration kLongestBackOff = absl::Seconds(1);
+
+constexpr char kLockRow[] =
+    "BEGIN; SELECT log_id, epoch, encode(writer_id, 'hex'), durable_revision FROM ledger FOR UPDATE";
+constexpr char kTouchRow[] = "UPDATE ledger SET confirmations = confirmations + 1";
+constexpr char kSize[] =
+    "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c"
+    " WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'ledger'::regclass)";
+
+const std::string& kBeginEpoch = *new std::string(
+    "UPDATE ledger SET epoch = epoch + 1, writer_id = $1::bytea"
+    " RETURNING log_id, epoch, encode(writer_id, 'hex'), durable_revision");
+const std::string& kMoveRow = *new std::string(
+    "UPDATE ledger SET durable_revision = $1::bigint"
+    " WHERE log_id = $2::uuid AND epoch = $3::bigint AND durable_revision = $4::bigint");
+const std::string& kEndWindow =
+    *new std::string("INSERT INTO replay_windows (last_id) VALUES ($1::bigint) ON CONFLICT DO NOTHING");
+
+absl::StatusOr<LogPosition> ReadPosition(const pqxx::result& rows) {
+  if (rows.size() != 1) return Error(errors::kDamagedLog, "PostgreSQL: the table ledger does not have its one row");
+  const auto row = rows[0];
+  LogPosition position;
+  position.log_id = absl::HexStringToBytes(absl::StrReplaceAll(TextOf(row[0]), {{"-", ""}}));
+  position.writer_id = absl::HexStringToBytes(TextOf(row[2]));
+  if (!absl::SimpleAtoi(TextOf(row[1]), &position.epoch) ||
+      !absl::SimpleAtoi(TextOf(row[3]), &position.durable_revision)) {
+    return Error(errors::kDamagedLog, "PostgreSQL: the row of the table ledger has no numbers");
+  }
+  return position;
+}
+
+bool AreSame(const LogPosition& a, const LogPosition& b) {
+  return a.log_id == b.log_id && a.epoch == b.epoch && a.writer_id == b.writer_id &&
+         a.durable_revision == b.durable_revision;
+}
+
+// Makes sure of what is durable. Waits until whoever holds the row has ended; since WAL keeps its order, all that is
+// seen is durable when the change of the row is.
+absl::StatusOr<LogPosition> Confirm(Connection& connection) {
+  const auto rows = connection.Exec(kLockRow);
+  if (!rows.ok()) return rows.status();
+  auto position = ReadPosition(*rows);
+  if (!position.ok()) return position;
+  if (const auto touched = connection.Exec(kTouchRow); !touched.ok()) return touched.status();
+  if (absl::Status status = connection.Commit(); !status.ok()) return status;
+  return position;
+}
+
+class PostgresTxnLog : public TxnLog {
+ public:
+  PostgresTxnLog(PostgresTxnLogOptions options, std::string connection_string, std::unique_ptr<Connection> connection,
+                 const LogPosition& position)
+      : options_(std::move(options)),
+        connection_string_(std::move(connection_string)),
+        connection_(std::move(connection)),
+        key_ids_(options_.key_cache_bytes),
+        position_(position) {}
+
+  absl::string_view backend() const override { return "postgres"; }
+
+  LogPosition position() const override {
+    MutexLock lock(&mutex_);
+    return position_;
+  }
+
+  uint64_t size_bytes() const override;
+  absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override;
+  absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) override;
+  absl::Status Idle() override { return failure(); }
+  absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override;
+  absl::StatusOr<StateReplay> ReplayState() override;
+  absl::Status Close() override;
+
+ private:
+  // A database transaction without its end: makes its changes and returns where they lead.
+  using Work = std::function<absl::StatusOr<LogPosition>(Connection&)>;
+
+  // Where the row may be for the work to be tried again.
+  enum class From { kPosition, kAnywhere };
+
+  // Makes the changes of `work` durable, whatever becomes of the connection. After an error other than kLogFailed they
+  // are not and never will be.
+  absl::Status MakeDurable(From from, const Work& work);
+  // One attempt. Sets `expected` before it asks for the COMMIT whose outcome may remain unknown.
+  absl::Status Attempt(From from, const Work& work, std::optional<LogPosition>* expected);
+  // Finds out whether the COMMIT to `expected` happened. True if so.
+  absl::StatusOr<bool> Resolve(From from, const LogPosition& expected);
+  absl::Status Connect();
+
+  absl::StatusOr<LogPosition> WriteGroup(Connection& connection, uint64_t epoch, const Frame& sum, bool ends_window,
+                                         GroupWriter& writer);
+  // Why the row was not where the group begins; takes over where it is.
+  absl::Status Explain(Connection& connection, uint64_t epoch);
+
+  absl::Status failure() const {
+    MutexLock lock(&mutex_);
+    return failure_;
+  }
+  absl::Status Fail(const absl::Status& status);
+  void SetPosition(const LogPosition& position) {
+    MutexLock lock(&mutex_);
+    position_ = position;
+  }
+
+  const PostgresTxnLogOptions options_;
+  const std::string connection_string_;
+
+  // Used by the appending thread alone.
+  std::unique_ptr<Connection> connection_;  // null after an error
+  KeyIds key_ids_;
+  size_t window_bytes_ = 0;  // appended since the last window ended
+
+  mutable Mutex mutex_;
+  LogPosition position_ ABSL_GUARDED_BY(mutex_);
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
+
+  mutable Mutex size_mutex_;
+  mutable std::unique_ptr<Connection> size_connection_ ABSL_GUARDED_BY(size_mutex_);
+  mutable uint64_t size_ ABSL_GUARDED_BY(size_mutex_) = 0;
+};
+
+absl::Status PostgresTxnLog::Fail(const absl::Status& status) {
+  absl::Status failed = Error(errors::kLogFailed, status.message());
+  MutexLock lock(&mutex_);
+  if (failure_.ok()) failure_ = failed;
+  return failure_;
+}
+
+absl::Status PostgresTxnLog::Connect() {
+  if (connection_) return absl::OkStatus();
+  auto connection = Connection::Open(connection_string_);
+  if (!connection.ok()) return connection.status();
+  connection_ = *std::move(connection);
+  options_.notice("connected to PostgreSQL again");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> PostgresTxnLog::Resolve(From from, const LogPosition& expected) {
+  const auto seen = Confirm(*connection_);
+  if (!seen.ok()) return seen.status();
+  if (AreSame(*seen, expected)) return true;
+  if (from == From::kAnywhere || AreSame(*seen, position())) return false;
+  return Error(errors::kLogFailed,
+               "while it was not known whether a COMMIT had happened, another txn_server wrote to the database, or an "
+               "older copy of it took its place");
+}
+
+absl::Status PostgresTxnLog::Attempt(From from, const Work& work, std::optional<LogPosition>* expected) {
+  if (absl::Status status = Connect(); !status.ok()) return status;
+  if (*expected) {
+    const auto happened = Resolve(from, **expected);
+    if (!happened.ok()) return happened.status();
+    if (*happened) {
+      SetPosition(**expected);
+      return absl::OkStatus();
+    }
+    expected->reset();
+  }
+  if (const auto begun = connection_->Exec("BEGIN"); !begun.ok()) return begun.status();
+  auto reached = work(*connection_);
+  if (!reached.ok()) return reached.status();
+  *expected = *std::move(reached);
+  if (absl::Status status = connection_->Commit(); !status.ok()) return status;
+  SetPosition(**expected);
+  return absl::OkStatus();
+}
+
+absl::Status PostgresTxnLog::MakeDurable(From from, const Work& work) {
+  const absl::Time give_up = absl::Now() + options_.reconnect_timeout;
+  absl::Duration back_off = kFirstBackOff;
+  std::optional<LogPosition> expected;  // set while the outcome of a COMMIT is not known
+  while (true) {
+    const absl::Status status = Attempt(from, work, &expected);
+    if (status.ok()) return status;
+    connection_.reset();
+    if (Is(status, errors::kLogFailed)) return Fail(status);
+    const bool try_again = expected || Is(status, errors::kDatabaseUnavailable);
+    if (!try_again) return status;
+    options_.notice(std::string(status.message()));
+    if (absl::Now() + back_off > give_up) {
+      if (!expected) return status;
+      return Fail(
+          absl::InternalError(absl::StrCat("it is not known whether a COMMIT happened, and PostgreSQL did not "
+                                           "come back: ",
+                                           status.message())));
+    }
+    absl::SleepFor(back_off);
+    back_off = std::min(back_off * 2, kLongestBackOff);
+  }
+}
+
+absl::StatusOr<uint64_t> PostgresTxnLog::BeginEpoch(absl::string_view writer_id) {
+  if (absl::Status status = failure(); !status.ok()) return status;
+  if (writer_id.empty() || writer_id.size() > kMaxWriterIdBytes) {
+    return Error(errors::kMalformedRequest,
+                 absl::StrCat("a writer id has 1 to ", kMaxWriterIdBytes, " bytes, not ", writer_id.size()));
+  }
+  // Whatever another txn_server has written meanwhile, the next epoch begins there.
+  const absl::Status status = MakeDurable(From::kAnywhere, [&](Connection& connection) -> absl::StatusOr<LogPosition> {
+    const auto rows = connection.Exec(kBeginEpoch, {std::string(writer_id)});
+    if (!rows.ok()) return rows.status();
+    auto reached = ReadPosition(*rows);
+    if (!reached.ok()) return reached;
+    const auto ended = connection.Exec(kEndWindow, {BinaryBigint(reached->durable_revision)});
+    if (!ended.ok()) return ended.status();
+    return reached;
+  });
+  if (!status.ok()) return status;
+  key_ids_.Clear();
+  window_bytes_ = 0;
+  return position().epoch;
+}
+
+absl::Status PostgresTxnLog::Explain(Connection& connection, uint64_t epoch) {
+  const auto seen = Confirm(connection);
+  if (!seen.ok()) return seen.status();
+  const uint64_t expected = position().durable_revision;
+  SetPosition(*seen);
+  if (seen->epoch != epoch) {
+    return Error(errors::kFenced, absl::StrCat("another txn_server has begun epoch ", seen->epoch, " in the database"),
+                 {{"epoch", absl::StrCat(seen->epoch)}});
+  }
+  return Error(errors::kGap, absl::StrCat("the database is at revision ", seen->durable_revision, " and not at ",
+                                          expected, ": it is not the one that was written to"));
+}
+
+absl::StatusOr<LogPosition> PostgresTxnLog::WriteGroup(Connection& connection, uint64_t epoch, const Frame& sum,
+                                                       bool ends_window, GroupWriter& writer) {
+  LogPosition reached = position();
+  const auto moved = connection.Exec(kMoveRow, {BinaryBigint(sum.last_revision()), reached.log_id, BinaryBigint(epoch),
+                                                BinaryBigint(reached.durable_revision)});
+  if (!moved.ok()) return moved.status();
+  if (moved->affected_rows() != 1) {
+    if (const auto ended = connection.Exec("ROLLBACK"); !ended.ok()) return ended.status();
+    return Explain(connection, epoch);
+  }
+  if (ends_window) {
+    const auto ended = connection.Exec(kEndWindow, {BinaryBigint(reached.durable_revision)});
+    if (!ended.ok()) return ended.status();
+  }
+  if (absl::Status status = writer.Write(connection); !status.ok()) return status;
+  reached.durable_revision = sum.last_revision();
+  return reached;
+}
+
+absl::Status PostgresTxnLog::Append(uint64_t epoch, absl::Span<const Frame> frames) {
+  if (absl::Status status = failure(); !status.ok()) return status;
+  const LogPosition before = position();
+  if (epoch == 0 || epoch != before.epoch) {
+    return Error(errors::kFenced, absl::StrCat("epoch ", epoch, " is not the current one, ", before.epoch),
+                 {{"epoch", absl::StrCat(before.epoch)}});
+  }
+  if (frames.empty()) return absl::OkStatus();
+  const auto sum = SumUp(frames, before.durable_revision);
+  if (!sum.ok()) return sum.status();
+
+  GroupWriter writer(&key_ids_);
+  TransactionListReader list;
+  size_t bytes = 0;
+  for (const Frame& frame : frames) {
+    bytes += frame.transactions.size();
+    list.Reset(frame.transactions);
+    while (true) {
+      const auto item = list.Next();
+      if (!item.ok()) return Error(errors::kMalformedFrame, item.status().message());
+      if (!*item) break;
+      if (absl::Status status = writer.Add((*item)->transaction); !status.ok()) return status;
+    }
+  }
+  const bool ends_window = window_bytes_ > 0 && window_bytes_ + bytes > kWindowBytes;
+  const absl::Status status = MakeDurable(From::kPosition, [&](Connection& connection) {
+    return WriteGroup(connection, epoch, *sum, ends_window, writer);
+  });
+  if (!status.ok()) return status;
+  writer.RememberKeys();
+  window_bytes_ = (ends_window ? 0 : window_bytes_) + bytes;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<LogCursor>> PostgresTxnLog::Replay(uint64_t from_revision) {
+  if (absl::Status status = failure(); !status.ok()) return status;
+  const uint64_t last = position().durable_revision;
+  if (from_revision == 0 || from_revision > last + 1) {
+    return absl::OutOfRangeError(absl::StrCat("there is no revision ", from_revision, ", the newest one is ", last));
+  }
+  auto connection = Connection::Open(connection_string_);
+  if (!connection.ok()) return connection.status();
+  return MakePostgresCursor(*std::move(connection), from_revision, last);
+}
+
+absl::StatusOr<StateReplay> PostgresTxnLog::ReplayState() {
+  auto tail = Replay(1);
+  if (!tail.ok()) return tail.status();
+  StateReplay state;
+  state.tail = *std::move(tail);
+  return state;
+}
+
+uint64_t PostgresTxnLog::size_bytes() const {
+  MutexLock lock(&size_mutex_);
+  if (!size_connection_) {
+    auto connection = Connection::Open(connection_string_);
+    if (!connection.ok()) return size_;
+    size_connection_ = *std::move(connection);
+  }
+  const auto rows = size_connection_->Exec(kSize);
+  if (!rows.ok()) {
+    size_connection_.reset();
+  } else if (!absl::SimpleAtoi(TextOf((*rows)[0][0]), &size_)) {
+    size_ = 0;
+  }
+  return size_;
+}
+
+absl::Status PostgresTxnLog::Close() {
+  connection_.reset();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Connection>> OpenAndMigrate(const std::string& connection_string, MigrateMode mode) {
+  auto connection = Connection::Open(connection_string);
+  if (!connection.ok()) return connection;
+  if (absl::Status status = Migrate(**connection, mode); !status.ok()) return status;
+  return connection;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TxnLog>> OpenPostgresTxnLog(PostgresTxnLogOptions options) {
+  const auto connection_string = ConnectionString(options.url);
+  if (!connection_string.ok()) return connection_string.status();
+  auto connection = OpenAndMigrate(*connection_string, options.migrate);
+  if (!connection.ok()) return connection.status();
+  const auto position = Confirm(**connection);
+  if (!position.ok()) return position.status();
+  return std::make_unique<PostgresTxnLog>(std::move(options), *connection_string, *std::move(connection), *position);
+}
+
+absl::Status MigratePostgres(const std::string& url) {
+  const auto connection_string = ConnectionString(url);
+  if (!connection_string.ok()) return connection_string.status();
+  return OpenAndMigrate(*connection_string, MigrateMode::kAuto).status();
+}
+
+}  // namespace kvs::txn

@@ -1,0 +1,268 @@
+#include "txn_server/log/postgres/window_reader.h"
+
+#include <absl/strings/numbers.h>
+#include <absl/strings/str_cat.h>
+
+#include <charconv>
+#include <cstring>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "common/errors.h"
+#include "txn_server/log/postgres/binary_parameters.h"
+
+namespace kvs::txn {
+namespace {
+
+// The columns of a row. Times and floats come as the hexadecimal digits of their binary form, which is exact and quick.
+enum Column { kId, kOperation, kKey, kPrevious, kBatch, kTime, kActor, kValue, kResult };
+
+struct Statements {
+  std::string rows;
+  std::string elements;  // of sets and maps: revision, name, value
+};
+
+Statements MakeStatements(ValueType type) {
+  const std::string name(TypeName(type));
+  const auto rows = [&name](absl::string_view more) {
+    return absl::StrCat(
+        "SELECT t.id, transaction_type, key, previous_id, batch,"
+        " encode(timestamptz_send(insert_time), 'hex'), actor",
+        more, " FROM ", name, "_transactions AS t LEFT JOIN ", name,
+        "_keys AS k ON k.id = key_id WHERE t.id BETWEEN $1::bigint AND $2::bigint ORDER BY t.id");
+  };
+  switch (type) {
+    case ValueType::kInt:
+    case ValueType::kUint:
+      return {rows(", value, result"), ""};
+    case ValueType::kFloat:
+      return {rows(", encode(float8send(value), 'hex'), encode(float8send(result), 'hex')"), ""};
+    case ValueType::kString:
+      return {rows(", value"), ""};
+    case ValueType::kSet:
+      return {rows(""),
+              "SELECT transaction_id, member, NULL FROM set_members"
+              " WHERE transaction_id BETWEEN $1::bigint AND $2::bigint ORDER BY transaction_id, member"};
+    case ValueType::kMap:
+      return {rows(""),
+              "SELECT transaction_id, key, value FROM map_key_value_pairs"
+              " WHERE transaction_id BETWEEN $1::bigint AND $2::bigint ORDER BY transaction_id, key"};
+  }
+  return {};
+}
+
+const Statements& StatementsOf(ValueType type) {
+  static const auto& all = *new std::vector<Statements>([] {
+    std::vector<Statements> statements;
+    for (const ValueType each : kValueTypes) statements.push_back(MakeStatements(each));
+    return statements;
+  }());
+  return all[static_cast<size_t>(type)];
+}
+
+absl::Status Damaged(uint64_t revision, absl::string_view what) {
+  return Error(errors::kDamagedLog, absl::StrCat("PostgreSQL: at revision ", revision, ", ", what),
+               {{"revision", absl::StrCat(revision)}});
+}
+
+// Reads a number that is not null; false if it is something else.
+template <class T>
+bool Read(const pqxx::field& field, T* value, int base = 10) {
+  const absl::string_view text = TextOf(field);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value, base);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+bool Read(const pqxx::field& field, double* value) {
+  uint64_t bits = 0;
+  if (!Read(field, &bits, 16)) return false;
+  std::memcpy(value, &bits, sizeof(*value));
+  return true;
+}
+
+bool ReadOrZero(const pqxx::field& field, uint64_t* value) {
+  *value = 0;
+  return field.is_null() || Read(field, value);
+}
+
+absl::string_view TextOrNothing(const pqxx::field& field) {
+  return field.is_null() ? absl::string_view() : TextOf(field);
+}
+
+template <class T>
+struct IncrementOf;
+template <>
+struct IncrementOf<int64_t> {
+  using type = operation::IntIncrement;
+};
+template <>
+struct IncrementOf<uint64_t> {
+  using type = operation::UintIncrement;
+};
+template <>
+struct IncrementOf<double> {
+  using type = operation::FloatIncrement;
+};
+
+// Reads the operation of a number; false if the row is not one.
+template <class T>
+bool ReadNumber(const pqxx::row& row, absl::string_view name, Operation* result) {
+  T value{};
+  T after{};
+  if (row[kValue].is_null() || row[kResult].is_null()) return false;
+  if (!Read(row[kValue], &value) || !Read(row[kResult], &after)) return false;
+  if (name == "put") {
+    *result = operation::Put{value};
+    return true;
+  }
+  typename IncrementOf<T>::type increment;
+  increment.delta = value;
+  increment.result = after;
+  if constexpr (std::is_same_v<T, uint64_t>) increment.decrement = name == "decrement";
+  *result = increment;
+  return name == "increment" || name == "decrement";
+}
+
+bool ReadText(const pqxx::row& row, absl::string_view name, Operation* result) {
+  if (row[kValue].is_null()) return false;
+  if (name == "put") {
+    *result = operation::Put{TextOf(row[kValue])};
+  } else {
+    *result = operation::Append{TextOf(row[kValue])};
+  }
+  return name == "put" || name == "append";
+}
+
+Texts NamesOf(const Fields& elements) {
+  Texts names;
+  names.reserve(elements.size());
+  for (const auto& [name, value] : elements) names.push_back(name);
+  return names;
+}
+
+bool ReadSet(absl::string_view name, const Fields& elements, Operation* result) {
+  if (name == "put") {
+    *result = operation::Put{NamesOf(elements)};
+  } else if (name == "add_members") {
+    *result = operation::AddMembers{NamesOf(elements)};
+  } else {
+    *result = operation::RemoveMembers{NamesOf(elements)};
+  }
+  return name == "put" || name == "add_members" || name == "remove_members";
+}
+
+bool ReadMap(absl::string_view name, Fields elements, Operation* result) {
+  if (name == "put") {
+    *result = operation::Put{std::move(elements)};
+  } else if (name == "put_fields") {
+    *result = operation::PutFields{std::move(elements)};
+  } else {
+    *result = operation::RemoveFields{NamesOf(elements)};
+  }
+  return name == "put" || name == "put_fields" || name == "remove_fields";
+}
+
+bool ReadOperation(ValueType type, const pqxx::row& row, Fields elements, Operation* result) {
+  const absl::string_view name = TextOf(row[kOperation]);
+  if (name == "delete") {
+    *result = operation::Delete{};
+    return elements.empty();
+  }
+  switch (type) {
+    case ValueType::kInt:
+      return ReadNumber<int64_t>(row, name, result);
+    case ValueType::kUint:
+      return ReadNumber<uint64_t>(row, name, result);
+    case ValueType::kFloat:
+      return ReadNumber<double>(row, name, result);
+    case ValueType::kString:
+      return ReadText(row, name, result);
+    case ValueType::kSet:
+      return ReadSet(name, elements, result);
+    case ValueType::kMap:
+      return ReadMap(name, std::move(elements), result);
+  }
+  return false;
+}
+
+}  // namespace
+
+absl::StatusOr<Window> Window::Read(Connection& connection, uint64_t first, uint64_t last) {
+  Window window(first, last);
+  const std::vector<std::string> range = {BinaryBigint(first), BinaryBigint(last)};
+  for (const ValueType type : kValueTypes) {
+    const Statements& statements = StatementsOf(type);
+    Rows& rows = window.types_[static_cast<size_t>(type)];
+    auto found = connection.Exec(statements.rows, range);
+    if (!found.ok()) return found.status();
+    rows.rows = *std::move(found);
+    if (!statements.elements.empty() && !rows.rows.empty()) {
+      auto elements = connection.Exec(statements.elements, range);
+      if (!elements.ok()) return elements.status();
+      rows.elements = *std::move(elements);
+    }
+    if (absl::Status status = window.SetNextRevision(rows); !status.ok()) return status;
+  }
+  return window;
+}
+
+absl::Status Window::SetNextRevision(Rows& rows) {
+  rows.next_revision = 0;
+  if (rows.next == rows.rows.size()) return absl::OkStatus();
+  if (!kvs::txn::Read(rows.rows[rows.next][kId], &rows.next_revision)) return Damaged(next_, "an id is no number");
+  return absl::OkStatus();
+}
+
+absl::Status Window::TakeElements(Rows& rows, uint64_t revision, Fields* elements) {
+  while (rows.next_element < rows.elements.size()) {
+    const pqxx::row row = rows.elements[rows.next_element];
+    uint64_t of_revision = 0;
+    if (!kvs::txn::Read(row[0], &of_revision) || of_revision < revision) {
+      return Damaged(revision, "there are members or fields of a change that is missing");
+    }
+    if (of_revision > revision) return absl::OkStatus();
+    elements->emplace_back(TextOf(row[1]), TextOrNothing(row[2]));
+    ++rows.next_element;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Transaction> Window::Take(ValueType type, Rows& rows) {
+  const pqxx::row row = rows.rows[rows.next++];
+  Transaction transaction;
+  transaction.revision = next_;
+  transaction.type = type;
+  Fields elements;
+  if (absl::Status status = TakeElements(rows, next_, &elements); !status.ok()) return status;
+  uint64_t batch = 0;
+  uint64_t sent_time = 0;
+  if (row[kKey].is_null()) return Damaged(next_, "the row of its key is missing");
+  if (!ReadOrZero(row[kPrevious], &transaction.previous_revision) || !ReadOrZero(row[kBatch], &batch) ||
+      !kvs::txn::Read(row[kTime], &sent_time, 16) ||
+      (batch != 0 && (batch < next_ || batch - next_ > std::numeric_limits<uint32_t>::max())) ||
+      !ReadOperation(type, row, std::move(elements), &transaction.operation)) {
+    return Damaged(next_, "the row is not as it was written");
+  }
+  transaction.key = TextOf(row[kKey]);
+  transaction.time_micros = FromTimestamp(sent_time);
+  transaction.actor = TextOrNothing(row[kActor]);
+  if (batch != 0) transaction.batch_remaining = static_cast<uint32_t>(batch - next_);
+  return transaction;
+}
+
+absl::StatusOr<std::optional<Transaction>> Window::Next() {
+  if (next_ > last_) return std::nullopt;
+  for (const ValueType type : kValueTypes) {
+    Rows& rows = types_[static_cast<size_t>(type)];
+    if (rows.next_revision != next_) continue;
+    auto transaction = Take(type, rows);
+    if (!transaction.ok()) return transaction.status();
+    if (absl::Status status = SetNextRevision(rows); !status.ok()) return status;
+    ++next_;
+    return *std::move(transaction);
+  }
+  return Damaged(next_, "the row is missing");
+}
+
+}  // namespace kvs::txn

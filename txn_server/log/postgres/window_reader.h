@@ -1,0 +1,51 @@
+// Reads the rows of a range of revisions back as the transactions that they were made of.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "common/model/transaction.h"
+#include "common/model/value.h"
+#include "txn_server/log/postgres/connection.h"
+
+namespace kvs::txn {
+
+// The rows of a range of revisions. Used by one thread at a time.
+class Window {
+ public:
+  // Reads the rows with revisions of `first` to `last`.
+  static absl::StatusOr<Window> Read(Connection& connection, uint64_t first, uint64_t last);
+
+  uint64_t last() const { return last_; }
+
+  // The next transaction, or nothing at the end. It is valid as long as the window. kDamagedLog, naming the revision,
+  // if a row is missing or is not as it was written.
+  absl::StatusOr<std::optional<Transaction>> Next();
+
+ private:
+  // The rows of one type, and how far they have been used.
+  struct Rows {
+    pqxx::result rows;
+    pqxx::result elements;  // members of sets, fields of maps
+    pqxx::result::size_type next = 0;
+    pqxx::result::size_type next_element = 0;
+    uint64_t next_revision = 0;  // 0 at the end
+  };
+
+  Window(uint64_t first, uint64_t last) : next_(first), last_(last) {}
+
+  absl::Status SetNextRevision(Rows& rows);
+  absl::StatusOr<Transaction> Take(ValueType type, Rows& rows);
+  absl::Status TakeElements(Rows& rows, uint64_t revision, Fields* elements);
+
+  uint64_t next_;
+  uint64_t last_;
+  std::array<Rows, kValueTypeCount> types_;
+};
+
+}  // namespace kvs::txn
