@@ -1,10 +1,12 @@
 #include "txn_server/config.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 
 #include "common/config/log_options.h"
 #include "common/limits.h"
 #include "common/tls/identity.h"
+#include "txn_server/log/postgres/connection_string.h"
 
 namespace kvs::txn {
 
@@ -15,7 +17,8 @@ ConfigParser MakeConfigParser(Config* config) {
   parser.AddAddress("listen", &config->listen,
                     "Where kvs_server connects. Port 0 takes a free one, which the log tells.");
   parser.AddSection("Ledger");
-  parser.AddChoice("ledger", &config->ledger, {{"file", LedgerKind::kFile}}, "How transactions are persisted.");
+  parser.AddChoice("ledger", &config->ledger, {{"file", LedgerKind::kFile}, {"postgres", LedgerKind::kPostgres}},
+                   "How transactions are persisted.");
   parser.AddPath("data-dir", &config->data_dir, "The directory of the file ledger; it is made if it does not exist.");
   parser.AddByteSize("segment-size", &config->segment_bytes, {32 * kMiB, 4096 * kMiB},
                      "The size of a segment of the file ledger. Two are preallocated.");
@@ -30,6 +33,13 @@ ConfigParser MakeConfigParser(Config* config) {
       "ballast-size", &config->compaction.ballast_bytes, {0, 1024 * 1024 * kMiB},
       "Space kept back in the directory of the file ledger, so that a snapshot can still be made on a full "
       "disk; 0 for none. With the size of a snapshot it always suffices.");
+  parser.AddText(
+      "postgres-url", &config->postgres_url, "URL",
+      "The database of the PostgreSQL ledger, as a URL or a connection string. What it leaves out comes from "
+      "PGHOST, PGPASSWORD, PGPASSFILE and so on. With a password only in the environment or the file.");
+  parser.AddChoice("migrate", &config->migrate, {{"auto", MigrateMode::kAuto}, {"check", MigrateMode::kCheck}},
+                   "What to do at a start if PostgreSQL lacks tables: make them, or refuse, which needs no right to "
+                   "make tables. `txn_server migrate` makes them and ends.");
   parser.AddSection("TLS");
   parser.AddPath("tls-ca", &config->tls.ca, "The CA certificates that kvs_server is trusted by, as PEM.");
   parser.AddPath("tls-certificate", &config->tls.certificate,
@@ -50,7 +60,9 @@ ConfigParser MakeConfigParser(Config* config) {
 }
 
 absl::Status CheckConfig(const Config& config) {
-  if (config.data_dir.empty()) return absl::InvalidArgumentError("--data-dir must be set");
+  if (config.ledger == LedgerKind::kFile && config.data_dir.empty()) {
+    return absl::InvalidArgumentError("--data-dir must be set");
+  }
   if (!IsTrustDomain(config.trust_domain)) {
     return absl::InvalidArgumentError("--trust-domain must be 1 to 255 lower-case letters, digits, '.', '-' and '_'");
   }
@@ -61,6 +73,21 @@ absl::Status CheckConfig(const Config& config) {
   if (config.insecure && !config.insecure_any_address && !IsLoopback(config.listen)) {
     return absl::InvalidArgumentError(absl::StrCat("--insecure would serve plaintext on ", config.listen.ToString(),
                                                    "; if the network is safe, add --insecure-any-address"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckNoPassword(absl::Span<const char* const> arguments) {
+  constexpr absl::string_view kFlag = "--postgres-url";
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    absl::string_view argument = arguments[i];
+    if (!absl::ConsumePrefix(&argument, kFlag)) continue;
+    if (argument.empty() && i + 1 < arguments.size()) argument = arguments[i + 1];
+    absl::ConsumePrefix(&argument, "=");
+    if (!HasPassword(std::string(argument))) continue;
+    return absl::InvalidArgumentError(
+        "--postgres-url holds a password, which every user of this machine can read in the list of processes: set "
+        "TXN_SERVER_POSTGRES_URL or PGPASSWORD, or name a file with PGPASSFILE, instead");
   }
   return absl::OkStatus();
 }

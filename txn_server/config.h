@@ -3,6 +3,7 @@
 
 #include <absl/status/status.h>
 #include <absl/time/time.h>
+#include <absl/types/span.h>
 
 #include <cstdint>
 #include <string>
@@ -13,10 +14,11 @@
 #include "common/logging/logging.h"
 #include "common/tls/key_set.h"
 #include "txn_server/log/file/compactor.h"
+#include "txn_server/log/postgres/schema.h"
 
 namespace kvs::txn {
 
-enum class LedgerKind { kFile };
+enum class LedgerKind { kFile, kPostgres };
 
 struct Config {
   Address listen{"127.0.0.1", 5051};
@@ -25,6 +27,8 @@ struct Config {
   std::string data_dir;
   size_t segment_bytes = kDefaultSegmentBytes;
   CompactionOptions compaction;
+  std::string postgres_url;
+  MigrateMode migrate = MigrateMode::kAuto;
 
   TlsFiles tls;
   std::string trust_domain = "kvs";
@@ -42,5 +46,8 @@ ConfigParser MakeConfigParser(Config* config);
 
 // What the table cannot say: settings that do not go together.
 absl::Status CheckConfig(const Config& config);
+
+// Refuses a password among the arguments of the program, which every user of the machine can read.
+absl::Status CheckNoPassword(absl::Span<const char* const> arguments);
 
 }  // namespace kvs::txn

@@ -14,6 +14,7 @@
 #include "common/process/shutdown.h"
 #include "txn_server/config.h"
 #include "txn_server/copy_command.h"
+#include "txn_server/log/postgres/postgres_txn_log.h"
 #include "txn_server/open_txn_log.h"
 #include "txn_server/server.h"
 
@@ -22,12 +23,35 @@ namespace {
 
 ExitCode ExitCodeFor(const absl::Status& status) { return absl::IsDataLoss(status) ? kExitDataLoss : kExitStartFailed; }
 
+// `txn_server migrate`: makes the tables of the PostgreSQL ledger, with the rights of their owner, and ends.
+ExitCode MigrateMain(const Config& config) {
+  if (const absl::Status status = MigratePostgres(config.postgres_url); !status.ok()) {
+    LogError("cannot make the tables", {{"status", status}});
+    return kExitStartFailed;
+  }
+  LogInfo("the tables are up to date");
+  return kExitClean;
+}
+
 int Main(int argc, char** argv) {
   // The Abseil of the distributions looks for deadlocks at every lock, which costs up to 3 % of a call.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   if (argc > 1 && std::strcmp(argv[1], "copy") == 0) return RunCopy(argc - 1, argv + 1, std::cout, std::cerr);
+  const bool migrate = argc > 1 && absl::string_view(argv[1]) == "migrate";
+  if (migrate) {
+    --argc;
+    ++argv;
+  }
   Config config;
+  if (const absl::Status status = CheckNoPassword(absl::MakeConstSpan(argv + 1, argc - 1)); !status.ok()) {
+    std::fprintf(stderr, "txn_server: %s\n", std::string(status.message()).c_str());
+    return kExitBadSettings;
+  }
   if (const auto exit_code = MakeConfigParser(&config).ParseMain(argc, argv)) return *exit_code;
+  if (migrate) {
+    InitLogging(config.log);
+    return MigrateMain(config);
+  }
   if (const absl::Status status = CheckConfig(config); !status.ok()) {
     std::fprintf(stderr, "txn_server: %s\n", std::string(status.message()).c_str());
     return kExitBadSettings;

@@ -8,6 +8,7 @@
 #include "txn_server/log/file/file_txn_log.h"
 #include "txn_server/log/file/new_ledger.h"
 #include "txn_server/log/file/read_only_log.h"
+#include "txn_server/log/postgres/postgres_txn_log.h"
 
 namespace kvs::txn {
 
@@ -27,6 +28,13 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenTxnLog(const Config& config) {
                                     {"duration", report.duration}});
       };
       return OpenFileTxnLog(options);
+    }
+    case LedgerKind::kPostgres: {
+      PostgresTxnLogOptions options;
+      options.url = config.postgres_url;
+      options.migrate = config.migrate;
+      options.notice = [](const std::string& notice) { LogWarn(notice); };
+      return OpenPostgresTxnLog(options);
     }
   }
   return absl::InvalidArgumentError("no such kind of ledger");

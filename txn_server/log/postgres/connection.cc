@@ -75,7 +75,9 @@ absl::Status Lost(absl::string_view why) {
 }
 
 absl::Status FromSqlError(const pqxx::sql_error& error) {
-  const std::string& sqlstate = error.sqlstate();
+  // libpqxx 6.4 loses the code of this one.
+  const bool is_forbidden = dynamic_cast<const pqxx::insufficient_privilege*>(&error) != nullptr;
+  const std::string sqlstate = is_forbidden ? "42501" : error.sqlstate();
   const std::string message = absl::StrCat("PostgreSQL: ", FirstLine(error.what()), " (", sqlstate, ")");
   if (sqlstate.empty() || IsTransient(sqlstate)) return Error(errors::kDatabaseUnavailable, message);
   if (sqlstate == "53100") return Error(errors::kNoSpace, message);
@@ -92,8 +94,6 @@ absl::Status Catch(const Call& call) {
     return absl::OkStatus();
   } catch (const pqxx::sql_error& error) {
     return FromSqlError(error);
-  } catch (const pqxx::transaction_rollback& error) {
-    return Lost(error.what());
   } catch (const std::exception& error) {
     return Lost(error.what());
   }
