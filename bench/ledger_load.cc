@@ -1,4 +1,5 @@
-// Writes to a file ledger through TxnLog alone: what the disk, the frames and the compaction cost without any network.
+// Writes to a ledger through TxnLog alone: what the disk, the frames and the compaction, or PostgreSQL, cost without
+// the servers around it.
 #include <absl/container/flat_hash_map.h>
 #include <absl/time/clock.h>
 #include <sys/resource.h>
@@ -14,11 +15,15 @@
 
 #include "common/model/transaction_codec.h"
 #include "txn_server/log/file/file_txn_log.h"
+#include "txn_server/log/postgres/postgres_txn_log.h"
 
 namespace {
 
 struct Options {
   std::string directory;
+  std::string postgres_url;
+  bool mixed = false;
+  double seconds = 1e9;
   uint64_t transactions = 1'000'000;
   uint64_t keys = 1'000'000;
   uint32_t group = 100;
@@ -27,36 +32,61 @@ struct Options {
   bool sequential = false;
 };
 
-// Puts and increments of ints, with the previous revisions that belong to them.
+constexpr char kText[] = "sixteen bytes...";
+
+// A put of each type in turn, or of ints, with the previous revisions that belong to them.
 class History {
  public:
-  explicit History(const Options& options) : options_(options), revisions_(options.keys) {}
+  explicit History(const Options& options)
+      : options_(options), revisions_(options.keys * (options.mixed ? kvs::kValueTypeCount : 1)) {}
 
   std::string NextGroup() {
     std::string list;
-    for (uint32_t i = 0; i < options_.group; ++i) {
-      const uint64_t key = options_.sequential ? revision_ % options_.keys : random_() % options_.keys;
-      char name[25];
-      std::snprintf(name, sizeof(name), "key:%012llu", static_cast<unsigned long long>(key));
-      kvs::Transaction transaction;
-      transaction.revision = ++revision_;
-      transaction.time_micros = 1'700'000'000'000'000 + static_cast<int64_t>(revision_);
-      transaction.previous_revision = std::exchange(revisions_[key], revision_);
-      transaction.actor = "spiffe://kvs/client/bench";
-      transaction.key = name;
-      transaction.operation = kvs::operation::Put{static_cast<int64_t>(revision_)};
-      kvs::EncodedTransaction encoded(transaction);
-      encoded.Stamp(transaction.revision, transaction.time_micros);
-      list += encoded.bytes();
-    }
+    for (uint32_t i = 0; i < options_.group; ++i) Add(&list);
     return list;
   }
 
  private:
+  void Add(std::string* list) {
+    const uint64_t key = options_.sequential ? revision_ % options_.keys : random_() % options_.keys;
+    char name[25];
+    std::snprintf(name, sizeof(name), "key:%012llu", static_cast<unsigned long long>(key));
+    kvs::Transaction transaction;
+    transaction.revision = ++revision_;
+    if (options_.mixed) transaction.type = kvs::kValueTypes[revision_ % kvs::kValueTypeCount];
+    transaction.time_micros = 1'700'000'000'000'000 + static_cast<int64_t>(revision_);
+    uint64_t& last = revisions_[static_cast<size_t>(transaction.type) * options_.keys + key];
+    transaction.previous_revision = std::exchange(last, revision_);
+    transaction.actor = "spiffe://kvs/client/bench";
+    transaction.key = name;
+    transaction.operation = kvs::operation::Put{ValueOf(transaction.type)};
+    kvs::EncodedTransaction encoded(transaction);
+    encoded.Stamp(transaction.revision, transaction.time_micros);
+    *list += encoded.bytes();
+  }
+
+  kvs::ValueView ValueOf(kvs::ValueType type) const {
+    switch (type) {
+      case kvs::ValueType::kInt:
+        return static_cast<int64_t>(revision_);
+      case kvs::ValueType::kUint:
+        return revision_;
+      case kvs::ValueType::kFloat:
+        return static_cast<double>(revision_) / 3;
+      case kvs::ValueType::kString:
+        return absl::string_view(kText);
+      case kvs::ValueType::kSet:
+        return kvs::Texts{"first member", "second member"};
+      case kvs::ValueType::kMap:
+        return kvs::Fields{{"first field", kText}, {"second field", kText}};
+    }
+    return int64_t{0};
+  }
+
   const Options options_;
   std::mt19937_64 random_{1};
   uint64_t revision_ = 0;
-  std::vector<uint64_t> revisions_;  // by key
+  std::vector<uint64_t> revisions_;  // by type and key
 };
 
 uint64_t DirectoryBytes(const std::string& directory) {
@@ -113,7 +143,11 @@ int Run(const Options& options) {
     snapshot_seconds = snapshot_seconds + absl::ToDoubleSeconds(report.duration);
     last_bytes = report.snapshot.header.file_bytes;
   };
-  auto log = kvs::txn::OpenFileTxnLog(log_options);
+  kvs::txn::PostgresTxnLogOptions postgres_options;
+  postgres_options.url = options.postgres_url;
+  postgres_options.notice = log_options.notice;
+  auto log = options.postgres_url.empty() ? kvs::txn::OpenFileTxnLog(log_options)
+                                          : kvs::txn::OpenPostgresTxnLog(postgres_options);
   if (!log.ok()) return std::fprintf(stderr, "%s\n", log.status().ToString().c_str()), 1;
   const auto epoch = (*log)->BeginEpoch("ledger_load");
   History history(options);
@@ -122,7 +156,8 @@ int Run(const Options& options) {
   uint64_t largest = 0;
   absl::Duration writing;
   uint64_t revision = 1;
-  for (; revision <= options.transactions; revision += options.group) {
+  const absl::Time end = absl::Now() + absl::Seconds(options.seconds);
+  for (; revision <= options.transactions && absl::Now() < end; revision += options.group) {
     const std::string list = history.NextGroup();
     const absl::Time begin = absl::Now();
     const absl::Status status = (*log)->Append(*epoch, {kvs::txn::Frame{revision, options.group, list}});
@@ -145,7 +180,8 @@ int Run(const Options& options) {
   const absl::Time idle_since = absl::Now();
   absl::Status status = (*log)->Idle();
   if (!status.ok()) return std::fprintf(stderr, "%s\n", status.ToString().c_str()), 1;
-  for (uint64_t made = snapshots; absl::Now() < idle_since + absl::Minutes(1); absl::SleepFor(absl::Seconds(3))) {
+  for (uint64_t made = snapshots; options.postgres_url.empty() && absl::Now() < idle_since + absl::Minutes(1);
+       absl::SleepFor(absl::Seconds(3))) {
     const kvs::txn::LogPosition position = (*log)->position();
     if (position.snapshot_revision == position.durable_revision && made == snapshots) break;
     made = snapshots;
@@ -162,8 +198,11 @@ int Run(const Options& options) {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app("Writes int puts to a file ledger and tells throughput, latencies, memory and disk use.");
-  app.add_option("--dir", options.directory, "A directory that does not exist yet")->required();
+  CLI::App app("Writes puts to a ledger and tells throughput, latencies, memory and disk use.");
+  app.add_option("--dir", options.directory, "A directory that does not exist yet, of a file ledger");
+  app.add_option("--postgres-url", options.postgres_url, "An empty database, of a ledger in PostgreSQL");
+  app.add_option("--seconds", options.seconds, "How long at most");
+  app.add_flag("--mixed", options.mixed, "Put all types in turn, each over that many keys");
   app.add_option("--transactions", options.transactions, "How many");
   app.add_option("--keys", options.keys, "Over how many keys");
   app.add_option("--group", options.group, "Transactions in a group commit");
