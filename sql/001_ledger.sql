@@ -25,7 +25,7 @@ COMMENT ON COLUMN ledger.log_id IS 'Names this history.';
 COMMENT ON COLUMN ledger.epoch IS 'Counts the writers; only the newest one may write. 0 before the first one.';
 COMMENT ON COLUMN ledger.writer_id IS 'The random id of the kvs_server that writes.';
 COMMENT ON COLUMN ledger.durable_revision IS 'The revision of the newest change, 0 before the first one.';
-COMMENT ON COLUMN ledger.confirmations IS 'Counts how often a process made sure of what is durable, which needs a write.';
+COMMENT ON COLUMN ledger.confirmations IS 'How often a process made sure of what is durable: that needs a write.';
 INSERT INTO ledger DEFAULT VALUES;
 
 CREATE TABLE replay_windows (last_id bigint PRIMARY KEY);

@@ -32,6 +32,7 @@ MAY_INCLUDE = {
     "common/rpc": ["proto", "common/logging"],
     "txn_server/log": ["common/model"],
     "txn_server/log/compaction": ["txn_server/log", "common/model"],
+    "txn_server/log/postgres": ["txn_server/log", "txn_server/log/compaction", "common/model"],
     "txn_server/log/file": ["txn_server/log", "txn_server/log/compaction", "common/logging", "common/model"],
     "txn_server/api": ["txn_server/log", "common/logging", "common/model", "common/rpc"],
     "txn_server": ["txn_server/*", "common/*"],
