@@ -1,5 +1,5 @@
-# Writes OUTPUT, a C++ source that defines kvs::txn::Migrations() with the files FILES, separated by commas, in the order
-# of their numbers.
+# Writes OUTPUT, a C++ source that defines kvs::txn::Migrations() with the files FILES, separated by commas, in the
+# order of their numbers.
 string(REPLACE "," ";" FILES "${FILES}")
 set(texts)
 set(entries)

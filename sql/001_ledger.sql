@@ -17,6 +17,7 @@ CREATE TABLE ledger (
   epoch bigint NOT NULL DEFAULT 0 CHECK (epoch >= 0),
   writer_id bytea NOT NULL DEFAULT '',
   durable_revision bigint NOT NULL DEFAULT 0 CHECK (durable_revision >= 0),
+  compacted_revision bigint NOT NULL DEFAULT 0 CHECK (compacted_revision >= 0),
   confirmations bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 10);
 COMMENT ON TABLE ledger IS 'The one row that every group of changes moves on; whoever writes holds its lock.';
@@ -25,12 +26,56 @@ COMMENT ON COLUMN ledger.log_id IS 'Names this history.';
 COMMENT ON COLUMN ledger.epoch IS 'Counts the writers; only the newest one may write. 0 before the first one.';
 COMMENT ON COLUMN ledger.writer_id IS 'The random id of the kvs_server that writes.';
 COMMENT ON COLUMN ledger.durable_revision IS 'The revision of the newest change, 0 before the first one.';
+COMMENT ON COLUMN ledger.compacted_revision IS
+  'Up to here changes of deleted keys may be missing; 0 while all of them are there.';
 COMMENT ON COLUMN ledger.confirmations IS 'How often a process made sure of what is durable: that needs a write.';
 INSERT INTO ledger DEFAULT VALUES;
 
 CREATE TABLE replay_windows (last_id bigint PRIMARY KEY);
 COMMENT ON TABLE replay_windows IS 'Divides the history into parts that fit into memory, for reading it at a start.';
 COMMENT ON COLUMN replay_windows.last_id IS 'The revision of the last change of a part.';
+
+-- What a start reads instead of the history: the state after one revision, as the transactions that make it. Made and
+-- read by txn_server alone; parts that no row of snapshots names are of a snapshot that is being made or was given up.
+CREATE SEQUENCE snapshot_ids AS bigint;
+CREATE TABLE snapshots (
+  id bigint PRIMARY KEY,
+  revision bigint NOT NULL CHECK (revision >= 0),
+  time_micros bigint NOT NULL,
+  transactions bigint NOT NULL,
+  parts bigint NOT NULL,
+  bytes bigint NOT NULL
+);
+COMMENT ON TABLE snapshots IS 'The state that a start begins with, for txn_server alone; snapshot_parts has it.';
+COMMENT ON COLUMN snapshots.id IS 'Names the snapshot.';
+COMMENT ON COLUMN snapshots.revision IS 'It is the state after this change.';
+COMMENT ON COLUMN snapshots.time_micros IS 'The time of that change, in microseconds since 1970, UTC.';
+COMMENT ON COLUMN snapshots.transactions IS 'How many transactions make the state.';
+COMMENT ON COLUMN snapshots.parts IS 'How many parts it has.';
+COMMENT ON COLUMN snapshots.bytes IS 'How many bytes these have.';
+
+CREATE TABLE snapshot_parts (
+  snapshot_id bigint NOT NULL,
+  part bigint NOT NULL,
+  transactions bytea NOT NULL,
+  PRIMARY KEY (snapshot_id, part)
+);
+COMMENT ON TABLE snapshot_parts IS 'The parts of snapshots, and of those that are being made.';
+COMMENT ON COLUMN snapshot_parts.snapshot_id IS 'The snapshot: snapshots.id.';
+COMMENT ON COLUMN snapshot_parts.part IS 'The place of the part, from 0.';
+COMMENT ON COLUMN snapshot_parts.transactions IS 'A serialized txn.v1.TransactionList.';
+
+-- With retention on-delete a delete hides what was before it; what is hidden is removed later, a few rows at a time.
+CREATE TABLE hidden_history (
+  type text COLLATE "C" NOT NULL,
+  key_id bigint NOT NULL,
+  before_id bigint NOT NULL,
+  PRIMARY KEY (type, key_id, before_id)
+);
+COMMENT ON TABLE hidden_history IS 'Deleted keys whose changes are hidden from the views, and are still to be removed.';
+COMMENT ON COLUMN hidden_history.type IS 'The type of the key.';
+COMMENT ON COLUMN hidden_history.key_id IS 'The key: id in the table of keys of its type.';
+COMMENT ON COLUMN hidden_history.before_id IS 'The revision of the delete: what is before it is hidden.';
 
 CREATE TABLE int_keys (id bigint PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE);
 CREATE TABLE uint_keys (id bigint PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE);
@@ -49,7 +94,8 @@ CREATE TABLE int_transactions (
   value bigint,
   result bigint,
   transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'increment')),
-  actor text COLLATE "C"
+  actor text COLLATE "C",
+  request_id text COLLATE "C"
 );
 CREATE INDEX int_transactions_of_key ON int_transactions (key_id, id);
 COMMENT ON COLUMN int_transactions.value IS 'What was put, or added.';
@@ -63,7 +109,8 @@ CREATE TABLE uint_transactions (
   transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'increment', 'decrement')),
   value numeric(20, 0) CHECK (value BETWEEN 0 AND 18446744073709551615),
   result numeric(20, 0) CHECK (result BETWEEN 0 AND 18446744073709551615),
-  actor text COLLATE "C"
+  actor text COLLATE "C",
+  request_id text COLLATE "C"
 );
 CREATE INDEX uint_transactions_of_key ON uint_transactions (key_id, id);
 COMMENT ON COLUMN uint_transactions.value IS 'What was put, added or subtracted.';
@@ -77,7 +124,8 @@ CREATE TABLE float_transactions (
   value double precision,
   result double precision,
   transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'increment')),
-  actor text COLLATE "C"
+  actor text COLLATE "C",
+  request_id text COLLATE "C"
 );
 CREATE INDEX float_transactions_of_key ON float_transactions (key_id, id);
 COMMENT ON COLUMN float_transactions.value IS 'What was put, or added.';
@@ -90,7 +138,8 @@ CREATE TABLE string_transactions (
   insert_time timestamptz NOT NULL,
   transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'append')),
   value text COLLATE "C",
-  actor text COLLATE "C"
+  actor text COLLATE "C",
+  request_id text COLLATE "C"
 );
 CREATE INDEX string_transactions_of_key ON string_transactions (key_id, id);
 COMMENT ON COLUMN string_transactions.value IS 'What was put, or appended.';
@@ -103,7 +152,8 @@ CREATE TABLE set_transactions (
   insert_time timestamptz NOT NULL,
   transaction_type transaction_type NOT NULL
     CHECK (transaction_type IN ('put', 'delete', 'add_members', 'remove_members')),
-  actor text COLLATE "C"
+  actor text COLLATE "C",
+  request_id text COLLATE "C"
 );
 CREATE INDEX set_transactions_of_key ON set_transactions (key_id, id);
 
@@ -126,7 +176,8 @@ CREATE TABLE map_transactions (
   insert_time timestamptz NOT NULL,
   transaction_type transaction_type NOT NULL
     CHECK (transaction_type IN ('put', 'delete', 'put_fields', 'remove_fields')),
-  actor text COLLATE "C"
+  actor text COLLATE "C",
+  request_id text COLLATE "C"
 );
 CREATE INDEX map_transactions_of_key ON map_transactions (key_id, id);
 
@@ -166,6 +217,8 @@ BEGIN
     EXECUTE format('COMMENT ON COLUMN %I.transaction_type IS %L', kind || '_transactions', 'What was done.');
     EXECUTE format('COMMENT ON COLUMN %I.actor IS %L', kind || '_transactions',
                    'The verified identity of the client; null if it was anonymous.');
+    EXECUTE format('COMMENT ON COLUMN %I.request_id IS %L', kind || '_transactions',
+                   'The id that the client gave to its request; null if it gave none.');
     IF kind IN ('int', 'uint', 'float') THEN
       EXECUTE format('COMMENT ON COLUMN %I.result IS %L', kind || '_transactions',
                      'The value after the change; null if the key was deleted.');

@@ -1,15 +1,58 @@
 -- Views that answer: who changed this key, when, from what to what.
 
+-- With retention on-delete the changes of a key before its last delete are out of sight at once.
+CREATE VIEW visible_int_transactions AS
+  SELECT * FROM int_transactions AS t
+  WHERE NOT EXISTS (
+    SELECT FROM hidden_history AS h WHERE h.type = 'int' AND h.key_id = t.key_id AND h.before_id > t.id);
+CREATE VIEW visible_uint_transactions AS
+  SELECT * FROM uint_transactions AS t
+  WHERE NOT EXISTS (
+    SELECT FROM hidden_history AS h WHERE h.type = 'uint' AND h.key_id = t.key_id AND h.before_id > t.id);
+CREATE VIEW visible_float_transactions AS
+  SELECT * FROM float_transactions AS t
+  WHERE NOT EXISTS (
+    SELECT FROM hidden_history AS h WHERE h.type = 'float' AND h.key_id = t.key_id AND h.before_id > t.id);
+CREATE VIEW visible_string_transactions AS
+  SELECT * FROM string_transactions AS t
+  WHERE NOT EXISTS (
+    SELECT FROM hidden_history AS h WHERE h.type = 'string' AND h.key_id = t.key_id AND h.before_id > t.id);
+CREATE VIEW visible_set_transactions AS
+  SELECT * FROM set_transactions AS t
+  WHERE NOT EXISTS (
+    SELECT FROM hidden_history AS h WHERE h.type = 'set' AND h.key_id = t.key_id AND h.before_id > t.id);
+CREATE VIEW visible_map_transactions AS
+  SELECT * FROM map_transactions AS t
+  WHERE NOT EXISTS (
+    SELECT FROM hidden_history AS h WHERE h.type = 'map' AND h.key_id = t.key_id AND h.before_id > t.id);
+
+DO $$
+DECLARE
+  kind text;
+  name text;
+BEGIN
+  FOREACH kind IN ARRAY ARRAY['int', 'uint', 'float', 'string', 'set', 'map'] LOOP
+    EXECUTE format('COMMENT ON VIEW %I IS %L', 'visible_' || kind || '_transactions',
+                   format('The changes of keys of type %s that are not hidden by a delete.', kind));
+    FOR name IN SELECT attname FROM pg_attribute
+                WHERE attrelid = format('%I', kind || '_transactions')::regclass AND attnum > 0 LOOP
+      EXECUTE format('COMMENT ON COLUMN %I.%I IS %L', 'visible_' || kind || '_transactions', name,
+                     format('As in %s_transactions.', kind));
+    END LOOP;
+  END LOOP;
+END
+$$;
+
 -- The functions give the value of a key after one of its changes, null where it was absent: what was put last, and what
 -- followed.
 
 CREATE FUNCTION string_value_at(of_key_id bigint, at_id bigint) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
   WITH base AS (
-    SELECT id, transaction_type FROM string_transactions
+    SELECT id, transaction_type FROM visible_string_transactions
     WHERE key_id = of_key_id AND id <= at_id AND transaction_type IN ('put', 'delete')
     ORDER BY id DESC LIMIT 1)
-  SELECT string_agg(value, '' ORDER BY id) FROM string_transactions
+  SELECT string_agg(value, '' ORDER BY id) FROM visible_string_transactions
   WHERE key_id = of_key_id AND id <= at_id AND transaction_type <> 'delete'
     AND id >= coalesce((SELECT id FROM base), 0)
 $$;
@@ -18,11 +61,11 @@ COMMENT ON FUNCTION string_value_at IS 'The string of a key after one of its cha
 CREATE FUNCTION set_value_at(of_key_id bigint, at_id bigint) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
   WITH base AS (
-    SELECT id FROM set_transactions
+    SELECT id FROM visible_set_transactions
     WHERE key_id = of_key_id AND id <= at_id AND transaction_type IN ('put', 'delete')
     ORDER BY id DESC LIMIT 1),
   changes AS (
-    SELECT id, transaction_type FROM set_transactions
+    SELECT id, transaction_type FROM visible_set_transactions
     WHERE key_id = of_key_id AND id <= at_id AND transaction_type <> 'delete'
       AND id >= coalesce((SELECT id FROM base), 0)),
   newest AS (
@@ -37,11 +80,11 @@ COMMENT ON FUNCTION set_value_at IS 'The members of a set after one of its chang
 CREATE FUNCTION map_value_at(of_key_id bigint, at_id bigint) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
   WITH base AS (
-    SELECT id FROM map_transactions
+    SELECT id FROM visible_map_transactions
     WHERE key_id = of_key_id AND id <= at_id AND transaction_type IN ('put', 'delete')
     ORDER BY id DESC LIMIT 1),
   changes AS (
-    SELECT id, transaction_type FROM map_transactions
+    SELECT id, transaction_type FROM visible_map_transactions
     WHERE key_id = of_key_id AND id <= at_id AND transaction_type <> 'delete'
       AND id >= coalesce((SELECT id FROM base), 0)),
   newest AS (
@@ -56,25 +99,28 @@ COMMENT ON FUNCTION map_value_at IS 'The fields of a map after one of its change
 CREATE VIEW history AS
   SELECT t.id AS revision, t.insert_time AS time, t.actor, 'int' AS type, k.key, t.transaction_type AS operation,
          p.result::text AS old_value, t.result::text AS new_value, t.batch
-  FROM int_transactions t JOIN int_keys k ON k.id = t.key_id LEFT JOIN int_transactions p ON p.id = t.previous_id
+  FROM visible_int_transactions t JOIN int_keys k ON k.id = t.key_id
+  LEFT JOIN visible_int_transactions p ON p.id = t.previous_id
 UNION ALL
   SELECT t.id, t.insert_time, t.actor, 'uint', k.key, t.transaction_type, p.result::text, t.result::text, t.batch
-  FROM uint_transactions t JOIN uint_keys k ON k.id = t.key_id LEFT JOIN uint_transactions p ON p.id = t.previous_id
+  FROM visible_uint_transactions t JOIN uint_keys k ON k.id = t.key_id
+  LEFT JOIN visible_uint_transactions p ON p.id = t.previous_id
 UNION ALL
   SELECT t.id, t.insert_time, t.actor, 'float', k.key, t.transaction_type, p.result::text, t.result::text, t.batch
-  FROM float_transactions t JOIN float_keys k ON k.id = t.key_id LEFT JOIN float_transactions p ON p.id = t.previous_id
+  FROM visible_float_transactions t JOIN float_keys k ON k.id = t.key_id
+  LEFT JOIN visible_float_transactions p ON p.id = t.previous_id
 UNION ALL
   SELECT t.id, t.insert_time, t.actor, 'string', k.key, t.transaction_type,
          string_value_at(t.key_id, t.previous_id), string_value_at(t.key_id, t.id), t.batch
-  FROM string_transactions t JOIN string_keys k ON k.id = t.key_id
+  FROM visible_string_transactions t JOIN string_keys k ON k.id = t.key_id
 UNION ALL
   SELECT t.id, t.insert_time, t.actor, 'set', k.key, t.transaction_type,
          set_value_at(t.key_id, t.previous_id)::text, set_value_at(t.key_id, t.id)::text, t.batch
-  FROM set_transactions t JOIN set_keys k ON k.id = t.key_id
+  FROM visible_set_transactions t JOIN set_keys k ON k.id = t.key_id
 UNION ALL
   SELECT t.id, t.insert_time, t.actor, 'map', k.key, t.transaction_type,
          map_value_at(t.key_id, t.previous_id)::text, map_value_at(t.key_id, t.id)::text, t.batch
-  FROM map_transactions t JOIN map_keys k ON k.id = t.key_id;
+  FROM visible_map_transactions t JOIN map_keys k ON k.id = t.key_id;
 COMMENT ON VIEW history IS 'Every change of every key.';
 COMMENT ON COLUMN history.revision IS 'The place of the change in the order of all changes.';
 COMMENT ON COLUMN history.time IS 'When it was made.';
@@ -84,7 +130,8 @@ COMMENT ON COLUMN history.key IS 'The key; each type has its own key space.';
 COMMENT ON COLUMN history.operation IS 'What was done.';
 COMMENT ON COLUMN history.old_value IS 'The value before, sets and maps as JSON; null if the key was absent.';
 COMMENT ON COLUMN history.new_value IS 'The value after, sets and maps as JSON; null if the key was deleted.';
-COMMENT ON COLUMN history.batch IS 'The same number for all changes of one atomic batch; null if the change stands alone.';
+COMMENT ON COLUMN history.batch IS
+  'The same number for all changes of one atomic batch; null if the change stands alone.';
 
 CREATE VIEW current_values AS
   SELECT 'int' AS type, k.key, t.result::text AS value, t.id AS revision, t.insert_time AS time, t.actor
@@ -128,12 +175,13 @@ CREATE VIEW changes_by_actor AS
   SELECT actor, type, operation, count(*) AS changes, min(time) AS first_time, max(time) AS last_time,
          max(revision) AS last_revision
   FROM (
-    SELECT id AS revision, insert_time AS time, actor, 'int' AS type, transaction_type AS operation FROM int_transactions
-    UNION ALL SELECT id, insert_time, actor, 'uint', transaction_type FROM uint_transactions
-    UNION ALL SELECT id, insert_time, actor, 'float', transaction_type FROM float_transactions
-    UNION ALL SELECT id, insert_time, actor, 'string', transaction_type FROM string_transactions
-    UNION ALL SELECT id, insert_time, actor, 'set', transaction_type FROM set_transactions
-    UNION ALL SELECT id, insert_time, actor, 'map', transaction_type FROM map_transactions) AS changes
+    SELECT id AS revision, insert_time AS time, actor, 'int' AS type, transaction_type AS operation
+    FROM visible_int_transactions
+    UNION ALL SELECT id, insert_time, actor, 'uint', transaction_type FROM visible_uint_transactions
+    UNION ALL SELECT id, insert_time, actor, 'float', transaction_type FROM visible_float_transactions
+    UNION ALL SELECT id, insert_time, actor, 'string', transaction_type FROM visible_string_transactions
+    UNION ALL SELECT id, insert_time, actor, 'set', transaction_type FROM visible_set_transactions
+    UNION ALL SELECT id, insert_time, actor, 'map', transaction_type FROM visible_map_transactions) AS changes
   GROUP BY actor, type, operation;
 COMMENT ON VIEW changes_by_actor IS 'How often each client made each kind of change.';
 COMMENT ON COLUMN changes_by_actor.actor IS 'The verified identity of the client; null for all anonymous ones.';

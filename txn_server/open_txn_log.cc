@@ -34,6 +34,14 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenTxnLog(const Config& config) {
       options.url = config.postgres_url;
       options.migrate = config.migrate;
       options.notice = [](const std::string& notice) { LogWarn(notice); };
+      options.compaction = config.compaction;
+      options.compacted = [](const PostgresCompactionReport& report) {
+        LogInfo("made a snapshot", {{"revision", report.snapshot.revision},
+                                    {"bytes", report.snapshot.bytes},
+                                    {"folded_transactions", report.folded_transactions},
+                                    {"compacted_revision", report.compacted_revision},
+                                    {"duration", report.duration}});
+      };
       return OpenPostgresTxnLog(options);
     }
   }

@@ -112,7 +112,12 @@ inline std::unique_ptr<TxnLog> MustOpenPostgresTxnLog(PostgresTxnLogOptions opti
 // A database of a real server.
 class PostgresTxnLogFactory : public TxnLogFactory {
  public:
-  std::unique_ptr<TxnLog> Open() override { return MustOpenPostgresTxnLog({url_}); }
+  std::unique_ptr<TxnLog> Open() override {
+    PostgresTxnLogOptions options;
+    options.url = url_;
+    options.compaction = ContractCompaction();
+    return MustOpenPostgresTxnLog(options);
+  }
 
  private:
   const std::string url_ = PostgresCluster::Shared().Url(PostgresCluster::Shared().NewDatabase());

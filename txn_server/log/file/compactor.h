@@ -14,31 +14,13 @@
 #include <string>
 #include <thread>
 
-#include "common/limits.h"
 #include "common/sync.h"
+#include "txn_server/log/compaction/compaction_options.h"
 #include "txn_server/log/file/ballast.h"
 #include "txn_server/log/file/file_system.h"
 #include "txn_server/log/file/log_files.h"
 
 namespace kvs::txn {
-
-// What becomes of history that snapshots stand for.
-enum class Retention {
-  kOnDelete,  // it is removed
-  kFull,      // it is kept for ever
-};
-
-struct CompactionOptions {
-  Retention retention = Retention::kOnDelete;
-  // A snapshot is due when this much was logged since the last one, and at least this share of its size. Where nothing
-  // is being written, a quarter of the share is enough.
-  uint64_t min_bytes = kDefaultCompactionMinBytes;
-  uint64_t percent = kDefaultCompactionPercent;
-  // Kept free for snapshots, so that a full disk can be made less full; 0 for none.
-  uint64_t ballast_bytes = kDefaultBallastBytes;
-  // The memory in which changes are gathered before they are spilled.
-  size_t table_bytes = 32 * kMiB;
-};
 
 // A snapshot that was made.
 struct CompactionReport {

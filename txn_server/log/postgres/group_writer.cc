@@ -18,6 +18,7 @@ struct Statements {
   std::string insert_keys;  // id
   std::string insert_rows;
   std::string insert_elements;  // of sets and maps
+  std::string hide;
 };
 
 std::string InsertRows(absl::string_view table, absl::string_view more_columns, absl::string_view more_parameters) {
@@ -38,6 +39,8 @@ Statements MakeStatements(ValueType type) {
   made.insert_keys =
       absl::StrCat("INSERT INTO ", name, "_keys (id, key) SELECT * FROM unnest($1::bigint[], $2::text[])",
                    " ON CONFLICT (key) DO NOTHING RETURNING id");
+  made.hide = absl::StrCat("INSERT INTO hidden_history (type, key_id, before_id) SELECT '", name,
+                           "', * FROM unnest($1::bigint[], $2::bigint[])");
   switch (type) {
     case ValueType::kInt:
       made.insert_rows = InsertRows(name, ", value, result", ", $8::bigint[], $9::bigint[]");
@@ -242,6 +245,11 @@ absl::Status GroupWriter::Add(const Transaction& transaction) {
   } else {
     rows.actors.AddText(transaction.actor);
   }
+  if (hides_ && std::holds_alternative<operation::Delete>(transaction.operation)) {
+    rows.hidden_keys.push_back(key);
+    rows.hidden_ids.AddBigint(transaction.revision);
+    has_hidden_ = true;
+  }
   if (!std::visit(OperationColumns{rows, transaction.type, transaction.revision, key}, transaction.operation)) {
     return Unkeepable(transaction, "its operation does not belong to the type of its key");
   }
@@ -320,10 +328,12 @@ void GroupWriter::Finish(ValueType type, Rows& rows) {
                        rows.times.Take(), rows.actors.Take()};
     if (rows.values) rows.parameters.push_back(rows.values->Take());
     if (rows.results) rows.parameters.push_back(rows.results->Take());
+    rows.hidden_parameters = {"", rows.hidden_ids.Take()};
     rows.element_parameters = {rows.element_ids.Take(), "", rows.elements.Take()};
     if (type == ValueType::kMap) rows.element_parameters.push_back(rows.element_values.Take());
   }
   rows.parameters[2] = key_column(rows.keys);
+  rows.hidden_parameters[0] = key_column(rows.hidden_keys);
   rows.element_parameters[1] = key_column(rows.element_keys);
 }
 
@@ -335,6 +345,10 @@ absl::Status GroupWriter::Write(Connection& connection) {
     Finish(type, *rows);
     const Statements& statements = StatementsOf(type);
     if (const auto done = connection.Exec(statements.insert_rows, rows->parameters); !done.ok()) return done.status();
+    if (!rows->hidden_keys.empty()) {
+      const auto hidden = connection.Exec(statements.hide, rows->hidden_parameters);
+      if (!hidden.ok()) return hidden.status();
+    }
     if (rows->element_keys.empty()) continue;
     const auto done = connection.Exec(statements.insert_elements, rows->element_parameters);
     if (!done.ok()) return done.status();

@@ -22,14 +22,17 @@ namespace kvs::txn {
 // Used by one thread.
 class GroupWriter {
  public:
-  // `key_ids` outlives the writer.
-  explicit GroupWriter(KeyIds* key_ids) : key_ids_(*key_ids) {}
+  // `key_ids` outlives the writer. If it `hides`, a delete hides what was before it.
+  GroupWriter(KeyIds* key_ids, bool hides) : key_ids_(*key_ids), hides_(hides) {}
 
   // Takes the next transaction; keeps nothing of what it borrows. kMalformedFrame if PostgreSQL cannot keep it.
   absl::Status Add(const Transaction& transaction);
 
   // Inserts the rows, a few statements for each type. May be called again with another connection.
   absl::Status Write(Connection& connection);
+
+  // Whether one of the transactions has hidden history.
+  bool has_hidden() const { return has_hidden_; }
 
   // Remembers the keys that have a row now. Called when what Write did is durable.
   void RememberKeys();
@@ -69,8 +72,13 @@ class GroupWriter {
     BinaryArray elements{BinaryArray::Type::kText};
     BinaryArray element_values{BinaryArray::Type::kText};  // maps
 
+    // Deletes that hide history.
+    std::vector<KeyRef> hidden_keys;
+    BinaryArray hidden_ids{BinaryArray::Type::kBigint};
+
     // The columns as parameters, once they are complete.
     std::vector<std::string> parameters;
+    std::vector<std::string> hidden_parameters;
     std::vector<std::string> element_parameters;
   };
   struct OperationColumns;
@@ -86,6 +94,8 @@ class GroupWriter {
   absl::Status InsertKeys(Connection& connection, ValueType type, Rows& rows, const std::vector<size_t>& wanted);
 
   KeyIds& key_ids_;
+  const bool hides_;
+  bool has_hidden_ = false;
   std::array<std::optional<Rows>, kValueTypeCount> types_;
   bool in_batch_ = false;  // whether more of a batch follows
 };

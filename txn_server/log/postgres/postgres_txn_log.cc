@@ -36,6 +36,13 @@ constexpr absl::Duration kLongestBackOff = absl::Seconds(1);
 
 constexpr char kLockRow[] =
     "BEGIN; SELECT log_id, epoch, encode(writer_id, 'hex'), durable_revision FROM ledger FOR UPDATE";
+// What is read stays as it is now, whatever is removed meanwhile.
+constexpr char kBeginReading[] =
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0;"
+    " SELECT compacted_revision, pg_export_snapshot() FROM ledger";
+constexpr char kAskPast[] =
+    "SELECT compacted_revision, (SELECT count(*) FROM replay_windows WHERE last_id >"
+    " coalesce((SELECT max(revision) FROM snapshots), 0)), EXISTS (SELECT FROM hidden_history) FROM ledger";
 constexpr char kTouchRow[] = "UPDATE ledger SET confirmations = confirmations + 1";
 constexpr char kSize[] =
     "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c"
@@ -49,6 +56,29 @@ const std::string& kMoveRow = *new std::string(
     " WHERE log_id = $2::uuid AND epoch = $3::bigint AND durable_revision = $4::bigint");
 const std::string& kEndWindow =
     *new std::string("INSERT INTO replay_windows (last_id) VALUES ($1::bigint) ON CONFLICT DO NOTHING");
+
+// What there is besides the transactions.
+struct Past {
+  std::optional<PostgresSnapshot> snapshot;
+  uint64_t compacted_revision = 0;
+  uint64_t windows = 0;  // that ended since the snapshot
+  bool hides = false;
+};
+
+absl::StatusOr<Past> ReadPast(Connection& connection) {
+  Past past;
+  auto snapshot = NewestSnapshot(connection);
+  if (!snapshot.ok()) return snapshot.status();
+  past.snapshot = *std::move(snapshot);
+  const auto rows = connection.Exec(kAskPast);
+  if (!rows.ok()) return rows.status();
+  if (rows->size() != 1 || !absl::SimpleAtoi(TextOf((*rows)[0][0]), &past.compacted_revision) ||
+      !absl::SimpleAtoi(TextOf((*rows)[0][1]), &past.windows)) {
+    return Error(errors::kDamagedLog, "PostgreSQL: the row of the table ledger has no numbers");
+  }
+  past.hides = TextOf((*rows)[0][2]) == "t";
+  return past;
+}
 
 absl::StatusOr<LogPosition> ReadPosition(const pqxx::result& rows) {
   if (rows.size() != 1) return Error(errors::kDamagedLog, "PostgreSQL: the table ledger does not have its one row");
@@ -68,6 +98,13 @@ bool AreSame(const LogPosition& a, const LogPosition& b) {
          a.durable_revision == b.durable_revision;
 }
 
+absl::Status Compacted(uint64_t from_revision, uint64_t compacted_revision) {
+  return Error(errors::kCompacted,
+               absl::StrCat("revision ", from_revision, " may be missing: what deletes have hidden up to revision ",
+                            compacted_revision, " was removed"),
+               {{"compacted_revision", absl::StrCat(compacted_revision)}});
+}
+
 // Makes sure of what is durable. Waits until whoever holds the row has ended; since WAL keeps its order, all that is
 // seen is durable when the change of the row is.
 absl::StatusOr<LogPosition> Confirm(Connection& connection) {
@@ -83,24 +120,34 @@ absl::StatusOr<LogPosition> Confirm(Connection& connection) {
 class PostgresTxnLog : public TxnLog {
  public:
   PostgresTxnLog(PostgresTxnLogOptions options, std::string connection_string, std::unique_ptr<Connection> connection,
-                 const LogPosition& position)
+                 const LogPosition& position, const Past& past)
       : options_(std::move(options)),
         connection_string_(std::move(connection_string)),
         connection_(std::move(connection)),
         key_ids_(options_.key_cache_bytes),
-        position_(position) {}
+        position_(position),
+        compacted_revision_(past.compacted_revision),
+        snapshot_revision_(past.snapshot ? past.snapshot->revision : 0),
+        compactor_(CompactorSettings(), past.snapshot ? past.snapshot->bytes : 0, past.windows * kWindowBytes,
+                   past.hides) {}
 
   absl::string_view backend() const override { return "postgres"; }
 
   LogPosition position() const override {
     MutexLock lock(&mutex_);
-    return position_;
+    LogPosition position = position_;
+    position.compacted_revision = compacted_revision_;
+    position.snapshot_revision = snapshot_revision_;
+    return position;
   }
 
   uint64_t size_bytes() const override;
   absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override;
   absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) override;
-  absl::Status Idle() override { return failure(); }
+  absl::Status Idle() override {
+    compactor_.Idle();
+    return failure();
+  }
   absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override;
   absl::StatusOr<StateReplay> ReplayState() override;
   absl::Status Close() override;
@@ -123,6 +170,10 @@ class PostgresTxnLog : public TxnLog {
 
   absl::StatusOr<LogPosition> WriteGroup(Connection& connection, uint64_t epoch, const Frame& sum, bool ends_window,
                                          GroupWriter& writer);
+  PostgresCompactor::Settings CompactorSettings();
+  // Reads the state up to `end`, which is set to what is durable now.
+  absl::StatusOr<StateReplay> ReadState(uint64_t* end);
+
   // Why the row was not where the group begins; takes over where it is.
   absl::Status Explain(Connection& connection, uint64_t epoch);
 
@@ -145,13 +196,35 @@ class PostgresTxnLog : public TxnLog {
   size_t window_bytes_ = 0;  // appended since the last window ended
 
   mutable Mutex mutex_;
-  LogPosition position_ ABSL_GUARDED_BY(mutex_);
+  LogPosition position_ ABSL_GUARDED_BY(mutex_);  // without what is compacted
+  uint64_t compacted_revision_ ABSL_GUARDED_BY(mutex_);
+  uint64_t snapshot_revision_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 
   mutable Mutex size_mutex_;
   mutable std::unique_ptr<Connection> size_connection_ ABSL_GUARDED_BY(size_mutex_);
   mutable uint64_t size_ ABSL_GUARDED_BY(size_mutex_) = 0;
+
+  PostgresCompactor compactor_;
 };
+
+PostgresCompactor::Settings PostgresTxnLog::CompactorSettings() {
+  PostgresCompactor::Settings settings;
+  settings.connection_string = connection_string_;
+  settings.options = options_.compaction;
+  settings.removal_interval = options_.removal_interval;
+  settings.notice = options_.notice;
+  settings.read_state = [this](uint64_t* end) { return ReadState(end); };
+  settings.compacted = [this](const PostgresCompactionReport& report) {
+    {
+      MutexLock lock(&mutex_);
+      compacted_revision_ = report.compacted_revision;
+      snapshot_revision_ = report.snapshot.revision;
+    }
+    options_.compacted(report);
+  };
+  return settings;
+}
 
 absl::Status PostgresTxnLog::Fail(const absl::Status& status) {
   absl::Status failed = Error(errors::kLogFailed, status.message());
@@ -242,7 +315,9 @@ absl::StatusOr<uint64_t> PostgresTxnLog::BeginEpoch(absl::string_view writer_id)
   if (!status.ok()) return status;
   key_ids_.Clear();
   window_bytes_ = 0;
-  return position().epoch;
+  const uint64_t epoch = position().epoch;
+  compactor_.BeginEpoch(epoch);
+  return epoch;
 }
 
 absl::Status PostgresTxnLog::Explain(Connection& connection, uint64_t epoch) {
@@ -288,7 +363,7 @@ absl::Status PostgresTxnLog::Append(uint64_t epoch, absl::Span<const Frame> fram
   const auto sum = SumUp(frames, before.durable_revision);
   if (!sum.ok()) return sum.status();
 
-  GroupWriter writer(&key_ids_);
+  GroupWriter writer(&key_ids_, options_.compaction.retention == Retention::kOnDelete);
   TransactionListReader list;
   size_t bytes = 0;
   for (const Frame& frame : frames) {
@@ -308,6 +383,7 @@ absl::Status PostgresTxnLog::Append(uint64_t epoch, absl::Span<const Frame> fram
   if (!status.ok()) return status;
   writer.RememberKeys();
   window_bytes_ = (ends_window ? 0 : window_bytes_) + bytes;
+  compactor_.Appended(bytes, writer.has_hidden());
   return absl::OkStatus();
 }
 
@@ -319,14 +395,47 @@ absl::StatusOr<std::unique_ptr<LogCursor>> PostgresTxnLog::Replay(uint64_t from_
   }
   auto connection = Connection::Open(connection_string_);
   if (!connection.ok()) return connection.status();
+  const auto begun = (*connection)->Exec(kBeginReading);
+  if (!begun.ok()) return begun.status();
+  uint64_t compacted_revision = 0;
+  if (begun->size() != 1 || !absl::SimpleAtoi(TextOf((*begun)[0][0]), &compacted_revision)) {
+    return Error(errors::kDamagedLog, "PostgreSQL: the table ledger does not have its one row");
+  }
+  if (from_revision <= compacted_revision) return Compacted(from_revision, compacted_revision);
   return MakePostgresCursor(*std::move(connection), from_revision, last);
 }
 
 absl::StatusOr<StateReplay> PostgresTxnLog::ReplayState() {
-  auto tail = Replay(1);
+  uint64_t end = 0;
+  return ReadState(&end);
+}
+
+absl::StatusOr<StateReplay> PostgresTxnLog::ReadState(uint64_t* end) {
+  if (absl::Status status = failure(); !status.ok()) return status;
+  *end = position().durable_revision;
+  auto parts = Connection::Open(connection_string_);
+  if (!parts.ok()) return parts.status();
+  const auto begun = (*parts)->Exec(kBeginReading);
+  if (!begun.ok()) return begun.status();
+  const auto snapshot = NewestSnapshot(**parts);
+  if (!snapshot.ok()) return snapshot.status();
+  auto tail = Connection::Open(connection_string_);
   if (!tail.ok()) return tail.status();
+  // Both see the same.
+  const auto joined = (*tail)->Exec(absl::StrCat("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+                                                 " SET LOCAL idle_in_transaction_session_timeout = 0;"
+                                                 " SET TRANSACTION SNAPSHOT '",
+                                                 TextOf((*begun)[0][1]), "'")
+                                        .c_str());
+  if (!joined.ok()) return joined.status();
   StateReplay state;
-  state.tail = *std::move(tail);
+  if (*snapshot) {
+    state.snapshot_revision = (*snapshot)->revision;
+    state.snapshot_time_micros = (*snapshot)->time_micros;
+    state.snapshot_transactions = (*snapshot)->transactions;
+    state.snapshot = MakePartCursor(*std::move(parts), (*snapshot)->id, (*snapshot)->parts);
+  }
+  state.tail = MakePostgresCursor(*std::move(tail), state.snapshot_revision + 1, *end);
   return state;
 }
 
@@ -367,7 +476,10 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenPostgresTxnLog(PostgresTxnLogOptions
   if (!connection.ok()) return connection.status();
   const auto position = Confirm(**connection);
   if (!position.ok()) return position.status();
-  return std::make_unique<PostgresTxnLog>(std::move(options), *connection_string, *std::move(connection), *position);
+  const auto past = ReadPast(**connection);
+  if (!past.ok()) return past.status();
+  return std::make_unique<PostgresTxnLog>(std::move(options), *connection_string, *std::move(connection), *position,
+                                          *past);
 }
 
 absl::Status MigratePostgres(const std::string& url) {

@@ -17,6 +17,8 @@
 #include <string>
 
 #include "common/limits.h"
+#include "txn_server/log/compaction/compaction_options.h"
+#include "txn_server/log/postgres/postgres_compactor.h"
 #include "txn_server/log/postgres/schema.h"
 #include "txn_server/log/txn_log.h"
 
@@ -31,8 +33,13 @@ struct PostgresTxnLogOptions {
   absl::Duration reconnect_timeout = absl::Seconds(15);
   // What the ids of keys may take in memory.
   size_t key_cache_bytes = 128 * kMiB;
-  // Told when the connection was lost and when it is back.
+  CompactionOptions compaction;
+  // How long what a delete has hidden stays in the database, if nothing else is written; longer where a snapshot takes
+  // more than one percent of this.
+  absl::Duration removal_interval = absl::Minutes(1);
+  // Told when the connection was lost and when it is back, and why no snapshot could be made; by any thread.
   std::function<void(const std::string&)> notice = [](const std::string&) {};
+  std::function<void(const PostgresCompactionReport&)> compacted = [](const PostgresCompactionReport&) {};
 };
 
 // Opens the ledger; makes its tables where the database has none. Errors of Migrate() and Connection, and

@@ -1,0 +1,96 @@
+// Makes snapshots in the background, and removes the history that deletes have hidden.
+//
+// A snapshot is made of the one before and of what was written since, through the Fold of common/model, and published
+// in one database transaction that requires the epoch of its writer: what another txn_server has taken over it leaves
+// alone.
+#pragma once
+
+#include <absl/base/thread_annotations.h>
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+#include <absl/time/time.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "common/sync.h"
+#include "txn_server/log/compaction/compaction_options.h"
+#include "txn_server/log/postgres/connection.h"
+#include "txn_server/log/postgres/postgres_snapshot.h"
+#include "txn_server/log/txn_log.h"
+
+namespace kvs::txn {
+
+// A snapshot that was made.
+struct PostgresCompactionReport {
+  PostgresSnapshot snapshot;
+  uint64_t compacted_revision = 0;
+  uint64_t folded_transactions = 0;
+  absl::Duration duration;
+};
+
+// Thread-safety: any method from any thread.
+class PostgresCompactor {
+ public:
+  struct Settings {
+    std::string connection_string;
+    CompactionOptions options;
+    // Where deletes have hidden something that no snapshot stands for yet, the next one is made this long after the
+    // last one, however little was written.
+    absl::Duration removal_interval;
+    // Reads the state, and says in `end` up to which revision.
+    std::function<absl::StatusOr<StateReplay>(uint64_t* end)> read_state;
+    // Told what went wrong, in a sentence for people, and what was made. Called by the compactor's thread.
+    std::function<void(const std::string&)> notice;
+    std::function<void(const PostgresCompactionReport&)> compacted;
+  };
+
+  // `snapshot_bytes` and `growth_bytes` are those of the newest snapshot, and of what was written since; `hides` is
+  // whether there is hidden history.
+  PostgresCompactor(Settings settings, uint64_t snapshot_bytes, uint64_t growth_bytes, bool hides);
+  // Gives up the snapshot that is being made.
+  ~PostgresCompactor();
+  PostgresCompactor(const PostgresCompactor&) = delete;
+  PostgresCompactor& operator=(const PostgresCompactor&) = delete;
+
+  // The process is the writer of this epoch from now on; before that nothing is done.
+  void BeginEpoch(uint64_t epoch);
+  // So much was appended; `hides` if it hides history. Cheap.
+  void Appended(uint64_t bytes, bool hides);
+  // Nothing has been appended for a while.
+  void Idle();
+
+ private:
+  void Run();
+  bool IsDue(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  void Compact(uint64_t epoch);
+  absl::Status MakeSnapshot(uint64_t epoch, PostgresCompactionReport* report);
+  absl::Status WriteSnapshot(Connection& connection, PostgresCompactionReport* report);
+  absl::StatusOr<std::unique_ptr<SnapshotCursor>> WriteRun(Connection& connection, SnapshotCursor& run);
+  absl::Status Publish(Connection& connection, uint64_t epoch, PostgresCompactionReport* report);
+  absl::StatusOr<uint64_t> NewId(Connection& connection);
+
+  const Settings settings_;
+  std::atomic<bool> stopping_ = false;
+  uint64_t last_id_ = 0;  // the thread's own: the newest id that it took
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  uint64_t epoch_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t snapshot_bytes_ ABSL_GUARDED_BY(mutex_);
+  uint64_t growth_bytes_ ABSL_GUARDED_BY(mutex_);
+  bool hides_ ABSL_GUARDED_BY(mutex_);
+  bool idle_ ABSL_GUARDED_BY(mutex_) = false;
+  // Nothing is tried before, after a failure.
+  absl::Time not_before_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  absl::Time remove_at_ ABSL_GUARDED_BY(mutex_);
+
+  std::thread thread_;
+};
+
+}  // namespace kvs::txn
