@@ -26,7 +26,7 @@ std::string Remove(absl::string_view type, absl::string_view table, absl::string
   return absl::StrCat("DELETE FROM ", table, " WHERE ctid = ANY (ARRAY (SELECT ", alias,
                       ".ctid FROM (SELECT key_id, max(before_id) AS before_id FROM (SELECT key_id, before_id",
                       " FROM hidden_history WHERE type = '", type,
-                      "' AND before_id <= $1::bigint ORDER BY key_id, before_id LIMIT 1000) AS some",
+                      "' AND before_id <= $1::bigint ORDER BY key_id, before_id LIMIT 1000) AS batch",
                       " GROUP BY key_id) AS h JOIN ", type,
                       "_transactions AS t ON t.key_id = h.key_id AND t.id < h.before_id", join, " LIMIT 1000))");
 }

@@ -138,18 +138,19 @@ void PostgresCompactor::Compact(uint64_t epoch) {
 
 absl::Status PostgresCompactor::MakeSnapshot(uint64_t epoch, PostgresCompactionReport* report) {
   const absl::Time begin = absl::Now();
-  auto connection = Connection::Open(settings_.connection_string);
-  if (!connection.ok()) return connection.status();
-  if (const auto set_up = (*connection)->Exec(kSetUp); !set_up.ok()) return set_up.status();
-  if (absl::Status status = WriteSnapshot(**connection, report); !status.ok()) return status;
-  if (absl::Status status = Publish(**connection, epoch, report); !status.ok()) return status;
+  auto opened = Connection::Open(settings_.connection_string);
+  if (!opened.ok()) return opened.status();
+  const std::shared_ptr<Connection> connection = *std::move(opened);
+  if (const auto set_up = connection->Exec(kSetUp); !set_up.ok()) return set_up.status();
+  if (absl::Status status = WriteSnapshot(connection, report); !status.ok()) return status;
+  if (absl::Status status = Publish(*connection, epoch, report); !status.ok()) return status;
   report->duration = absl::Now() - begin;
   settings_.compacted(*report);
-  const auto parts = (*connection)->Exec(kRemoveParts, {BinaryBigint(last_id_)});
+  const auto parts = connection->Exec(kRemoveParts, {BinaryBigint(last_id_)});
   if (!parts.ok()) return parts.status();
   if (settings_.options.retention == Retention::kFull) return absl::OkStatus();
   const auto cancelled = [this] { return stopping_.load(); };
-  return RemoveHiddenHistory(**connection, report->compacted_revision, cancelled).status();
+  return RemoveHiddenHistory(*connection, report->compacted_revision, cancelled).status();
 }
 
 absl::StatusOr<uint64_t> PostgresCompactor::NewId(Connection& connection) {
@@ -158,11 +159,11 @@ absl::StatusOr<uint64_t> PostgresCompactor::NewId(Connection& connection) {
   return id;
 }
 
-absl::StatusOr<std::unique_ptr<SnapshotCursor>> PostgresCompactor::WriteRun(Connection& connection,
-                                                                            SnapshotCursor& run) {
-  const auto id = NewId(connection);
+absl::StatusOr<std::unique_ptr<SnapshotCursor>> PostgresCompactor::WriteRun(
+    const std::shared_ptr<Connection>& connection, SnapshotCursor& run) {
+  const auto id = NewId(*connection);
   if (!id.ok()) return id.status();
-  SnapshotPartWriter writer(&connection, *id);
+  SnapshotPartWriter writer(connection.get(), *id);
   while (true) {
     const auto chunk = run.Next();
     if (!chunk.ok()) return chunk.status();
@@ -171,20 +172,18 @@ absl::StatusOr<std::unique_ptr<SnapshotCursor>> PostgresCompactor::WriteRun(Conn
   }
   const auto written = writer.Finish();
   if (!written.ok()) return written.status();
-  // It is read while the snapshot is written.
-  auto reader = Connection::Open(settings_.connection_string);
-  if (!reader.ok()) return reader.status();
-  return MakePartCursor(*std::move(reader), written->id, written->parts);
+  return MakePartCursor(connection, written->id, written->parts);
 }
 
-absl::Status PostgresCompactor::WriteSnapshot(Connection& connection, PostgresCompactionReport* report) {
+absl::Status PostgresCompactor::WriteSnapshot(const std::shared_ptr<Connection>& connection,
+                                              PostgresCompactionReport* report) {
   uint64_t end = 0;
   auto state = settings_.read_state(&end);
   if (!state.ok()) return state.status();
   const int64_t snapshot_time = state->snapshot_time_micros;
-  const auto id = NewId(connection);
+  const auto id = NewId(*connection);
   if (!id.ok()) return id.status();
-  SnapshotPartWriter writer(&connection, *id);
+  SnapshotPartWriter writer(connection.get(), *id);
   const auto spill = [&](SnapshotCursor& run) { return WriteRun(connection, run); };
   const auto cancelled = [this] { return stopping_.load(); };
   const auto folded =

@@ -70,8 +70,9 @@ class PostgresCompactor {
 
   void Compact(uint64_t epoch);
   absl::Status MakeSnapshot(uint64_t epoch, PostgresCompactionReport* report);
-  absl::Status WriteSnapshot(Connection& connection, PostgresCompactionReport* report);
-  absl::StatusOr<std::unique_ptr<SnapshotCursor>> WriteRun(Connection& connection, SnapshotCursor& run);
+  absl::Status WriteSnapshot(const std::shared_ptr<Connection>& connection, PostgresCompactionReport* report);
+  absl::StatusOr<std::unique_ptr<SnapshotCursor>> WriteRun(const std::shared_ptr<Connection>& connection,
+                                                           SnapshotCursor& run);
   absl::Status Publish(Connection& connection, uint64_t epoch, PostgresCompactionReport* report);
   absl::StatusOr<uint64_t> NewId(Connection& connection);
 

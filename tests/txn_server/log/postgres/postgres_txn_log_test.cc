@@ -24,7 +24,8 @@ const std::string kSession = "application_name = 'txn_server' AND datname = curr
 // A ledger in a database of its own.
 class Ledger {
  public:
-  Ledger() { Open(); }
+  Ledger() : Ledger(Retention::kOnDelete) {}
+  explicit Ledger(Retention retention) : retention_(retention) { Open(); }
 
   void Open() {
     log_.reset();
@@ -36,6 +37,7 @@ class Ledger {
   PostgresTxnLogOptions options() const {
     PostgresTxnLogOptions options;
     options.url = cluster().Url(database_);
+    options.compaction.retention = retention_;
     return options;
   }
 
@@ -61,6 +63,7 @@ class Ledger {
   }
 
  private:
+  const Retention retention_;
   const std::string database_ = cluster().NewDatabase();
   std::unique_ptr<TxnLog> log_;
 };
@@ -126,7 +129,7 @@ TEST_CASE("postgres: every operation is read back byte for byte") {
 }
 
 TEST_CASE("postgres: the views tell what happened") {
-  Ledger ledger;
+  Ledger ledger(Retention::kFull);
   ledger.Begin();
   REQUIRE(ledger.Append(AllOperations().frame()) == absl::OkStatus());
   const auto history = [&](const std::string& type) {
