@@ -9,10 +9,10 @@ KVS_STATE ?= .kvs
 export YES KVS_PORT TXN_PORT KVS_STATE
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check test-asan test-tsan clean
+.PHONY: help build run test check test-asan test-tsan test-compose clean
 
 help:  ## List these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 build:  ## Build the release: build/release/bin/{kvs_server,txn_server,kvs}
 	@deploy/dev/install_packages.sh build
@@ -21,7 +21,7 @@ build:  ## Build the release: build/release/bin/{kvs_server,txn_server,kvs}
 run: build  ## Build and start both services on loopback; Ctrl-C stops them, KVS_STATE keeps the data
 	@deploy/dev/run.sh
 
-test:  ## Build and run every test
+test:  ## Build and run every test but that of docker-compose.yaml
 	@deploy/dev/install_packages.sh build test
 	@deploy/dev/test.sh release
 
@@ -32,6 +32,9 @@ test-asan:  ## The same under AddressSanitizer and UndefinedBehaviorSanitizer
 test-tsan:  ## The same under ThreadSanitizer
 	@deploy/dev/install_packages.sh build test
 	@deploy/dev/test.sh tsan
+
+test-compose:  ## Build the image and bring docker-compose.yaml up for real; takes minutes and a Docker engine
+	@KVS_BIN=build/release/bin KVS_SOURCE=$(CURDIR) /usr/bin/python3 tests/system/compose_test.py
 
 check:  ## Check layout, likely mistakes, lock annotations, scripts and the rules of this project
 	@deploy/dev/install_packages.sh build check

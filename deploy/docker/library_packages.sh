@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Prints the Debian packages that hold the shared libraries of programs, one a line. Usage: library_packages.sh PROGRAM ...
+# Prints the Debian packages that hold the shared libraries of programs, one a line. Usage: library_packages.sh PROGRAM...
 set -euo pipefail
 
-# ldd and dpkg disagree about /lib and /usr/lib, so only the names of the files are compared.
+# Debian 12 lists the files of some packages below /lib, which is a link to /usr/lib.
 ldd "$@" | awk '$2 == "=>" { print $3 }' | sort -u | xargs realpath |
   while read -r library; do
-    dpkg-query --search "*/${library##*/}"
+    dpkg-query --search "$library" 2>/dev/null || dpkg-query --search "${library#/usr}"
   done | cut -d : -f 1 | sort -u

@@ -15,7 +15,7 @@ TEXT
 # Only the services of the chosen profile have a name in the network.
 if getent hosts postgres >/dev/null; then
   cat <<'TEXT'
-  docker compose exec postgres psql -c 'SELECT * FROM history'
+  docker compose exec postgres psql -c 'SELECT * FROM history ORDER BY revision'
 
 Every change is a row of this PostgreSQL.
 TEXT
