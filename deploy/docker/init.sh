@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes what the services of docker-compose.yaml share, in /etc/kvs: certificates and the password of the database.
 #
-# What is there and good is kept, but a password in the file of KVS_POSTGRES_PASSWORD_FILE wins over the one that was made
+# What is there and good is kept. A password in the file that KVS_POSTGRES_PASSWORD_FILE names wins over the one made
 # before. Prints no secret.
 set -euo pipefail
 umask 077

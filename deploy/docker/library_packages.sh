@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the Debian packages that hold the shared libraries of programs, one a line. Usage: library_packages.sh PROGRAM...
+# Prints the Debian packages that hold the shared libraries of programs. Usage: library_packages.sh PROGRAM ...
 set -euo pipefail
 
 # Debian 12 lists the files of some packages below /lib, which is a link to /usr/lib.
