@@ -77,6 +77,16 @@ class Project:
     def up(self):
         self.compose("up", "--detach", "--no-build")
 
+    def down(self):
+        """Keeps the named volumes, as a user does, and removes the unnamed ones that only the engine knows of then."""
+        mounts = [m for c in self.inspect() for m in c["Mounts"] if m["Type"] == "volume"]
+        self.compose("down")
+        for name in {m["Name"] for m in mounts if not m["Name"].startswith(self.name)}:
+            run(["docker", "volume", "rm", name])
+
+    def inspect(self):
+        return json.loads(run(["docker", "inspect", *self.containers()]).stdout)
+
     def kvs(self, *args):
         return self.compose("exec", "-T", "kvs", "kvs", *args).strip()
 
@@ -127,8 +137,8 @@ def check_confinement(project):
             project.compose("exec", "-T", service, "touch", path, is_ok=False)
         check_equal(inside("sh", "-c", "command -v cc gcc g++ clang ld cmake || true").strip(), "")
     check_equal(project.compose("port", "kvs", "5050").strip(), f"127.0.0.1:{project.port}")
-    ports = [c["NetworkSettings"]["Ports"] for c in json.loads(run(["docker", "inspect", *project.containers()]).stdout)]
-    check_equal(sum(1 for of_one in ports for published in of_one.values() if published), 1)
+    published = [p for c in project.inspect() for p in c["NetworkSettings"]["Ports"].values() if p]
+    check_equal(len(published), 1)
 
 
 def test_values_outlive_kills_and_a_new_start(images, grpcurl):
@@ -150,7 +160,7 @@ def test_values_outlive_kills_and_a_new_start(images, grpcurl):
         project.compose("kill", "--signal", "KILL")
         project.up()
         check_equal(project.kvs("get", "int", "visits"), "42")
-        project.compose("down")
+        project.down()
         check_equal(project.containers(), [])
         project.up()
         check_equal(project.kvs("get", "int", "visits"), "42")
@@ -173,11 +183,12 @@ def test_file_profile_needs_no_postgres(images, grpcurl):
     with Project("file", without, profile="file") as project:
         project.up()
         check_usage(project, "without PostgreSQL")
-        check_equal(sorted(project.compose("ps", "--services").split()), ["kvs", "txn-file"])
+        services = project.compose("ps", "--all", "--services").split()
+        check_equal(sorted(services), ["init", "kvs", "txn-file", "usage"])
         check_equal(project.kvs("put", "int", "visits", "41"), "stored, revision 1")
         check_equal(call_from_host(project, grpcurl, "visits"), "41")
         project.compose("kill", "--signal", "KILL")
-        project.compose("down")
+        project.down()
         project.up()
         check_equal(project.kvs("get", "int", "visits"), "41")
 

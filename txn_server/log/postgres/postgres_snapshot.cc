@@ -1,6 +1,5 @@
 #include "txn_server/log/postgres/postgres_snapshot.h"
 
-#include <absl/strings/escaping.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
@@ -40,7 +39,7 @@ class PartCursor : public SnapshotCursor {
     const auto rows = connection_->Exec(kReadPart, {BinaryBigint(id_), BinaryBigint(part_)});
     if (!rows.ok()) return rows.status();
     if (rows->empty()) return Damaged(absl::StrCat("snapshot_parts lacks part ", part_, " of snapshot ", id_));
-    bytes_ = absl::HexStringToBytes(TextOf((*rows)[0][0]));
+    bytes_ = BytesOfHex(TextOf((*rows)[0][0]));
     ++part_;
     return SnapshotChunk{bytes_};
   }

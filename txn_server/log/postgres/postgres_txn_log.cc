@@ -1,7 +1,6 @@
 #include "txn_server/log/postgres/postgres_txn_log.h"
 
 #include <absl/base/thread_annotations.h>
-#include <absl/strings/escaping.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
@@ -84,8 +83,8 @@ absl::StatusOr<LogPosition> ReadPosition(const pqxx::result& rows) {
   if (rows.size() != 1) return Error(errors::kDamagedLog, "PostgreSQL: the table ledger does not have its one row");
   const auto row = rows[0];
   LogPosition position;
-  position.log_id = absl::HexStringToBytes(absl::StrReplaceAll(TextOf(row[0]), {{"-", ""}}));
-  position.writer_id = absl::HexStringToBytes(TextOf(row[2]));
+  position.log_id = BytesOfHex(absl::StrReplaceAll(TextOf(row[0]), {{"-", ""}}));
+  position.writer_id = BytesOfHex(TextOf(row[2]));
   if (!absl::SimpleAtoi(TextOf(row[1]), &position.epoch) ||
       !absl::SimpleAtoi(TextOf(row[3]), &position.durable_revision)) {
     return Error(errors::kDamagedLog, "PostgreSQL: the row of the table ledger has no numbers");
