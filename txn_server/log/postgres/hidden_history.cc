@@ -64,8 +64,9 @@ absl::StatusOr<uint64_t> Exhaust(Connection& connection, const std::string& sql,
   while (!cancelled()) {
     const auto removed = connection.Exec(sql, {revision});
     if (!removed.ok()) return removed.status();
-    sum += removed->affected_rows();
-    if (removed->affected_rows() < kBatchRows) break;
+    const uint64_t rows = removed->affected_rows();
+    sum += rows;
+    if (rows < kBatchRows) break;
   }
   return sum;
 }
@@ -90,7 +91,7 @@ absl::StatusOr<uint64_t> RemoveHiddenHistory(Connection& connection, uint64_t re
       if (cancelled()) break;
       const auto forgotten = connection.Exec(statements.forget, {up_to});
       if (!forgotten.ok()) return forgotten.status();
-      more = forgotten->affected_rows() == kBatchRows;
+      more = static_cast<uint64_t>(forgotten->affected_rows()) == kBatchRows;
     }
   }
   return sum;
