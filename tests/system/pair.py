@@ -19,12 +19,18 @@ DEADLINE_SECONDS = 60
 class Process:
     """A server whose log is read line by line."""
 
-    def __init__(self, name, args):
+    def __init__(self, name, args, variables=None):
+        """`variables` are set in its environment beside those of the test."""
         self.name = name
         self.lines = []
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
-            [str(BIN / name), *args], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+            [str(BIN / name), *args],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, **(variables or {})},
         )
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -75,12 +81,16 @@ class Process:
 
 
 class Pair:
-    """Both servers on one data directory. A context manager, which removes everything in the end."""
+    """Both servers on one data directory. A context manager, which removes everything in the end.
 
-    def __init__(self, txn_args=(), kvs_args=()):
+    `ledger` names another ledger than the file, as flags of txn_server, and `txn_variables` what its environment has."""
+
+    def __init__(self, txn_args=(), kvs_args=(), ledger=None, txn_variables=None):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="kvs-system-"))
         self.certs = self.directory / "certs"
         self.data = self.directory / "data"
+        self.ledger = ledger or [f"--data-dir={self.data}"]
+        self.txn_variables = txn_variables
         self.txn_args = list(txn_args)
         self.kvs_args = list(kvs_args)
         self.txn = None
@@ -94,7 +104,9 @@ class Pair:
 
     def start_txn(self):
         self.txn = Process(
-            "txn_server", [f"--listen=127.0.0.1:{self.txn_port}", f"--data-dir={self.data}", *self.tls("txn"), *self.txn_args]
+            "txn_server",
+            [f"--listen=127.0.0.1:{self.txn_port}", *self.ledger, *self.tls("txn"), *self.txn_args],
+            self.txn_variables,
         )
         self.txn_port = self.txn.port()
         return self.txn

@@ -1,0 +1,122 @@
+"""Servers that are killed under load: what was acknowledged is there afterwards, and nothing else is.
+
+Each writer increments a counter of its own. After each kill a counter stands between what was acknowledged and that plus one
+for each call whose outcome is unknown."""
+
+import os
+import random
+import shutil
+import threading
+
+from pair import check, check_equal, import_generated
+
+generated = import_generated()
+
+import grpc  # noqa: E402
+from kvs.v1 import int_store_pb2, int_store_pb2_grpc  # noqa: E402
+
+shutil.rmtree(generated)
+WRITERS = 4
+MIN_CALLS_BETWEEN_KILLS = 200
+
+
+class Writer(threading.Thread):
+    def __init__(self, pair, name):
+        super().__init__()
+        self.pair = pair
+        self.key = name
+        self.acknowledged = 0
+        self.unknown = 0
+        self.calls = 0
+        self.stop = threading.Event()
+
+    def run(self):
+        channel = self.pair.channel()
+        stub = int_store_pb2_grpc.IntStoreStub(channel)
+        while not self.stop.is_set():
+            self.calls += 1
+            try:
+                stub.Increment(int_store_pb2.IntStoreIncrementRequest(key=self.key), timeout=20, wait_for_ready=True)
+                self.acknowledged += 1
+            except grpc.RpcError as error:
+                if "nothing was changed" not in error.details():
+                    self.unknown += 1
+        channel.close()
+
+
+def values(pair, writers):
+    channel = pair.channel()
+    stub = int_store_pb2_grpc.IntStoreStub(channel)
+    found = {}
+    for writer in writers:
+        try:
+            found[writer.key] = stub.Get(int_store_pb2.IntStoreGetRequest(key=writer.key), timeout=20).value
+        except grpc.RpcError as error:
+            check_equal(error.code(), grpc.StatusCode.NOT_FOUND)
+            found[writer.key] = 0
+    channel.close()
+    return found
+
+
+def kill_kvs(pair):
+    pair.kvs.kill()
+    return lambda: pair.start_kvs().wait_for(r"\bserving\b")
+
+
+def kill_txn(pair):
+    pair.txn.kill()
+
+    def restart():
+        pair.start_txn()
+        pair.kvs.wait_for(r"the ledger is back")
+        pair.kvs.lines.clear()
+
+    return restart
+
+
+def kill_both(pair):
+    pair.txn.kill()
+    pair.kvs.kill()
+
+    def restart():
+        pair.start_txn()
+        pair.start_kvs().wait_for(r"\bserving\b")
+
+    return restart
+
+
+def survive(pair, kills, victims):
+    """Kills one of the victims after the other, at random moments; each is a function that kills and returns how to restart."""
+    seed = int(os.environ.get("KVS_SEED", random.randrange(1 << 30)))
+    print(f"KVS_SEED={seed}", flush=True)
+    chance = random.Random(seed)
+    order = [victims[i % len(victims)] for i in range(kills)]
+    chance.shuffle(order)
+    counters = [Writer(pair, f"counter-{i}") for i in range(WRITERS)]
+    for kill, victim in enumerate(order):
+        writers = [Writer(pair, w.key) for w in counters]
+        for writer, before in zip(writers, counters):
+            writer.acknowledged, writer.unknown = before.acknowledged, before.unknown
+        counters = writers
+        for writer in writers:
+            writer.start()
+        goal = MIN_CALLS_BETWEEN_KILLS + chance.randrange(400)
+        while sum(w.calls for w in writers) < goal:
+            writers[0].join(0.001)
+        restart = victim(pair)
+        for writer in writers:
+            writer.stop.set()
+        restart()
+        for writer in writers:
+            writer.join()
+        for key, value in values(pair, writers).items():
+            writer = next(w for w in writers if w.key == key)
+            low, high = writer.acknowledged, writer.acknowledged + writer.unknown
+            check(low <= value <= high, f"after {kill}, {victim.__name__}: {key} is {value}, not in {low}..{high}")
+    before = values(pair, counters)
+    check_equal(pair.kvs.terminate(), 0)
+    check_equal(pair.txn.terminate(), 0)
+    pair.start()
+    check_equal(values(pair, counters), before)
+    print(f"{kills} kills, {sum(w.acknowledged for w in counters)} acknowledged, {sum(w.unknown for w in counters)} unknown")
+    return counters

@@ -1,0 +1,98 @@
+"""A PostgreSQL server of a test's own, and a pair whose ledger is in it."""
+
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from pair import DEADLINE_SECONDS, Pair, check
+
+# Everybody has to show a password but the superuser, who comes in as on Debian: by the name that the system knows.
+HBA = "local all postgres trust\nlocal all all scram-sha-256\n"
+
+
+def find_programs():
+    versions = sorted(pathlib.Path("/usr/lib/postgresql").glob("[0-9]*"), key=lambda path: int(path.name))
+    check(versions, "there is no PostgreSQL server: run deploy/dev/install_packages.sh test")
+    return versions[-1] / "bin"
+
+
+class Cluster:
+    """Made in a temporary directory with the newest server programs, with the default settings, on a Unix socket alone. Runs as
+    an unprivileged user where the test is root. A context manager, which removes everything in the end."""
+
+    def __init__(self):
+        self.programs = find_programs()
+        self.user = None
+        self.process = None
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="kvs-postgres-"))
+        self.data = self.directory / "data"
+        if os.geteuid() == 0:
+            self.user = "postgres" if "postgres" in (entry.pw_name for entry in pwd.getpwall()) else "nobody"
+            shutil.chown(self.directory, self.user)
+        self.directory.chmod(0o755)
+        arguments = ["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"]
+        subprocess.run(
+            [self.programs / "initdb", *arguments, f"--pgdata={self.data}"],
+            user=self.user, cwd="/", check=True, capture_output=True, timeout=DEADLINE_SECONDS,
+        )
+        (self.data / "pg_hba.conf").write_text(HBA)
+        # What clients find it by, as superuser unless they say otherwise.
+        self.variables = {"PGHOST": str(self.directory), "PGUSER": "postgres", "PGDATABASE": "postgres"}
+        self.start()
+
+    def start(self):
+        with open(self.directory / "server.log", "a") as log:
+            self.process = subprocess.Popen(
+                [self.programs / "postgres", "-D", self.data, "-c", "listen_addresses=", "-k", self.directory],
+                user=self.user, cwd="/", stdout=log, stderr=log, start_new_session=True,
+            )
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while subprocess.run([self.programs / "pg_isready", "-q"], env=self.environment()).returncode != 0:
+            check(time.monotonic() < deadline and self.process.poll() is None, f"PostgreSQL does not start:\n{self.log()}")
+            time.sleep(0.02)
+
+    def crash(self):
+        """Ends the server and all of its processes without any preparation."""
+        if self.process is None:
+            return
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        self.process.kill()
+        for child in children:
+            try:
+                os.kill(int(child), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait(DEADLINE_SECONDS)
+        self.process = None
+
+    def log(self):
+        return (self.directory / "server.log").read_text()
+
+    def environment(self):
+        return {**os.environ, **self.variables}
+
+    def sql(self, text, database="postgres"):
+        """What psql prints for this, bare, as superuser."""
+        done = subprocess.run(
+            ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", database],
+            input=text, env=self.environment(), capture_output=True, text=True, timeout=DEADLINE_SECONDS,
+        )
+        check(done.returncode == 0, f"{text}\n{done.stderr}")
+        return done.stdout.rstrip("\n")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.crash()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def pair_on(cluster, database, txn_args=()):
+    """A pair whose ledger is in a database of the cluster."""
+    return Pair(ledger=["--ledger=postgres", f"--postgres-url=dbname={database}", *txn_args], txn_variables=cluster.variables)

@@ -1,0 +1,61 @@
+"""A txn_server that is stopped in the middle of a transaction does not hold the ledger for ever: another pair on the same database
+takes over, and the first one finds itself fenced when it goes on."""
+
+import signal
+import subprocess
+import threading
+
+from pair import check, check_equal
+from postgres import Cluster, pair_on
+
+STUCK = "application_name = 'txn_server' AND wait_event_type = 'Lock'"
+IDLE = "application_name = 'txn_server' AND state = 'idle in transaction'"
+
+
+def wait_for_session(cluster, condition):
+    query = f"SELECT count(*) FROM pg_stat_activity WHERE {condition}"
+    while cluster.sql(query) != "1":
+        threading.Event().wait(0.02)
+
+
+class LockedTable:
+    """Another session that keeps txn_server from writing ints."""
+
+    def __init__(self, cluster):
+        self.session = subprocess.Popen(
+            ["psql", "-XAtq", "-d", "kvs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=cluster.environment(), text=True
+        )
+        self.session.stdin.write("BEGIN; LOCK TABLE int_transactions IN EXCLUSIVE MODE; SELECT 'locked';\n")
+        self.session.stdin.flush()
+        check_equal(self.session.stdout.readline(), "locked\n")
+
+    def release(self):
+        self.session.communicate("COMMIT;\n")
+
+
+with Cluster() as cluster:
+    cluster.sql("CREATE DATABASE kvs")
+    with pair_on(cluster, "kvs") as first, pair_on(cluster, "kvs") as second:
+        first.start()
+        first.cli("put", "int", "before", "1")
+        lock = LockedTable(cluster)
+        stuck = threading.Thread(target=lambda: answers.append(first.cli("put", "int", "stuck", "2", check=False)))
+        answers = []
+        stuck.start()
+        wait_for_session(cluster, STUCK)
+        first.txn.process.send_signal(signal.SIGSTOP)
+        lock.release()
+        # The transaction is there, but for its COMMIT, and the row of the ledger is locked.
+        wait_for_session(cluster, IDLE)
+
+        second.start()
+        second.cli("put", "int", "after", "3")
+        check_equal(second.cli("get", "int", "before").stdout, "1\n")
+
+        first.txn.process.send_signal(signal.SIGCONT)
+        check_equal(first.kvs.wait(), 5)
+        stuck.join()
+        check(answers[0].returncode != 0, f"acknowledged: {answers[0].stdout}")
+        check_equal(second.cli("keys", "--type", "int").stdout, "after\nbefore\n")
+        check_equal(cluster.sql("SELECT string_agg(key, ' ' ORDER BY revision) FROM history", "kvs"), "before after")
+        check_equal(cluster.sql("SELECT epoch FROM ledger", "kvs"), "2")
