@@ -40,8 +40,8 @@ PostgresCluster::PostgresCluster() : programs_(FindPrograms()) {
     if (user == nullptr) throw std::runtime_error("no unprivileged user to run PostgreSQL as");
     uid_ = user->pw_uid;
     gid_ = user->pw_gid;
-    if (chown(directory_.path().c_str(), uid_, gid_) != 0) throw std::runtime_error("cannot give a directory away");
   }
+  OwnDirectory(directory_.path());
   Run("initdb",
       "--no-sync --auth=trust --username=postgres --encoding=UTF8 --locale=C.UTF-8 --pgdata=" + (directory_ / "data"));
   Start();
@@ -52,6 +52,10 @@ PostgresCluster::~PostgresCluster() { Crash(); }
 PostgresCluster& PostgresCluster::Shared() {
   static PostgresCluster cluster;
   return cluster;
+}
+
+void PostgresCluster::OwnDirectory(const std::string& path) const {
+  if (uid_ != 0 && chown(path.c_str(), uid_, gid_) != 0) throw std::runtime_error("cannot give " + path + " away");
 }
 
 void PostgresCluster::Run(const std::string& program, const std::string& arguments) const {

@@ -34,6 +34,9 @@ class PostgresCluster {
   // Changes a setting of the server while it runs.
   void Set(const std::string& name, const std::string& value) const;
 
+  // Lets the server use a directory.
+  void OwnDirectory(const std::string& path) const;
+
   void Start();
   // Ends the server without any preparation, as if it had crashed.
   void Crash();

@@ -1,0 +1,76 @@
+#include "txn_server/log/postgres/connection.h"
+
+#include <string>
+
+#include "common/errors.h"
+#include "tests/support/catch.h"
+#include "tests/support/postgres_cluster.h"
+
+namespace kvs::txn {
+namespace {
+
+// A database whose server says something else than it is: a function of the same name comes before PostgreSQL's own.
+std::string DatabaseThatSays(const std::string& function) {
+  PostgresCluster& cluster = PostgresCluster::Shared();
+  const std::string database = cluster.NewDatabase();
+  cluster.Query(database, "CREATE FUNCTION public." + function);
+  cluster.Query("postgres", "ALTER DATABASE " + database + " SET search_path = public, pg_catalog");
+  return cluster.Url(database);
+}
+
+std::string SettingIs(const std::string& name, const std::string& value) {
+  return "current_setting(text) RETURNS text LANGUAGE sql AS 'SELECT CASE $1 WHEN ''" + name + "'' THEN ''" + value +
+         "'' ELSE pg_catalog.current_setting($1) END'";
+}
+
+absl::Status Open(const std::string& connection_string) { return Connection::Open(connection_string).status(); }
+
+TEST_CASE("postgres connection: the oldest server is 13") {
+  const absl::Status old = Open(DatabaseThatSays(SettingIs("server_version_num", "120022")));
+  CHECK(Is(old, errors::kUnusableDatabase));
+  CHECK_THAT(std::string(old.message()), ContainsText("13 or later is needed"));
+  CHECK(Open(DatabaseThatSays(SettingIs("server_version_num", "130000"))) == absl::OkStatus());
+}
+
+TEST_CASE("postgres connection: a pooler in between is found out") {
+  const absl::Status status = Open(
+      DatabaseThatSays("pg_backend_pid() RETURNS integer LANGUAGE sql AS 'SELECT pg_catalog.pg_backend_pid() + 1'"));
+  CHECK(Is(status, errors::kUnusableDatabase));
+  CHECK_THAT(std::string(status.message()), ContainsText("pooler"));
+}
+
+TEST_CASE("postgres connection: a standby is none to write to, and says how to find the primary") {
+  const absl::Status status =
+      Open(DatabaseThatSays("pg_is_in_recovery() RETURNS boolean LANGUAGE sql AS 'SELECT true'"));
+  CHECK(Is(status, errors::kDatabaseUnavailable));
+  CHECK_THAT(std::string(status.message()), ContainsText("target_session_attrs=read-write"));
+}
+
+TEST_CASE("postgres connection: what PostgreSQL does not let in is told in its words") {
+  PostgresCluster& cluster = PostgresCluster::Shared();
+  cluster.Query("postgres", "CREATE ROLE stranger NOLOGIN");
+  const auto refused = [](const std::string& connection_string, const std::string& words) {
+    const absl::Status status = Open(connection_string);
+    // libpq gives no code for what it could be told apart from an outage by.
+    CHECK(Is(status, errors::kDatabaseUnavailable));
+    CHECK_THAT(std::string(status.message()), ContainsText(words));
+  };
+  refused(cluster.Url("nothing"), "database \"nothing\" does not exist");
+  refused(cluster.Url("postgres", "user=nobody_of_that_name"), "role \"nobody_of_that_name\" does not exist");
+  refused(cluster.Url("postgres", "user=stranger"), "role \"stranger\" is not permitted to log in");
+}
+
+TEST_CASE("postgres connection: nothing that listens is an outage") {
+  CHECK(Is(Open("host=/nonexistent dbname=kvs"), errors::kDatabaseUnavailable));
+}
+
+TEST_CASE("postgres connection: an error does not quote what the statement held") {
+  auto connection = Connection::Open(PostgresCluster::Shared().Url("postgres"));
+  REQUIRE(connection.ok());
+  const absl::Status status = (*connection)->Exec("SELECT * FROM nothing WHERE x = 'a value'").status();
+  CHECK(Is(status, errors::kUnusableDatabase));
+  CHECK(std::string(status.message()).find("a value") == std::string::npos);
+}
+
+}  // namespace
+}  // namespace kvs::txn
