@@ -18,7 +18,8 @@ CREATE TABLE ledger (
   writer_id bytea NOT NULL DEFAULT '',
   durable_revision bigint NOT NULL DEFAULT 0 CHECK (durable_revision >= 0),
   compacted_revision bigint NOT NULL DEFAULT 0 CHECK (compacted_revision >= 0),
-  confirmations bigint NOT NULL DEFAULT 0
+  confirmations bigint NOT NULL DEFAULT 0,
+  importing boolean NOT NULL DEFAULT false
 ) WITH (fillfactor = 10);
 COMMENT ON TABLE ledger IS 'The one row that every group of changes moves on; whoever writes holds its lock.';
 COMMENT ON COLUMN ledger.only_row IS 'Always true: there is one row.';
@@ -29,6 +30,7 @@ COMMENT ON COLUMN ledger.durable_revision IS 'The revision of the newest change,
 COMMENT ON COLUMN ledger.compacted_revision IS
   'Up to here changes of deleted keys may be missing; 0 while all of them are there.';
 COMMENT ON COLUMN ledger.confirmations IS 'How often a process made sure of what is durable: that needs a write.';
+COMMENT ON COLUMN ledger.importing IS 'Whether a copy of another ledger was begun and not finished.';
 INSERT INTO ledger DEFAULT VALUES;
 
 CREATE TABLE replay_windows (last_id bigint PRIMARY KEY);

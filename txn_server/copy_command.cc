@@ -32,9 +32,12 @@ ConfigParser MakeCopyParser(CopySettings* settings) {
                       "Copies a ledger into a new one, of the same or another kind. Revisions stay what they are; the "
                       "log id is new. No server may use the source meanwhile, which is not changed.");
   parser.AddSection("Copy");
-  parser.AddText("from", &settings->from, "LEDGER", "The ledger to copy: file:DIR, where DIR is its --data-dir.");
-  parser.AddText("to", &settings->to, "LEDGER",
-                 "The ledger to make: file:DIR, where DIR is missing or empty. It is there as a whole or not at all.");
+  parser.AddText("from", &settings->from, "LEDGER",
+                 "The ledger to copy: file:DIR, where DIR is its --data-dir, or postgres:URL.");
+  parser.AddText(
+      "to", &settings->to, "LEDGER",
+      "The ledger to make: file:DIR, where DIR is missing or empty, or postgres:URL of an empty database. It is "
+      "there as a whole or not at all.");
   parser.AddByteSize("segment-size", &settings->segment_bytes, {32 * kMiB, 4096 * kMiB},
                      "The size of a segment of the file ledger that is made.");
   parser.AddChoice("output", &settings->output, {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}},

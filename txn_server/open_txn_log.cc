@@ -1,6 +1,8 @@
 #include "txn_server/open_txn_log.h"
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 
 #include <string>
 
@@ -8,9 +10,27 @@
 #include "txn_server/log/file/file_txn_log.h"
 #include "txn_server/log/file/new_ledger.h"
 #include "txn_server/log/file/read_only_log.h"
+#include "txn_server/log/postgres/connection_string.h"
 #include "txn_server/log/postgres/postgres_txn_log.h"
 
 namespace kvs::txn {
+namespace {
+
+absl::StatusOr<LogPosition> FillDatabase(const std::string& url, absl::FunctionRef<absl::Status(TxnLog& log)> fill) {
+  PostgresTxnLogOptions options;
+  options.url = url;
+  options.is_import_target = true;
+  auto log = OpenPostgresTxnLog(options);
+  if (!log.ok()) return log.status();
+  if (absl::Status status = fill(**log); !status.ok()) return status;
+  const LogPosition position = (*log)->position();
+  if (absl::Status status = (*log)->Close(); !status.ok()) return status;
+  log->reset();
+  if (absl::Status status = FinishPostgresImport(url); !status.ok()) return status;
+  return position;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<TxnLog>> OpenTxnLog(const Config& config) {
   switch (config.ledger) {
@@ -49,14 +69,23 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenTxnLog(const Config& config) {
 }
 
 absl::StatusOr<LedgerName> ParseLedgerName(absl::string_view text) {
+  constexpr absl::string_view kExpected = "expected file:DIR or postgres:URL";
   LedgerName name;
-  const size_t colon = text.find(':');
-  const absl::string_view kind = colon == absl::string_view::npos ? "file" : text.substr(0, colon);
-  if (kind != "file") {
-    return absl::InvalidArgumentError(absl::StrCat("there is no kind of ledger \"", kind, "\": expected file:DIR"));
+  if (absl::StartsWith(text, "postgres://") || absl::StartsWith(text, "postgresql://")) {
+    name.kind = LedgerKind::kPostgres;
+  } else if (absl::ConsumePrefix(&text, "postgres:")) {
+    name.kind = LedgerKind::kPostgres;
+  } else if (!absl::ConsumePrefix(&text, "file:") && absl::StrContains(text, ':')) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no kind of ledger \"", text.substr(0, text.find(':')), "\": ", kExpected));
   }
-  name.place = std::string(colon == absl::string_view::npos ? text : text.substr(colon + 1));
-  if (name.place.empty()) return absl::InvalidArgumentError("expected file:DIR");
+  name.place = std::string(text);
+  if (name.place.empty() && name.kind == LedgerKind::kFile) return absl::InvalidArgumentError(kExpected);
+  if (name.kind == LedgerKind::kPostgres && HasPassword(name.place)) {
+    return absl::InvalidArgumentError(
+        "the URL holds a password, which every user of this machine can read in the list of processes: set PGPASSWORD, "
+        "or name a file with PGPASSFILE, instead");
+  }
   return name;
 }
 
@@ -64,6 +93,12 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenSourceLog(const LedgerName& name) {
   switch (name.kind) {
     case LedgerKind::kFile:
       return OpenReadOnlyLog(name.place);
+    case LedgerKind::kPostgres: {
+      PostgresTxnLogOptions options;
+      options.url = name.place;
+      options.migrate = MigrateMode::kCheck;
+      return OpenPostgresTxnLog(options);
+    }
   }
   return absl::InvalidArgumentError("no such kind of ledger");
 }
@@ -73,6 +108,8 @@ absl::StatusOr<LogPosition> MakeTargetLog(const LedgerName& name, uint64_t segme
   switch (name.kind) {
     case LedgerKind::kFile:
       return CreateLedger({name.place, segment_bytes}, fill);
+    case LedgerKind::kPostgres:
+      return FillDatabase(name.place, fill);
   }
   return absl::InvalidArgumentError("no such kind of ledger");
 }

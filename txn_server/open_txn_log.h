@@ -17,7 +17,8 @@ namespace kvs::txn {
 // Opens the ledger that the settings name. What was repaired is in the log of the process.
 absl::StatusOr<std::unique_ptr<TxnLog>> OpenTxnLog(const Config& config);
 
-// A ledger as a command line names it: "file:DIR", or DIR alone.
+// A ledger as a command line names it: "file:DIR" or DIR alone; "postgres:URL" or the URL alone, where what it leaves
+// out comes from the environment. A URL with a password is refused.
 struct LedgerName {
   LedgerKind kind = LedgerKind::kFile;
   std::string place;
@@ -27,7 +28,8 @@ absl::StatusOr<LedgerName> ParseLedgerName(absl::string_view text);
 // Opens a ledger as the source of a copy: nobody else may use it meanwhile, and it is not changed.
 absl::StatusOr<std::unique_ptr<TxnLog>> OpenSourceLog(const LedgerName& name);
 
-// Makes a ledger where there is none, and calls `fill` with it while it is empty. After an error there is none.
+// Makes a ledger where there is none, and calls `fill` with it while it is empty. After an error there is none; a
+// database cannot be used until it is made anew.
 // Returns where it ends. `segment_bytes` is for the file ledger.
 absl::StatusOr<LogPosition> MakeTargetLog(const LedgerName& name, uint64_t segment_bytes,
                                           absl::FunctionRef<absl::Status(TxnLog& log)> fill);

@@ -218,6 +218,19 @@ GroupWriter::KeyRef GroupWriter::RefOf(Rows& rows, const Transaction& transactio
   return {0, it->second};
 }
 
+absl::Status GroupWriter::AddElements(Rows& rows, const Transaction& transaction, const KeyRef& key) {
+  const OperationColumns columns{rows, transaction.type, transaction.revision, key};
+  if (const auto* members = std::get_if<operation::AddMembers>(&transaction.operation)) {
+    columns.PutValue(members->members);
+    return absl::OkStatus();
+  }
+  if (const auto* fields = std::get_if<operation::PutFields>(&transaction.operation)) {
+    columns.PutValue(fields->fields);
+    return absl::OkStatus();
+  }
+  return Unkeepable(transaction, "it continues what is no collection");
+}
+
 absl::Status GroupWriter::Add(const Transaction& transaction) {
   constexpr uint64_t kMaxBigint = std::numeric_limits<int64_t>::max();
   if (transaction.revision > kMaxBigint || transaction.previous_revision > kMaxBigint) {
@@ -226,6 +239,8 @@ absl::Status GroupWriter::Add(const Transaction& transaction) {
   if (!IsTimestamp(transaction.time_micros)) return Unkeepable(transaction, "its time is before the year 4713 BC");
   Rows& rows = RowsOf(transaction.type);
   const KeyRef key = RefOf(rows, transaction);
+  const bool continues_row = transaction.previous_revision == transaction.revision;
+  if (continues_row) return AddElements(rows, transaction, key);
   rows.keys.push_back(key);
   rows.ids.AddBigint(transaction.revision);
   if (transaction.previous_revision == 0) {

@@ -25,7 +25,9 @@ class GroupWriter {
   // `key_ids` outlives the writer. If it `hides`, a delete hides what was before it.
   GroupWriter(KeyIds* key_ids, bool hides) : key_ids_(*key_ids), hides_(hides) {}
 
-  // Takes the next transaction; keeps nothing of what it borrows. kMalformedFrame if PostgreSQL cannot keep it.
+  // Takes the next transaction; keeps nothing of what it borrows. kMalformedFrame if PostgreSQL cannot keep it. Where a
+  // snapshot divides a collection among several transactions, the members or fields of all of them belong to the row of
+  // the first one.
   absl::Status Add(const Transaction& transaction);
 
   // Inserts the rows, a few statements for each type. May be called again with another connection.
@@ -85,6 +87,7 @@ class GroupWriter {
 
   Rows& RowsOf(ValueType type);
   KeyRef RefOf(Rows& rows, const Transaction& transaction);
+  absl::Status AddElements(Rows& rows, const Transaction& transaction, const KeyRef& key);
   void Finish(ValueType type, Rows& rows);
 
   absl::Status FindKeys(Connection& connection, ValueType type, Rows& rows);

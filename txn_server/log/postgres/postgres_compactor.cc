@@ -30,9 +30,6 @@ const std::string& kMoveRow = *new std::string(
     "UPDATE ledger SET compacted_revision = CASE"
     " WHEN EXISTS (SELECT FROM hidden_history WHERE before_id <= $2::bigint) THEN greatest(compacted_revision, $2)"
     " ELSE compacted_revision END WHERE epoch = $1::bigint RETURNING compacted_revision");
-const std::string& kInsertSnapshot = *new std::string(
-    "INSERT INTO snapshots (id, revision, time_micros, transactions, parts, bytes)"
-    " VALUES ($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6::bigint)");
 const std::string& kRemoveOlder = *new std::string("DELETE FROM snapshots WHERE revision < $1::bigint");
 // Also those of runs, and of snapshots that were given up. Whoever writes after this epoch has higher ids.
 const std::string& kRemoveParts = *new std::string(
@@ -208,11 +205,7 @@ absl::Status PostgresCompactor::Publish(Connection& connection, uint64_t epoch, 
   if (moved->size() != 1 || !absl::SimpleAtoi(TextOf((*moved)[0][0]), &report->compacted_revision)) {
     return Error(errors::kFenced, absl::StrCat("epoch ", epoch, " has ended"));
   }
-  const auto inserted = connection.Exec(
-      kInsertSnapshot, {BinaryBigint(snapshot.id), BinaryBigint(snapshot.revision),
-                        BinaryBigint(static_cast<uint64_t>(snapshot.time_micros)), BinaryBigint(snapshot.transactions),
-                        BinaryBigint(snapshot.parts), BinaryBigint(snapshot.bytes)});
-  if (!inserted.ok()) return inserted.status();
+  if (absl::Status status = InsertSnapshot(connection, snapshot); !status.ok()) return status;
   const auto removed = connection.Exec(kRemoveOlder, {BinaryBigint(snapshot.revision)});
   if (!removed.ok()) return removed.status();
   return connection.Commit();

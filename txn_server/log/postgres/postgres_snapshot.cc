@@ -22,6 +22,9 @@ constexpr char kNewId[] = "SELECT nextval('snapshot_ids')";
 
 const std::string& kWritePart = *new std::string(
     "INSERT INTO snapshot_parts (snapshot_id, part, transactions) VALUES ($1::bigint, $2::bigint, $3::bytea)");
+const std::string& kInsertSnapshot = *new std::string(
+    "INSERT INTO snapshots (id, revision, time_micros, transactions, parts, bytes)"
+    " VALUES ($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6::bigint)");
 const std::string& kReadPart = *new std::string(
     "SELECT encode(transactions, 'hex') FROM snapshot_parts WHERE snapshot_id = $1::bigint AND part = $2::bigint");
 
@@ -75,6 +78,15 @@ absl::StatusOr<uint64_t> NewSnapshotId(Connection& connection) {
   uint64_t id = 0;
   if (!absl::SimpleAtoi(TextOf((*rows)[0][0]), &id)) return Damaged("snapshot_ids has a negative number");
   return id;
+}
+
+absl::Status InsertSnapshot(Connection& connection, const PostgresSnapshot& snapshot) {
+  return connection
+      .Exec(kInsertSnapshot,
+            {BinaryBigint(snapshot.id), BinaryBigint(snapshot.revision),
+             BinaryBigint(static_cast<uint64_t>(snapshot.time_micros)), BinaryBigint(snapshot.transactions),
+             BinaryBigint(snapshot.parts), BinaryBigint(snapshot.bytes)})
+      .status();
 }
 
 SnapshotPartWriter::SnapshotPartWriter(Connection* connection, uint64_t id) : connection_(*connection) {

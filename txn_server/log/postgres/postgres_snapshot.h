@@ -33,6 +33,9 @@ absl::StatusOr<std::optional<PostgresSnapshot>> NewestSnapshot(Connection& conne
 // An id that no snapshot has or will have.
 absl::StatusOr<uint64_t> NewSnapshotId(Connection& connection);
 
+// Adds its row: from then on it counts.
+absl::Status InsertSnapshot(Connection& connection, const PostgresSnapshot& snapshot);
+
 // Writes the parts of a snapshot, or of a sorted run of changes. Used by one thread.
 class SnapshotPartWriter {
  public:

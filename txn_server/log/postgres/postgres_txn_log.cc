@@ -47,6 +47,13 @@ constexpr char kSize[] =
     "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c"
     " WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'ledger'::regclass)";
 
+constexpr char kBeginImport[] = "UPDATE ledger SET importing = true";
+constexpr char kEndImport[] = "UPDATE ledger SET importing = false";
+constexpr char kIsImporting[] = "SELECT importing FROM ledger";
+
+const std::string& kSeedRow = *new std::string(
+    "UPDATE ledger SET epoch = $1::bigint, writer_id = $2::bytea, durable_revision = $3::bigint,"
+    " compacted_revision = $3");
 const std::string& kBeginEpoch = *new std::string(
     "UPDATE ledger SET epoch = epoch + 1, writer_id = $1::bytea"
     " RETURNING log_id, epoch, encode(writer_id, 'hex'), durable_revision");
@@ -116,6 +123,8 @@ absl::StatusOr<LogPosition> Confirm(Connection& connection) {
   return position;
 }
 
+bool IsEmpty(const LogPosition& position) { return position.epoch == 0 && position.durable_revision == 0; }
+
 class PostgresTxnLog : public TxnLog {
  public:
   PostgresTxnLog(PostgresTxnLogOptions options, std::string connection_string, std::unique_ptr<Connection> connection,
@@ -149,6 +158,8 @@ class PostgresTxnLog : public TxnLog {
   }
   absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override;
   absl::StatusOr<StateReplay> ReplayState() override;
+  absl::StatusOr<StateReplay> ReplayHistory() override;
+  absl::Status Import(const LogSeed& seed, std::unique_ptr<SnapshotCursor> snapshot) override;
   absl::Status Close() override;
 
  private:
@@ -170,8 +181,13 @@ class PostgresTxnLog : public TxnLog {
   absl::StatusOr<LogPosition> WriteGroup(Connection& connection, uint64_t epoch, const Frame& sum, bool ends_window,
                                          GroupWriter& writer);
   PostgresCompactor::Settings CompactorSettings();
-  // Reads the state up to `end`, which is set to what is durable now.
-  absl::StatusOr<StateReplay> ReadState(uint64_t* end);
+  // Where a replay begins.
+  enum class Beginning { kNewestSnapshot, kOldestHistory };
+  // Reads up to `end`, which is set to what is durable now.
+  absl::StatusOr<StateReplay> ReadState(Beginning beginning, uint64_t* end);
+  // Writes a snapshot of another log as rows for people, and as one of this log. Sets all but revision and time.
+  absl::StatusOr<PostgresSnapshot> ImportSnapshot(SnapshotCursor& snapshot);
+  absl::Status ImportChunk(const SnapshotChunk& chunk, uint64_t* transactions);
 
   // Why the row was not where the group begins; takes over where it is.
   absl::Status Explain(Connection& connection, uint64_t epoch);
@@ -213,7 +229,7 @@ PostgresCompactor::Settings PostgresTxnLog::CompactorSettings() {
   settings.options = options_.compaction;
   settings.removal_interval = options_.removal_interval;
   settings.notice = options_.notice;
-  settings.read_state = [this](uint64_t* end) { return ReadState(end); };
+  settings.read_state = [this](uint64_t* end) { return ReadState(Beginning::kNewestSnapshot, end); };
   settings.compacted = [this](const PostgresCompactionReport& report) {
     {
       MutexLock lock(&mutex_);
@@ -406,10 +422,15 @@ absl::StatusOr<std::unique_ptr<LogCursor>> PostgresTxnLog::Replay(uint64_t from_
 
 absl::StatusOr<StateReplay> PostgresTxnLog::ReplayState() {
   uint64_t end = 0;
-  return ReadState(&end);
+  return ReadState(Beginning::kNewestSnapshot, &end);
 }
 
-absl::StatusOr<StateReplay> PostgresTxnLog::ReadState(uint64_t* end) {
+absl::StatusOr<StateReplay> PostgresTxnLog::ReplayHistory() {
+  uint64_t end = 0;
+  return ReadState(Beginning::kOldestHistory, &end);
+}
+
+absl::StatusOr<StateReplay> PostgresTxnLog::ReadState(Beginning beginning, uint64_t* end) {
   if (absl::Status status = failure(); !status.ok()) return status;
   *end = position().durable_revision;
   auto parts = Connection::Open(connection_string_);
@@ -428,7 +449,8 @@ absl::StatusOr<StateReplay> PostgresTxnLog::ReadState(uint64_t* end) {
                                         .c_str());
   if (!joined.ok()) return joined.status();
   StateReplay state;
-  if (*snapshot) {
+  const bool has_all = TextOf((*begun)[0][0]) == "0";
+  if (*snapshot && !(has_all && beginning == Beginning::kOldestHistory)) {
     state.snapshot_revision = (*snapshot)->revision;
     state.snapshot_time_micros = (*snapshot)->time_micros;
     state.snapshot_transactions = (*snapshot)->transactions;
@@ -436,6 +458,68 @@ absl::StatusOr<StateReplay> PostgresTxnLog::ReadState(uint64_t* end) {
   }
   state.tail = MakePostgresCursor(*std::move(tail), state.snapshot_revision + 1, *end);
   return state;
+}
+
+absl::Status PostgresTxnLog::Import(const LogSeed& seed, std::unique_ptr<SnapshotCursor> snapshot) {
+  if (!IsEmpty(position())) {
+    return absl::FailedPreconditionError("the database holds a ledger already; name an empty one");
+  }
+  if (absl::Status status = Connect(); !status.ok()) return status;
+  if (snapshot) {
+    auto imported = ImportSnapshot(*snapshot);
+    if (!imported.ok()) return imported.status();
+    imported->revision = seed.revision;
+    imported->time_micros = seed.time_micros;
+    if (absl::Status status = InsertSnapshot(*connection_, *imported); !status.ok()) return status;
+  }
+  const auto moved =
+      connection_->Exec(kSeedRow, {BinaryBigint(seed.epoch), seed.writer_id, BinaryBigint(seed.revision)});
+  if (!moved.ok()) return moved.status();
+  const auto seeded = Confirm(*connection_);
+  if (!seeded.ok()) return seeded.status();
+  SetPosition(*seeded);
+  {
+    MutexLock lock(&mutex_);
+    compacted_revision_ = seed.revision;
+    snapshot_revision_ = seed.revision;
+  }
+  compactor_.BeginEpoch(seed.epoch);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PostgresSnapshot> PostgresTxnLog::ImportSnapshot(SnapshotCursor& snapshot) {
+  const auto id = NewSnapshotId(*connection_);
+  if (!id.ok()) return id.status();
+  SnapshotPartWriter parts(connection_.get(), *id);
+  uint64_t transactions = 0;
+  while (true) {
+    const auto chunk = snapshot.Next();
+    if (!chunk.ok()) return chunk.status();
+    if (!*chunk) break;
+    if (absl::Status status = parts.Add(**chunk); !status.ok()) return status;
+    if (absl::Status status = ImportChunk(**chunk, &transactions); !status.ok()) return status;
+  }
+  auto written = parts.Finish();
+  if (written.ok()) written->transactions = transactions;
+  return written;
+}
+
+absl::Status PostgresTxnLog::ImportChunk(const SnapshotChunk& chunk, uint64_t* transactions) {
+  GroupWriter writer(&key_ids_, /*hides=*/false);
+  TransactionListReader list;
+  list.Reset(chunk.transactions);
+  while (true) {
+    const auto item = list.Next();
+    if (!item.ok()) return Error(errors::kMalformedFrame, item.status().message());
+    if (!*item) break;
+    if (absl::Status status = writer.Add((*item)->transaction); !status.ok()) return status;
+    ++*transactions;
+  }
+  if (const auto begun = connection_->Exec("BEGIN"); !begun.ok()) return begun.status();
+  if (absl::Status status = writer.Write(*connection_); !status.ok()) return status;
+  if (absl::Status status = connection_->Commit(); !status.ok()) return status;
+  writer.RememberKeys();
+  return absl::OkStatus();
 }
 
 uint64_t PostgresTxnLog::size_bytes() const {
@@ -473,12 +557,30 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenPostgresTxnLog(PostgresTxnLogOptions
   if (!connection_string.ok()) return connection_string.status();
   auto connection = OpenAndMigrate(*connection_string, options.migrate);
   if (!connection.ok()) return connection.status();
+  const auto importing = (*connection)->Exec(kIsImporting);
+  if (!importing.ok()) return importing.status();
+  if (!importing->empty() && TextOf((*importing)[0][0]) == "t") {
+    return Error(errors::kUnusableDatabase,
+                 "a copy of another ledger into this database was not finished: drop the database, make it again and "
+                 "repeat the copy");
+  }
   const auto position = Confirm(**connection);
   if (!position.ok()) return position.status();
+  if (options.is_import_target && IsEmpty(*position)) {
+    if (const auto begun = (*connection)->Exec(kBeginImport); !begun.ok()) return begun.status();
+  }
   const auto past = ReadPast(**connection);
   if (!past.ok()) return past.status();
   return std::make_unique<PostgresTxnLog>(std::move(options), *connection_string, *std::move(connection), *position,
                                           *past);
+}
+
+absl::Status FinishPostgresImport(const std::string& url) {
+  const auto connection_string = ConnectionString(url);
+  if (!connection_string.ok()) return connection_string.status();
+  auto connection = Connection::Open(*connection_string);
+  if (!connection.ok()) return connection.status();
+  return (*connection)->Exec(kEndImport).status();
 }
 
 absl::Status MigratePostgres(const std::string& url) {

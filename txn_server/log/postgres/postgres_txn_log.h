@@ -28,6 +28,9 @@ struct PostgresTxnLogOptions {
   // A URL or a connection string; what it leaves out comes from the environment, as with every client of PostgreSQL.
   std::string url;
   MigrateMode migrate = MigrateMode::kAuto;
+  // An empty database becomes one that cannot be opened again until FinishPostgresImport(), so that half a copy is not
+  // taken for a ledger.
+  bool is_import_target = false;
   // How long a call tries to get a lost connection back. Then it fails with kDatabaseUnavailable; or, where the outcome
   // of a COMMIT is not known, with kLogFailed.
   absl::Duration reconnect_timeout = absl::Seconds(15);
@@ -45,6 +48,9 @@ struct PostgresTxnLogOptions {
 // Opens the ledger; makes its tables where the database has none. Errors of Migrate() and Connection, and
 // InvalidArgument for a URL that cannot be read.
 absl::StatusOr<std::unique_ptr<TxnLog>> OpenPostgresTxnLog(PostgresTxnLogOptions options);
+
+// Makes the database of an import a ledger like any other.
+absl::Status FinishPostgresImport(const std::string& url);
 
 // Makes the tables, or brings them up to date, and does nothing else.
 absl::Status MigratePostgres(const std::string& url);
