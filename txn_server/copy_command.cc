@@ -23,7 +23,7 @@ enum class OutputFormat { kText, kJson };
 struct CopySettings {
   std::string from;
   std::string to;
-  size_t segment_bytes = kDefaultSegmentBytes;
+  TargetOptions target;
   OutputFormat output = OutputFormat::kText;
 };
 
@@ -38,8 +38,12 @@ ConfigParser MakeCopyParser(CopySettings* settings) {
       "to", &settings->to, "LEDGER",
       "The ledger to make: file:DIR, where DIR is missing or empty, or postgres:URL of an empty database. It is "
       "there as a whole or not at all.");
-  parser.AddByteSize("segment-size", &settings->segment_bytes, {32 * kMiB, 4096 * kMiB},
+  parser.AddByteSize("segment-size", &settings->target.segment_bytes, {32 * kMiB, 4096 * kMiB},
                      "The size of a segment of the file ledger that is made.");
+  parser.AddChoice("retention", &settings->target.retention,
+                   {{"on-delete", Retention::kOnDelete}, {"full", Retention::kFull}},
+                   "What a database that is filled keeps of keys that were deleted: nothing that is older than the "
+                   "delete, or everything.");
   parser.AddChoice("output", &settings->output, {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}},
                    "How to tell what was copied.");
   return parser;
@@ -56,7 +60,7 @@ absl::StatusOr<Copied> Copy(const LedgerName& from, const LedgerName& to, const 
   const auto source = OpenSourceLog(from);
   if (!source.ok()) return source.status();
   Copied copied;
-  const auto position = MakeTargetLog(to, settings.segment_bytes, [&](TxnLog& target) {
+  const auto position = MakeTargetLog(to, settings.target, [&](TxnLog& target) {
     const auto report = CopyLog(**source, target, progress);
     if (report.ok()) copied.report = *report;
     return report.status();

@@ -16,10 +16,12 @@
 namespace kvs::txn {
 namespace {
 
-absl::StatusOr<LogPosition> FillDatabase(const std::string& url, absl::FunctionRef<absl::Status(TxnLog& log)> fill) {
+absl::StatusOr<LogPosition> FillDatabase(const std::string& url, Retention retention,
+                                         absl::FunctionRef<absl::Status(TxnLog& log)> fill) {
   PostgresTxnLogOptions options;
   options.url = url;
   options.is_import_target = true;
+  options.compaction.retention = retention;
   auto log = OpenPostgresTxnLog(options);
   if (!log.ok()) return log.status();
   if (absl::Status status = fill(**log); !status.ok()) return status;
@@ -103,13 +105,13 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenSourceLog(const LedgerName& name) {
   return absl::InvalidArgumentError("no such kind of ledger");
 }
 
-absl::StatusOr<LogPosition> MakeTargetLog(const LedgerName& name, uint64_t segment_bytes,
+absl::StatusOr<LogPosition> MakeTargetLog(const LedgerName& name, const TargetOptions& options,
                                           absl::FunctionRef<absl::Status(TxnLog& log)> fill) {
   switch (name.kind) {
     case LedgerKind::kFile:
-      return CreateLedger({name.place, segment_bytes}, fill);
+      return CreateLedger({name.place, options.segment_bytes}, fill);
     case LedgerKind::kPostgres:
-      return FillDatabase(name.place, fill);
+      return FillDatabase(name.place, options.retention, fill);
   }
   return absl::InvalidArgumentError("no such kind of ledger");
 }

@@ -28,10 +28,16 @@ absl::StatusOr<LedgerName> ParseLedgerName(absl::string_view text);
 // Opens a ledger as the source of a copy: nobody else may use it meanwhile, and it is not changed.
 absl::StatusOr<std::unique_ptr<TxnLog>> OpenSourceLog(const LedgerName& name);
 
+struct TargetOptions {
+  // Of the file ledger.
+  size_t segment_bytes = kDefaultSegmentBytes;
+  // Of PostgreSQL, which hides the older changes of a key where it takes a delete.
+  Retention retention = Retention::kOnDelete;
+};
+
 // Makes a ledger where there is none, and calls `fill` with it while it is empty. After an error there is none; a
-// database cannot be used until it is made anew.
-// Returns where it ends. `segment_bytes` is for the file ledger.
-absl::StatusOr<LogPosition> MakeTargetLog(const LedgerName& name, uint64_t segment_bytes,
+// database cannot be used until it is made anew. Returns where it ends.
+absl::StatusOr<LogPosition> MakeTargetLog(const LedgerName& name, const TargetOptions& options,
                                           absl::FunctionRef<absl::Status(TxnLog& log)> fill);
 
 }  // namespace kvs::txn

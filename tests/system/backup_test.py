@@ -19,19 +19,8 @@ def write(pair, numbers):
         pair.cli("set", "add", "seen", f"m{number}")
 
 
-def state(pair):
-    """Every key with its value and revision."""
-    found = {}
-    for line in pair.cli("--output=json", "keys").stdout.splitlines():
-        key = json.loads(line)
-        kind = key["type"].lower().removeprefix("value_type_")
-        found[kind, key["key"]] = pair.cli("--output=json", "get", kind, key["key"]).stdout
-    return found
-
-
 def restart_on(pair, data):
-    check_equal(pair.kvs.terminate(), 0)
-    check_equal(pair.txn.terminate(), 0)
+    pair.stop()
     pair.data = pathlib.Path(data)
     pair.start()
 
@@ -53,7 +42,7 @@ with Pair() as pair:
     second = log("backup", pair.data, backup)
     check_equal(int(second["revision"]), 3 * 12)
     check_equal(log("backup", pair.data, backup)["filesCopied"], "0")
-    at_backup = state(pair)
+    at_backup = pair.state()
     write(pair, range(12, 16))
 
     refused = run([BIN / "kvs", "log", "restore", backup, pair.data], check=False)
@@ -72,20 +61,18 @@ with Pair() as pair:
     check(not copied.exists(), "a refused copy left something")
 
     restart_on(pair, restored)
-    check_equal(state(pair), at_backup)
+    check_equal(pair.state(), at_backup)
     write(pair, range(20, 22))
-    before = state(pair)
-    check_equal(pair.kvs.terminate(), 0)
-    check_equal(pair.txn.terminate(), 0)
+    before = pair.state()
+    pair.stop()
     done = run([BIN / "txn_server", "copy", f"--from=file:{restored}", f"--to=file:{copied}", "--output=json"])
     check_equal(json.loads(done.stdout)["revision"], str(3 * 14))
     pair.data = copied
     pair.start()
-    check_equal(state(pair), before)
+    check_equal(pair.state(), before)
     write(pair, [30])
-    before = state(pair)
-    check_equal(pair.kvs.terminate(), 0)
-    check_equal(pair.txn.terminate(), 0)
+    before = pair.state()
+    pair.stop()
 
     for segment in copied.glob("*.log"):
         if b"text 5" in segment.read_bytes():
@@ -98,7 +85,7 @@ with Pair() as pair:
     check(int(lost["firstRevision"]) <= 3 * 5 + 1 <= int(lost["lastRevision"]), lost)
     pair.data = salvaged
     pair.start()
-    after = state(pair)
+    after = pair.state()
     check(("string", "name-5") not in after, "a lost key is back")
     check_equal(after["string", "name-30"], before["string", "name-30"])
     check_equal(after["int", "counter"], before["int", "counter"])

@@ -1,5 +1,6 @@
 """The real programs, as a user runs them: certificates, txn_server and kvs_server as processes on free ports, over mTLS."""
 
+import json
 import os
 import pathlib
 import re
@@ -81,15 +82,14 @@ class Process:
 
 
 class Pair:
-    """Both servers on one data directory. A context manager, which removes everything in the end.
-
-    `ledger` names another ledger than the file, as flags of txn_server, and `txn_variables` what its environment has."""
+    """Both servers, on the file ledger in `data` or on what `ledger` names, as flags of txn_server; `txn_variables` are added
+    to its environment. A context manager, which removes everything in the end."""
 
     def __init__(self, txn_args=(), kvs_args=(), ledger=None, txn_variables=None):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="kvs-system-"))
         self.certs = self.directory / "certs"
         self.data = self.directory / "data"
-        self.ledger = ledger or [f"--data-dir={self.data}"]
+        self.ledger = ledger
         self.txn_variables = txn_variables
         self.txn_args = list(txn_args)
         self.kvs_args = list(kvs_args)
@@ -103,9 +103,10 @@ class Pair:
         return [f"--tls-ca={self.certs}/ca.crt", f"--tls-certificate={self.certs}/{name}.crt", f"--tls-key={self.certs}/{name}.key"]
 
     def start_txn(self):
+        ledger = self.ledger or [f"--data-dir={self.data}"]
         self.txn = Process(
             "txn_server",
-            [f"--listen=127.0.0.1:{self.txn_port}", *self.ledger, *self.tls("txn"), *self.txn_args],
+            [f"--listen=127.0.0.1:{self.txn_port}", *ledger, *self.tls("txn"), *self.txn_args],
             self.txn_variables,
         )
         self.txn_port = self.txn.port()
@@ -131,12 +132,25 @@ class Pair:
         self.kvs.wait_for(r"\bserving\b")
         return self
 
+    def stop(self):
+        check_equal(self.kvs.terminate(), 0)
+        check_equal(self.txn.terminate(), 0)
+
     def client_args(self):
         return [f"--ca={self.certs}/ca.crt", f"--cert={self.certs}/client.crt", f"--key={self.certs}/client.key"]
 
     def cli(self, *args, check=True):
         """Runs the kvs command against the pair."""
         return run([BIN / "kvs", f"--address=localhost:{self.kvs_port}", *self.client_args(), *args], check=check)
+
+    def state(self):
+        """Every key with its value and revision."""
+        found = {}
+        for line in self.cli("--output=json", "keys").stdout.splitlines():
+            key = json.loads(line)
+            kind = key["type"].lower().removeprefix("value_type_")
+            found[kind, key["key"]] = self.cli("--output=json", "get", kind, key["key"]).stdout
+        return found
 
     def channel(self):
         import grpc
@@ -157,9 +171,9 @@ class Pair:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def run(args, check=True):
+def run(args, check=True, env=None):
     """Runs a program to its end and returns it with its output as text."""
-    done = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=DEADLINE_SECONDS)
+    done = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=DEADLINE_SECONDS, env=env)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, args))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done
