@@ -21,6 +21,7 @@ SOCKETS = "/var/run/postgresql"
 
 VARYING = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z"), "TIME"),
+    (re.compile(r"the new ledger [0-9a-f]{32}"), "the new ledger ID"),
 ]
 
 SETTINGS = """ledger = "postgres"
