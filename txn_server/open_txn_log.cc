@@ -73,9 +73,8 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenTxnLog(const Config& config) {
 absl::StatusOr<LedgerName> ParseLedgerName(absl::string_view text) {
   constexpr absl::string_view kExpected = "expected file:DIR or postgres:URL";
   LedgerName name;
-  if (absl::StartsWith(text, "postgres://") || absl::StartsWith(text, "postgresql://")) {
-    name.kind = LedgerKind::kPostgres;
-  } else if (absl::ConsumePrefix(&text, "postgres:")) {
+  const bool is_url = absl::StartsWith(text, "postgres://") || absl::StartsWith(text, "postgresql://");
+  if (is_url || absl::ConsumePrefix(&text, "postgres:")) {
     name.kind = LedgerKind::kPostgres;
   } else if (!absl::ConsumePrefix(&text, "file:") && absl::StrContains(text, ':')) {
     return absl::InvalidArgumentError(

@@ -158,6 +158,8 @@ class MemoryTxnLog final : public TxnLog {
     return absl::OkStatus();
   }
 
+  absl::Status CheckReachable() override { return absl::OkStatus(); }
+
   absl::Status Idle() override { return storage_->Ask(&Storage::before_idle); }
 
   absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override {

@@ -168,6 +168,7 @@ class RemoteTxnLog final : public TxnLog {
     return status;
   }
 
+  absl::Status CheckReachable() override { return absl::OkStatus(); }
   absl::Status Idle() override { return absl::OkStatus(); }
   absl::StatusOr<StateReplay> ReplayHistory() override { return absl::UnimplementedError("not a service"); }
   absl::Status Import(const LogSeed&, std::unique_ptr<SnapshotCursor>) override {

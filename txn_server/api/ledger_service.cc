@@ -391,7 +391,10 @@ absl::Status LedgerService::BeginResume(const pb::ResumeRequest& request) {
 void LedgerService::Resume(rpc::UnaryCall& call, const pb::ResumeRequest& request, TxnLog& log) {
   const LogPosition position = log.position();
   // Another writer may have come meanwhile.
-  if (absl::Status status = CheckResume(request, position); !status.ok()) return call.Finish(rpc::ToGrpc(status));
+  absl::Status status = CheckResume(request, position);
+  // Or what the log is written to may still be away: the writer asks again, instead of queueing for it.
+  if (status.ok()) status = log.CheckReachable();
+  if (!status.ok()) return call.Finish(rpc::ToGrpc(status));
   LogInfo("the writer resumed", {{"epoch", position.epoch}, {"durable_revision", position.durable_revision}});
   pb::ResumeResponse response;
   response.set_durable_revision(position.durable_revision);

@@ -11,8 +11,8 @@
 // 5. A log may drop its oldest transactions, up to its compacted revision, when a snapshot has what they amount to.
 //    ReplayState always gives the whole state.
 //
-// Thread-safety: Import, BeginEpoch, Append, Idle and Close are called by one thread at a time; position(),
-// size_bytes(), Replay, ReplayState and ReplayHistory from any thread at any time. Calls block.
+// Thread-safety: Import, BeginEpoch, Append, CheckReachable, Idle and Close are called by one thread at a time;
+// position(), size_bytes(), Replay, ReplayState and ReplayHistory from any thread at any time. Calls block.
 #pragma once
 
 #include <absl/status/status.h>
@@ -115,6 +115,10 @@ class TxnLog {
   // is no room; kMalformedFrame if the frames together have more than kMaxFrameBytes, or something that this log can
   // never keep.
   virtual absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) = 0;
+
+  // Whether a group could be appended now, as far as that shows without one: a log that has to reach a server tries
+  // once. Called by the thread that appends.
+  virtual absl::Status CheckReachable() = 0;
 
   // Called when nothing waits to be appended: a chance to make the end of the log recognisable. Cheap when there is
   // nothing to do.

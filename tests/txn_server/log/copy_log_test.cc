@@ -1,10 +1,10 @@
 #include "txn_server/log/copy_log.h"
 
 #include "tests/support/catch.h"
-#include "tests/support/text_state.h"
 #include "tests/support/memory_txn_log.h"
 #include "tests/support/read_all.h"
 #include "tests/support/sample_frames.h"
+#include "tests/support/text_state.h"
 #include "tests/support/txn_log_factory.h"
 
 namespace kvs::txn {

@@ -37,6 +37,7 @@ class FileTxnLog : public TxnLog {
   uint64_t size_bytes() const override;
   absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override;
   absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) override;
+  absl::Status CheckReachable() override { return files_.failure(); }
   absl::Status Idle() override;
   absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override {
     return files_.Replay(from_revision);

@@ -28,6 +28,7 @@ class ReadOnlyLog : public TxnLog {
   absl::StatusOr<uint64_t> BeginEpoch(absl::string_view) override { return Refuse(); }
   absl::Status Append(uint64_t, absl::Span<const Frame>) override { return Refuse(); }
   absl::Status Import(const LogSeed&, std::unique_ptr<SnapshotCursor>) override { return Refuse(); }
+  absl::Status CheckReachable() override { return absl::OkStatus(); }
   absl::Status Idle() override { return absl::OkStatus(); }
   absl::Status Close() override { return absl::OkStatus(); }
 

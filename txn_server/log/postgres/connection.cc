@@ -71,6 +71,8 @@ std::string FirstLine(absl::string_view message) {
 }
 
 absl::Status Lost(absl::string_view why) {
+  // What libpqxx asks first of a connection that the server has closed.
+  if (absl::StrContains(why, "Could not obtain client encoding")) why = "the server closed the connection";
   return Error(errors::kDatabaseUnavailable, absl::StrCat("PostgreSQL: ", FirstLine(why)));
 }
 

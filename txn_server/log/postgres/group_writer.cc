@@ -197,6 +197,8 @@ struct GroupWriter::OperationColumns {
   }
 };
 
+GroupWriter::Rows::Rows() = default;
+
 GroupWriter::Rows& GroupWriter::RowsOf(ValueType type) {
   std::optional<Rows>& rows = types_[static_cast<size_t>(type)];
   if (!rows) {

@@ -55,6 +55,8 @@ class GroupWriter {
 
   // The columns of the rows of one type.
   struct Rows {
+    Rows();
+
     std::vector<UnknownKey> unknown;
     absl::flat_hash_map<std::string, size_t> unknown_by_key;
 

@@ -152,6 +152,7 @@ class PostgresTxnLog : public TxnLog {
   uint64_t size_bytes() const override;
   absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override;
   absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) override;
+  absl::Status CheckReachable() override;
   absl::Status Idle() override {
     compactor_.Idle();
     return failure();
@@ -207,6 +208,7 @@ class PostgresTxnLog : public TxnLog {
 
   // Used by the appending thread alone.
   std::unique_ptr<Connection> connection_;  // null after an error
+  bool connection_is_lost_ = false;         // and that was told
   KeyIds key_ids_;
   size_t window_bytes_ = 0;  // appended since the last window ended
 
@@ -253,7 +255,7 @@ absl::Status PostgresTxnLog::Connect() {
   auto connection = Connection::Open(connection_string_);
   if (!connection.ok()) return connection.status();
   connection_ = *std::move(connection);
-  options_.notice("connected to PostgreSQL again");
+  if (std::exchange(connection_is_lost_, false)) options_.notice("connected to PostgreSQL again");
   return absl::OkStatus();
 }
 
@@ -288,7 +290,7 @@ absl::Status PostgresTxnLog::Attempt(From from, const Work& work, std::optional<
 }
 
 absl::Status PostgresTxnLog::MakeDurable(From from, const Work& work) {
-  const absl::Time give_up = absl::Now() + options_.reconnect_timeout;
+  const absl::Time began = absl::Now();
   absl::Duration back_off = kFirstBackOff;
   std::optional<LogPosition> expected;  // set while the outcome of a COMMIT is not known
   while (true) {
@@ -298,7 +300,10 @@ absl::Status PostgresTxnLog::MakeDurable(From from, const Work& work) {
     if (Is(status, errors::kLogFailed)) return Fail(status);
     const bool try_again = expected || Is(status, errors::kDatabaseUnavailable);
     if (!try_again) return status;
-    options_.notice(std::string(status.message()));
+    if (!std::exchange(connection_is_lost_, true)) {
+      options_.notice(absl::StrCat("lost the connection to PostgreSQL and tries to get it back: ", status.message()));
+    }
+    const absl::Time give_up = began + (expected ? options_.resolve_timeout : options_.reconnect_timeout);
     if (absl::Now() + back_off > give_up) {
       if (!expected) return status;
       return Fail(
@@ -309,6 +314,11 @@ absl::Status PostgresTxnLog::MakeDurable(From from, const Work& work) {
     absl::SleepFor(back_off);
     back_off = std::min(back_off * 2, kLongestBackOff);
   }
+}
+
+absl::Status PostgresTxnLog::CheckReachable() {
+  if (absl::Status status = failure(); !status.ok()) return status;
+  return Connect();
 }
 
 absl::StatusOr<uint64_t> PostgresTxnLog::BeginEpoch(absl::string_view writer_id) {

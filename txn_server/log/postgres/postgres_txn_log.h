@@ -31,9 +31,11 @@ struct PostgresTxnLogOptions {
   // An empty database becomes one that cannot be opened again until FinishPostgresImport(), so that half a copy is not
   // taken for a ledger.
   bool is_import_target = false;
-  // How long a call tries to get a lost connection back. Then it fails with kDatabaseUnavailable; or, where the outcome
-  // of a COMMIT is not known, with kLogFailed.
-  absl::Duration reconnect_timeout = absl::Seconds(15);
+  // How long a call tries to get a lost connection back before it fails with kDatabaseUnavailable: as long as a restart
+  // of PostgreSQL takes, and less than what callers wait for.
+  absl::Duration reconnect_timeout = absl::Seconds(4);
+  // The same where the outcome of a COMMIT is not known, and then with kLogFailed.
+  absl::Duration resolve_timeout = absl::Seconds(15);
   // What the ids of keys may take in memory.
   size_t key_cache_bytes = 128 * kMiB;
   CompactionOptions compaction;

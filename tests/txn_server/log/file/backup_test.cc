@@ -5,8 +5,8 @@
 
 #include "tests/support/catch.h"
 #include "tests/support/file_ledger.h"
-#include "tests/support/text_state.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/text_state.h"
 #include "txn_server/log/file/restore.h"
 
 namespace kvs::txn {

@@ -1,8 +1,8 @@
 #include "txn_server/log/file/rescued_state.h"
 
 #include "tests/support/catch.h"
-#include "tests/support/text_state.h"
 #include "tests/support/sample_frames.h"
+#include "tests/support/text_state.h"
 
 namespace kvs::txn {
 namespace {

@@ -390,9 +390,11 @@ TEST_CASE("postgres: without a server a call fails in time, and goes on when it 
   REQUIRE((*log)->BeginEpoch(kWriter).ok());
   cluster.Crash();
   CHECK(Is((*log)->Append(1, {MakeFrame(1, 1).frame()}), errors::kDatabaseUnavailable));
+  CHECK(Is((*log)->CheckReachable(), errors::kDatabaseUnavailable));
   CHECK(Is((*log)->Replay(1).status(), errors::kDatabaseUnavailable));
   CHECK(Is(OpenPostgresTxnLog(options).status(), errors::kDatabaseUnavailable));
   cluster.Start();
+  CHECK((*log)->CheckReachable() == absl::OkStatus());
   CHECK((*log)->Append(1, {MakeFrame(1, 1).frame()}) == absl::OkStatus());
 }
 

@@ -1,0 +1,32 @@
+"""PostgreSQL goes away under a pair: changes are refused at once and leave nothing behind, reads go on, both logs say it once, and
+when PostgreSQL is back everything works again without anybody's help."""
+
+from pair import check, check_equal
+from postgres import Cluster, pair_on
+
+with Cluster() as cluster:
+    cluster.sql("CREATE DATABASE kvs")
+    with pair_on(cluster, "kvs") as pair:
+        pair.start()
+        pair.cli("put", "int", "visits", "1")
+        cluster.crash()
+        caught = pair.cli("incr", "int", "caught", check=False)
+        check("its ledger has not confirmed it" in caught.stderr, caught.stderr)
+        pair.kvs.wait_for(r"the ledger is away")
+
+        # Long before the time that a change may wait for its ledger.
+        refused = pair.cli("--timeout=1s", "incr", "int", "refused", check=False)
+        check("nothing was changed" in refused.stderr, refused.stderr)
+        check_equal(pair.cli("get", "int", "visits").stdout, "1\n")
+
+        cluster.start()
+        pair.kvs.wait_for(r"the ledger is back")
+        check_equal(pair.cli("incr", "int", "visits").stdout, "2\n")
+        check_equal(pair.cli("get", "int", "caught").stdout, "1\n")
+        check_equal(pair.cli("get", "int", "refused", check=False).returncode, 1)
+        check_equal(cluster.sql("SELECT string_agg(key, ' ' ORDER BY revision) FROM history", "kvs"), "visits caught visits")
+
+        told = [line for line in pair.txn.lines if " WARN " in line]
+        check_equal(len(told), 2)
+        check("lost the connection to PostgreSQL" in told[0] and "connected to PostgreSQL again" in told[1], told)
+        check("the server closed the connection" in told[0], told[0])
