@@ -82,13 +82,20 @@ void PostgresCluster::Start() {
     const int log = open((directory_ / "server.log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(log, 1);
     dup2(log, 2);
-    execl((programs_ + "postgres").c_str(), "postgres", "-D", (directory_ / "data").c_str(), "-c",
-          "listen_addresses=", "-k", directory_.path().c_str(), nullptr);
+    // It finds its other files by the name that it is given.
+    const std::string program = programs_ + "postgres";
+    execl(program.c_str(), program.c_str(), "-D", (directory_ / "data").c_str(), "-c", "listen_addresses=", "-k",
+          directory_.path().c_str(), nullptr);
     _exit(127);
   }
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (PQping(Url("postgres").c_str()) != PQPING_OK) {
-    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("PostgreSQL does not start");
+    const bool ended = waitpid(pid_, nullptr, WNOHANG) == pid_;
+    if (ended) pid_ = 0;
+    if (ended || std::chrono::steady_clock::now() > deadline) {
+      std::system(("cat " + (directory_ / "server.log") + " >&2").c_str());
+      throw std::runtime_error("PostgreSQL does not start");
+    }
     std::this_thread::sleep_for(kPoll);
   }
 }
