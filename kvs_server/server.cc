@@ -22,6 +22,9 @@ namespace {
 // What is kept of the drain for telling callers how their calls ended, before the rest is cut.
 constexpr double kDrainShareForAnswers = 0.9;
 
+// How often the ledger is pinged, and how long it may take to answer.
+constexpr int kKeepaliveMillis = 5000;
+
 std::string WriterName() {
   char host[256] = "";
   gethostname(host, sizeof(host) - 1);
@@ -33,6 +36,11 @@ grpc::ChannelArguments LedgerChannelArguments() {
   arguments.SetMaxReceiveMessageSize(static_cast<int>(kMaxFrameBytes + kMiB));
   arguments.SetMaxSendMessageSize(static_cast<int>(kMaxFrameBytes + kMiB));
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // A connection that a firewall has forgotten looks alive: only a ping that stays unanswered makes room for a new one.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMillis);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // The link has a back-off of its own.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
@@ -61,7 +69,14 @@ absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config
 
 absl::Status KvsServer::LoadCredentials() {
   if (config_.insecure && config_.insecure_ledger) return absl::OkStatus();
-  auto credentials = ReloadingCredentials::Create(config_.tls);
+  ReloadOptions options;
+  options.use.by_server = !config_.insecure;
+  if (!config_.insecure_ledger) {
+    options.use.by_client = true;
+    options.use.role = std::string(kWriterRole);
+    options.use.trust_domain = config_.trust_domain;
+  }
+  auto credentials = ReloadingCredentials::Create(config_.tls, std::move(options));
   if (!credentials.ok()) return credentials.status();
   credentials_ = *std::move(credentials);
   return absl::OkStatus();
@@ -91,7 +106,8 @@ absl::Status KvsServer::Listen() {
   ConnectLedger();
   server_->Run();
   link_->Start();
-  LogInfo("listening", {{"address", absl::StrCat(config_.listen.host, ":", port())}, {"tls", !config_.insecure}});
+  LogInfo("listening", {{"address", Address{config_.listen.host, static_cast<uint16_t>(port())}.ToString()},
+                        {"tls", !config_.insecure}});
   return absl::OkStatus();
 }
 

@@ -27,7 +27,11 @@ absl::StatusOr<std::unique_ptr<TxnServer>> TxnServer::Start(const Config& config
                                                             Fatal fatal) {
   std::unique_ptr<TxnServer> server(new TxnServer(config, std::move(log), std::move(fatal)));
   if (!config.insecure) {
-    auto credentials = ReloadingCredentials::Create(config.tls);
+    ReloadOptions options;
+    options.use.by_server = true;
+    options.use.role = std::string(kLedgerRole);
+    options.use.trust_domain = config.trust_domain;
+    auto credentials = ReloadingCredentials::Create(config.tls, std::move(options));
     if (!credentials.ok()) return credentials.status();
     server->credentials_ = *std::move(credentials);
   }
@@ -63,7 +67,7 @@ absl::Status TxnServer::Listen() {
   health_.SetAll(rpc::HealthService::Status::kServing);
   server_->Run();
   const LogPosition position = log_->position();
-  LogInfo("listening", {{"address", absl::StrCat(config_.listen.host, ":", port())},
+  LogInfo("listening", {{"address", Address{config_.listen.host, static_cast<uint16_t>(port())}.ToString()},
                         {"tls", !config_.insecure},
                         {"ledger", log_->backend()},
                         {"epoch", position.epoch},

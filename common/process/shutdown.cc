@@ -1,5 +1,7 @@
 #include "common/process/shutdown.h"
 
+#include <absl/time/clock.h>
+#include <absl/time/time.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -10,6 +12,8 @@
 
 namespace kvs {
 namespace {
+
+constexpr absl::Duration kSameSignal = absl::Milliseconds(200);
 
 sigset_t StopSignals() {
   sigset_t signals;
@@ -35,7 +39,11 @@ void Shutdown::Listen() {
   sigwait(&signals, &signal);
   LogInfo("stopping; a second signal ends the process at once", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
   Request(kExitClean);
-  sigwait(&signals, &signal);
+  // A wrapper that passes a signal on to its process group and to its child sends it twice.
+  const absl::Time first = absl::Now();
+  do {
+    sigwait(&signals, &signal);
+  } while (absl::Now() - first < kSameSignal);
   LogWarn("a second signal: ending at once");
   _exit(kExitForced);
 }

@@ -19,7 +19,7 @@ absl::StatusOr<std::unique_ptr<ReloadingCredentials>> ReloadingCredentials::Crea
                                                                                    ReloadOptions options) {
   auto contents = ReadTlsFiles(files);
   if (!contents.ok()) return contents.status();
-  auto keys = CheckKeySet(files, *contents, options.now());
+  auto keys = CheckKeySet(files, *contents, options.now(), options.use);
   if (!keys.ok()) return keys.status();
   return std::unique_ptr<ReloadingCredentials>(
       new ReloadingCredentials(std::move(files), std::move(options), *contents, *std::move(keys)));
@@ -60,7 +60,7 @@ absl::Status ReloadingCredentials::Reload() {
 
 absl::Status ReloadingCredentials::Use(const TlsFiles& contents) {
   if (contents == used_contents_) return absl::OkStatus();
-  auto keys = CheckKeySet(files_, contents, options_.now());
+  auto keys = CheckKeySet(files_, contents, options_.now(), options_.use);
   if (!keys.ok()) return keys.status();
   LogInfo("TLS certificate reloaded, new connections use it",
           {{"file", files_.certificate}, {"serial_number", keys->serial_number}, {"expires", Text(keys->not_after)}});

@@ -31,6 +31,8 @@ struct ReloadOptions {
   // How often to look at the files. Infinite: only when Reload is called.
   absl::Duration poll_interval = absl::Seconds(1);
   std::function<absl::Time()> now = absl::Now;
+  // What the certificate must be good for, at the start and at each reload.
+  CertificateUse use;
 };
 
 // Thread-safety: thread-safe. Must outlive the servers that use its credentials.

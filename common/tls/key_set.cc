@@ -1,6 +1,7 @@
 #include "common/tls/key_set.h"
 
 #include <absl/strings/str_cat.h>
+#include <openssl/x509v3.h>
 
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "common/files.h"
 #include "common/limits.h"
 #include "common/tls/certificate.h"
+#include "common/tls/identity.h"
 
 namespace kvs {
 namespace {
@@ -63,6 +65,28 @@ absl::Status CheckChain(const TlsFiles& files, const std::vector<X509Ptr>& autho
   return verified ? absl::OkStatus() : ChainError(files, error, depth);
 }
 
+absl::Status CheckPurpose(const std::string& file, X509& certificate, int purpose, absl::string_view name) {
+  if (X509_check_purpose(&certificate, purpose, /*ca=*/0) == 1) return absl::OkStatus();
+  OpenSslError();
+  return Refused(file, " is not a certificate for ", name, ": its key usage or extended key usage leaves that out");
+}
+
+absl::Status CheckUse(const std::string& file, X509& certificate, const CertificateUse& use) {
+  if (use.by_server) {
+    const absl::Status status = CheckPurpose(file, certificate, X509_PURPOSE_SSL_SERVER, "servers");
+    if (!status.ok()) return status;
+  }
+  if (use.by_client) {
+    const absl::Status status = CheckPurpose(file, certificate, X509_PURPOSE_SSL_CLIENT, "clients");
+    if (!status.ok()) return status;
+  }
+  if (use.role.empty()) return absl::OkStatus();
+  const auto identity = IdentityFromUris(UriNames(certificate), use.trust_domain);
+  if (!identity.ok()) return Refused(file, ": ", identity.status().message());
+  if (identity->role == use.role) return absl::OkStatus();
+  return Refused(file, " is that of ", identity->uri, ": its role must be \"", use.role, "\"");
+}
+
 }  // namespace
 
 absl::StatusOr<TlsFiles> ReadTlsFiles(const TlsFiles& files) {
@@ -75,20 +99,22 @@ absl::StatusOr<TlsFiles> ReadTlsFiles(const TlsFiles& files) {
   return contents;
 }
 
-absl::StatusOr<KeySet> CheckKeySet(const TlsFiles& files, const TlsFiles& contents, absl::Time now) {
+absl::StatusOr<KeySet> CheckKeySet(const TlsFiles& files, const TlsFiles& contents, absl::Time now,
+                                   const CertificateUse& use) {
   const auto authorities = ParseCertificates(contents.ca);
   if (!authorities.ok()) return Refused(files.ca, " ", authorities.status().message());
   const auto chain = ParseCertificates(contents.certificate);
   if (!chain.ok()) return Refused(files.certificate, " ", chain.status().message());
   const auto key = ParsePrivateKey(contents.key);
   if (!key.ok()) return Refused(files.key, " ", key.status().message());
-  const X509& certificate = *chain->front();
+  X509& certificate = *chain->front();
   if (X509_check_private_key(&certificate, key->get()) != 1) {
     OpenSslError();
     return Refused(files.key, " does not belong to ", files.certificate);
   }
   if (absl::Status status = CheckValidity(files.certificate, certificate, now); !status.ok()) return status;
   if (absl::Status status = CheckChain(files, *authorities, *chain, now); !status.ok()) return status;
+  if (absl::Status status = CheckUse(files.certificate, certificate, use); !status.ok()) return status;
   return KeySet{.ca_pem = contents.ca,
                 .certificate_pem = contents.certificate,
                 .key_pem = contents.key,
@@ -96,10 +122,10 @@ absl::StatusOr<KeySet> CheckKeySet(const TlsFiles& files, const TlsFiles& conten
                 .not_after = NotAfter(certificate)};
 }
 
-absl::StatusOr<KeySet> LoadKeySet(const TlsFiles& files, absl::Time now) {
+absl::StatusOr<KeySet> LoadKeySet(const TlsFiles& files, absl::Time now, const CertificateUse& use) {
   const auto contents = ReadTlsFiles(files);
   if (!contents.ok()) return contents.status();
-  return CheckKeySet(files, *contents, now);
+  return CheckKeySet(files, *contents, now, use);
 }
 
 }  // namespace kvs

@@ -61,6 +61,37 @@ TEST_CASE("a certificate of another CA is refused") {
   CHECK(Contains(Refusal(files), files.certificate + " is not signed by " + files.ca));
 }
 
+TEST_CASE("a certificate that is not good for what it is used for is refused") {
+  const TempDir dir;
+  const TestCa ca;
+  const absl::Time now = absl::Now();
+  const CertificateUse writer{.by_server = true, .by_client = true, .role = "writer", .trust_domain = "kvs"};
+  const auto refusal = [&](const TlsFiles& files) {
+    return std::string(LoadKeySet(files, now, writer).status().message());
+  };
+  const auto issue = [&](bool for_servers, bool for_clients, const std::string& names) {
+    return ca.Issue(dir, "a",
+                    {.alternative_names = names,
+                     .for_servers = for_servers,
+                     .for_clients = for_clients,
+                     .not_before = now - absl::Hours(1),
+                     .not_after = now + absl::Hours(1)});
+  };
+  const TlsFiles files = issue(true, true, "URI:spiffe://kvs/writer/a");
+  CHECK(LoadKeySet(files, now, writer).status() == absl::OkStatus());
+
+  issue(false, true, "URI:spiffe://kvs/writer/a");
+  CHECK(Contains(refusal(files), files.certificate + " is not a certificate for servers"));
+  issue(true, false, "URI:spiffe://kvs/writer/a");
+  CHECK(Contains(refusal(files), files.certificate + " is not a certificate for clients"));
+  issue(true, true, "URI:spiffe://kvs/client/a");
+  CHECK(refusal(files) == files.certificate + " is that of spiffe://kvs/client/a: its role must be \"writer\"");
+  issue(true, true, "URI:spiffe://other/writer/a");
+  CHECK(Contains(refusal(files), files.certificate + ": "));
+  issue(true, true, "");
+  CHECK(Contains(refusal(files), files.certificate + ": "));
+}
+
 TEST_CASE("one of several CAs is enough") {
   const TempDir dir, other;
   const TlsFiles files = TestCa().Issue(dir, "a", "");
