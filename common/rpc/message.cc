@@ -22,7 +22,7 @@ LogHandler* const default_log_handler = google::protobuf::SetLogHandler(&LogUnle
 // Protobuf prints a line for each text that is not UTF-8 beside refusing the message. Whoever sent it gets an error,
 // and nobody should be able to fill the log of a server with bad requests.
 void LogUnlessInvalidText(LogLevel level, const char* file, int line, const std::string& message) {
-  if (message.find("invalid UTF-8 data when parsing") != std::string::npos) return;
+  if (message.find("invalid UTF-8 data when") != std::string::npos) return;
   default_log_handler(level, file, line, message);
 }
 

@@ -1,11 +1,41 @@
 #include "common/rpc/server.h"
 
+#include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <grpcpp/server_builder.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
+#include <filesystem>
+#include <thread>
+
+#include "common/latch.h"
 #include "common/rpc/listen_address.h"
 
 namespace kvs::rpc {
+namespace {
+
+constexpr int kMinPingIntervalMillis = 1000;
+
+// How long a connection may take to close after its calls were cancelled, and how often it is then cut.
+constexpr absl::Duration kClosePatience = absl::Milliseconds(250);
+
+// Ends the connections that were accepted on a port. gRPC closes one only when what it is writing has gone out, which a
+// peer that does not read puts off for as long as it likes.
+void CutConnections(int port) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    int fd = 0;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &fd)) continue;
+    sockaddr_in6 address{};  // Large enough for both families, which have the port at the same place.
+    socklen_t size = sizeof(address);
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) continue;
+    if (address.sin6_family != AF_INET && address.sin6_family != AF_INET6) continue;
+    if (ntohs(address.sin6_port) == port) shutdown(fd, SHUT_RDWR);
+  }
+}
+
+}  // namespace
 
 Server::~Server() {
   if (!server_) return;
@@ -18,6 +48,10 @@ absl::Status Server::Listen() {
   grpc::ServerBuilder builder;
   // Without this a second server on the same port would start silently and take a part of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Clients may ping this often to find out whether the connection still is one.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMillis);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxCallsPerConnection);
   builder.SetMaxReceiveMessageSize(options_.max_receive_bytes);
   builder.SetMaxSendMessageSize(-1);
   int port = 0;
@@ -50,7 +84,16 @@ void Server::Drain(absl::Duration timeout) {
   drained_ = true;
   if (!running_) Run();
   for (Service* service : services_) service->Drain();
+  Latch closed;
+  std::thread cutter([&] {
+    if (closed.WaitFor(timeout + kClosePatience)) return;
+    do {
+      CutConnections(port_);
+    } while (!closed.WaitFor(kClosePatience));
+  });
   server_->Shutdown(absl::ToChronoTime(absl::Now() + timeout));
+  closed.CountDown();
+  cutter.join();
 }
 
 void Server::Stop() {

@@ -16,6 +16,9 @@
 
 namespace kvs::rpc {
 
+// Calls of one connection that may be under way at a time; the next ones wait in the client.
+inline constexpr int kMaxCallsPerConnection = 1000;
+
 struct ServerOptions {
   std::string address;  // host:port; port 0 takes any free one
   std::shared_ptr<grpc::ServerCredentials> credentials;
@@ -47,7 +50,8 @@ class Server {
   // The port in use. After Listen.
   int port() const { return port_; }
 
-  // Tells streams to finish, refuses new calls, waits for those under way until `timeout` has passed, cancels the rest.
+  // Tells streams to finish, refuses new calls, waits for those under way until `timeout` has passed, cancels the rest
+  // and cuts connections whose peers do not read.
   // Loops run on, so that background work can still finish.
   void Drain(absl::Duration timeout);
 

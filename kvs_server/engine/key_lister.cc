@@ -6,7 +6,8 @@
 namespace kvs::server {
 namespace {
 
-constexpr size_t kKeysAhead = 64;
+// Of one shard. With all shards they are what a reader who is slow costs in memory.
+constexpr size_t kKeysAhead = 16;
 
 bool HasPrefix(absl::string_view key, absl::string_view prefix) { return key.substr(0, prefix.size()) == prefix; }
 

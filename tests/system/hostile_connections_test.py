@@ -1,0 +1,126 @@
+"""Connections as they should not be: a client that does not read, one that sends no request, and a path to the ledger that
+swallows everything without a word. None of them keeps a server from its work, or from stopping in time."""
+
+import pathlib
+import socket
+import struct
+import threading
+import time
+
+import grpc
+
+from pair import Pair, Process, check, check_equal
+
+DRAIN_SECONDS = 1
+# Far more than a drain takes, far less than the 20 s after which the system gives up a connection by itself.
+STOPPED_SECONDS = 10
+
+
+def frame(kind, flags, stream, payload):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def header(name, value):
+    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def flood(port, path, message, calls):
+    """An HTTP/2 client with the largest windows, which asks often and never reads an answer."""
+    client = socket.create_connection(("127.0.0.1", port))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    out = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    out += frame(4, 0, 0, struct.pack(">HI", 4, 2**31 - 1)) + frame(8, 0, 0, struct.pack(">I", 2**31 - 1 - 65535))
+    headers = b"".join(
+        header(name, value)
+        for name, value in [
+            (b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b":authority", b"x"),
+            (b"content-type", b"application/grpc"), (b"te", b"trailers"),
+        ]
+    )
+    body = b"\0" + struct.pack(">I", len(message)) + message
+    for call in range(calls):
+        out += frame(1, 4, 2 * call + 1, headers) + frame(0, 1, 2 * call + 1, body)
+    client.sendall(out)
+    return client
+
+
+class Proxy:
+    """Forwards connections until it is told to swallow what goes over those that are there."""
+
+    def __init__(self, target):
+        self.target = target
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.swallowed = threading.Event()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            near, _ = self.listener.accept()
+            far = socket.create_connection(("127.0.0.1", self.target))
+            if self.swallowed.is_set():
+                self.swallowed = threading.Event()
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=self.forward, args=(source, sink, self.swallowed), daemon=True).start()
+
+    @staticmethod
+    def forward(source, sink, swallowed):
+        try:
+            while data := source.recv(65536):
+                if not swallowed.is_set():
+                    sink.sendall(data)
+        except OSError:
+            pass
+        if not swallowed.is_set():
+            sink.close()
+
+
+with Pair() as pair:
+    pair.start_txn()
+    plain = Process(
+        "kvs_server",
+        [
+            "--insecure", "--listen=127.0.0.1:0", f"--drain-timeout={DRAIN_SECONDS}s",
+            f"--ledger-address=127.0.0.1:{pair.txn_port}", *pair.tls("kvs"),
+        ],
+    )
+    port = plain.port()
+    plain.wait_for(r"\bserving\b")
+    with grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.enable_http_proxy", 0)]) as channel:
+        call = channel.unary_unary("/kvs.v1.StringStore/Put")
+        key, value = b"\x0a\x03big", b"x" * (1 << 20)
+        call(key + b"\x12\x80\x80\x40" + value, timeout=30)
+
+        # Keys.List without a request.
+        try:
+            list(channel.stream_stream("/kvs.v1.Keys/List")(iter([]), timeout=30))
+            check(False, "a list without a request was answered")
+        except grpc.RpcError as error:
+            check_equal(error.code(), grpc.StatusCode.INVALID_ARGUMENT)
+
+    client = flood(port, b"/kvs.v1.StringStore/Get", key, 300)
+    inode = pathlib.Path("/proc") / str(plain.process.pid)
+    # Until the answers fill what the system buffers for the connection, so that gRPC has to wait.
+    quiet = before = -1
+    while quiet < 5:
+        now = sum(int(line.split()[1]) for line in (inode / "io").read_text().splitlines() if line.startswith("wchar"))
+        quiet, before = (quiet + 1, now) if now == before else (0, now)
+        threading.Event().wait(0.05)
+    began = time.monotonic()
+    check_equal(plain.terminate(), 0)
+    took = time.monotonic() - began
+    check(took < STOPPED_SECONDS, f"stopped only after {took:.1f} s")
+    client.close()
+
+    # The ledger cannot be reached over the old connection, and nobody says so; over a new one it can.
+    proxy = Proxy(pair.txn_port)
+    txn_port, pair.txn_port = pair.txn_port, proxy.port
+    pair.start_kvs().wait_for(r"\bserving\b")
+    pair.txn_port = txn_port
+    pair.cli("put", "int", "before", "1")
+    proxy.swallowed.set()
+    pair.kvs.wait_for("the ledger is back")
+    pair.cli("put", "int", "after", "2")
+    check_equal(pair.cli("get", "int", "before").stdout, "1\n")
+
+print("ok")
