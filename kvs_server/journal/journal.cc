@@ -55,7 +55,7 @@ void Journal::WhenDurable(uint64_t revision, Waiters::Callback callback) {
   if (revision > durable_revision()) {
     MutexLock lock(&mutex_);
     if (revision > durable_revision()) {
-      if (IsWritable(state_)) {
+      if (IsWritable(state_) && !abandoned_) {
         waiters_.Add(revision, absl::Now() + options_.max_commit_wait, std::move(callback));
         return;
       }
@@ -86,6 +86,7 @@ void Journal::Abandon() {
   std::vector<Waiters::Callback> callbacks;
   {
     MutexLock lock(&mutex_);
+    abandoned_ = true;
     callbacks = waiters_.TakeAll();
   }
   Call(std::move(callbacks), Durability::kUnknown);

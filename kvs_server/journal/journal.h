@@ -92,7 +92,7 @@ class Journal {
 
   JournalStatus status() const ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Ends every wait as kUnknown; for the end of a drain.
+  // Ends every wait as kUnknown, also those that are still to come; for the end of a drain.
   void Abandon() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // ---- For LedgerLink, on the loop's thread. ----
@@ -135,6 +135,7 @@ class Journal {
   uint64_t replay_last_revision_ ABSL_GUARDED_BY(mutex_) = 0;
   PendingWindow window_ ABSL_GUARDED_BY(mutex_);
   Waiters waiters_ ABSL_GUARDED_BY(mutex_);
+  bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace kvs::server

@@ -72,6 +72,7 @@ class LedgerLink::ReplayCall {
         read_([this](bool ok) { OnRead(ok); }),
         finished_([this](bool) { OnFinished(); }) {
     link->CallBegan(&context_);
+    link->replay_context_ = &context_;
     reader_ = link->stub_->PrepareAsyncReplay(&context_, request, link->loop_->queue());
     reader_->StartCall(&started_);
   }
@@ -87,6 +88,7 @@ class LedgerLink::ReplayCall {
   void OnFinished() {
     LedgerLink* link = link_;
     link->CallEnded(&context_);
+    link->replay_context_ = nullptr;
     link->OnReplayClosed(status_);
     delete this;
     link->StopOnLoop();
@@ -171,7 +173,6 @@ void LedgerLink::Tell(LogLevel level, absl::string_view message, const absl::Sta
 
 void LedgerLink::OpenBreaker(const absl::Status& status) {
   if (Is(status, errors::kNoSpace)) {
-    no_space_ = true;
     Tell(LogLevel::kError, "the ledger has no space: mutations are refused until it has some, reads go on", status);
     SetState(LedgerState::kReadOnly, status.message());
   } else {
@@ -282,7 +283,8 @@ void LedgerLink::Replay() {
   replay_crc_ = 0;
   replay_complete_ = false;
   replay_under_way_ = true;
-  progress_.Begin(absl::Now());
+  replay_heard_ = absl::Now();
+  progress_.Begin(replay_heard_);
   new ReplayCall(this, request);
 }
 
@@ -295,6 +297,7 @@ void LedgerLink::ReplayAnew() {
 }
 
 void LedgerLink::OnReplayMessage(const ::txn::v1::ReplayResponse& message) {
+  replay_heard_ = absl::Now();
   if (stopping_ || ended_) return;
   const absl::Status status = ApplyReplayMessage(message);
   if (status.ok()) return;
@@ -483,7 +486,7 @@ void LedgerLink::OnResumed(const grpc::Status& grpc_status, const ::txn::v1::Res
     return LoseData(absl::StrCat("it acknowledged revision ", journal_->durable_revision(), " and now ends at ",
                                  response.durable_revision()));
   }
-  if (response.durable_revision() > journal_->durable_revision()) no_space_ = false;
+  if (response.durable_revision() > journal_->durable_revision()) unproven_ = false;
   if (!journal_->Acknowledge(response.durable_revision())) {
     return LoseData(absl::StrCat("it holds revision ", response.durable_revision(), ", which this writer never sent"));
   }
@@ -495,15 +498,16 @@ void LedgerLink::OnAppendResponse(const ::txn::v1::AppendResponse& response) {
   last_heard_ = absl::Now();
   if (ended_ || stopping_) return;
   if (response.message_case() == ::txn::v1::AppendResponse::kDurableRevision) {
-    if (response.durable_revision() > journal_->durable_revision()) no_space_ = false;
+    if (response.durable_revision() > journal_->durable_revision()) unproven_ = false;
     if (!journal_->Acknowledge(response.durable_revision())) {
       return LoseData(absl::StrCat("it acknowledged revision ", response.durable_revision(), ", which was never sent"));
     }
   }
-  // Only the ledger's word that it took the stream, and for want of space that it wrote again, closes the breaker.
+  // Only the ledger's word that it took the stream, and where something waits for it that it wrote again, closes the
+  // breaker.
   const bool open =
       state_ == LedgerState::kReconnecting || state_ == LedgerState::kAway || state_ == LedgerState::kReadOnly;
-  if (open && !no_space_) {
+  if (open && !unproven_) {
     LogInfo("the ledger is back", {{"durable_revision", journal_->durable_revision()}});
     Connected();
   }
@@ -528,6 +532,7 @@ void LedgerLink::OnAppendClosed(const grpc::Status& grpc_status) {
   if (ended_ || FailIfPermanent(status)) return;
   // During the replay nothing is pending; the stream is taken up again when the replay is over.
   if (state_ == LedgerState::kReplaying) return;
+  unproven_ = journal_->status().pending_bytes > 0;
   if (state_ == LedgerState::kConnected && !Is(status, errors::kNoSpace)) {
     LogWarn("lost the stream to the ledger; reconnecting", {{"status", status}});
     SetState(LedgerState::kReconnecting, status.message());
@@ -548,6 +553,11 @@ void LedgerLink::Tick() {
     request.mutable_heartbeat();
     last_sent_ = now;
     stream_->Write(request);
+  }
+  if (replay_under_way_ && now - replay_heard_ > options_.replay_timeout) {
+    LogWarn("the ledger has been silent for too long in a replay; asking again", {{"limit", options_.replay_timeout}});
+    replay_context_->TryCancel();
+    replay_heard_ = now;
   }
   const JournalStatus status = journal_->status();
   if (replay_under_way_) progress_.Update(status.replay_revision, status.replay_last_revision, now);

@@ -36,6 +36,7 @@ struct LedgerLinkOptions {
   uint64_t take_over_epoch = 0;  // 0: do not take over
   absl::Duration heartbeat_interval = absl::Seconds(1);
   absl::Duration silence_timeout = absl::Seconds(5);  // without a word the ledger counts as gone
+  absl::Duration replay_timeout = absl::Minutes(1);   // the same in a replay, which may have to be prepared
   absl::Duration call_timeout = absl::Seconds(5);     // of Open and Resume
   absl::Duration min_backoff = absl::Milliseconds(50);
   absl::Duration max_backoff = absl::Seconds(2);
@@ -132,11 +133,12 @@ class LedgerLink final : private AppendStream::Owner {
   absl::Time last_heard_;
   absl::Time last_sent_;
   int failed_attempts_ = 0;
-  bool no_space_ = false;  // said the ledger, and nothing has become durable since
+  bool unproven_ = false;  // something was not accepted, and nothing has become durable since
   std::string told_;       // the trouble that was logged last
   std::optional<rpc::EventLoop::TimerId> tick_;
   std::optional<rpc::EventLoop::TimerId> retry_;
   bool replay_under_way_ = false;
+  grpc::ClientContext* replay_context_ = nullptr;  // while it is under way
   bool stopping_ = false;
   bool ended_ = false;  // no attempt will be made any more
   absl::AnyInvocable<void()> stopped_;
@@ -146,6 +148,7 @@ class LedgerLink final : private AppendStream::Owner {
 
   // The replay under way.
   uint64_t applied_revision_ = 0;
+  absl::Time replay_heard_;
   uint64_t replay_count_ = 0;
   uint32_t replay_crc_ = 0;
   uint64_t replay_from_ = 0;

@@ -144,6 +144,7 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
 
   bool OnMessage(const grpc::ByteBuffer& bytes) override {
     if (drained_) return false;
+    asked_ = true;
     pb::ReplayRequest request;
     if (!rpc::Parse(bytes, &request)) {
       stream_.Finish(rpc::Service::MalformedError(*pb::ReplayRequest::descriptor()));
@@ -155,7 +156,9 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
     return false;
   }
 
-  void OnHalfClose() override {}
+  void OnHalfClose() override {
+    if (!asked_) stream_.Finish(rpc::Service::MalformedError(*pb::ReplayRequest::descriptor()));
+  }
   void OnWritten() override { Pump(); }
   void OnDrain() override {
     drained_ = true;
@@ -268,6 +271,7 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
   std::unique_ptr<SnapshotCursor> snapshot_;  // null when it was sent
   std::unique_ptr<LogCursor> cursor_;         // null at the end
   std::optional<Frame> next_;                 // not sent yet
+  bool asked_ = false;
   bool drained_ = false;
   uint64_t last_revision_ = 0;
   uint64_t count_ = 0;
@@ -285,6 +289,9 @@ LedgerService::LedgerService(LedgerServiceOptions options, TxnLog* log, CheckWri
           log, [this](const absl::Status& status, size_t bytes) { Committed(status, bytes); })) {
   service_.AddUnary<pb::OpenRequest, pb::OpenResponse>(
       "Open", [this](rpc::UnaryCall& call, const pb::OpenRequest& request) {
+        if (absl::Status status = CheckOpen(call.context(), request); !status.ok()) {
+          return call.Finish(rpc::ToGrpc(status));
+        }
         committer_->Run([this, &call, &request](TxnLog& log) { Open(call, request, log); });
       });
   service_.AddUnary<pb::ResumeRequest, pb::ResumeResponse>(
@@ -309,13 +316,14 @@ LedgerService::LedgerService(LedgerServiceOptions options, TxnLog* log, CheckWri
 
 LedgerService::~LedgerService() = default;
 
+absl::Status LedgerService::CheckOpen(const grpc::ServerContext& context, const pb::OpenRequest& request) const {
+  if (absl::Status status = check_writer_(context); !status.ok()) return status;
+  if (absl::Status status = CheckPartition(request.partition()); !status.ok()) return status;
+  if (!request.writer_id().empty() && request.writer_id().size() <= 64) return absl::OkStatus();
+  return Error(errors::kMalformedRequest, "writer_id must be 1 to 64 bytes");
+}
+
 void LedgerService::Open(rpc::UnaryCall& call, const pb::OpenRequest& request, TxnLog& log) {
-  absl::Status status = check_writer_(call.context());
-  if (status.ok()) status = CheckPartition(request.partition());
-  if (status.ok() && (request.writer_id().empty() || request.writer_id().size() > 64)) {
-    status = Error(errors::kMalformedRequest, "writer_id must be 1 to 64 bytes");
-  }
-  if (!status.ok()) return call.Finish(rpc::ToGrpc(status));
   const absl::StatusOr<uint64_t> epoch = BecomeWriter(request, log);
   if (!epoch.ok()) return call.Finish(rpc::ToGrpc(epoch.status()));
   const LogPosition position = log.position();
@@ -471,6 +479,7 @@ void LedgerService::Committed(const absl::Status& status, size_t bytes) {
   MutexLock lock(&mutex_);
   queued_bytes_ -= bytes;
   if (status.ok()) {
+    refusal_.clear();
     if (!active_) return;
     active_->Acknowledge(log_->position().durable_revision);
     if (reading_paused_ && queued_bytes_ < options_.max_queued_bytes / 2) {
@@ -479,7 +488,11 @@ void LedgerService::Committed(const absl::Status& status, size_t bytes) {
     }
     return;
   }
-  LogError("the log did not accept a group", {{"status", status}});
+  // The writer tries again and again; only a change is news.
+  if (const std::string refusal = status.ToString(); refusal != refusal_) {
+    refusal_ = refusal;
+    LogError("the log did not accept a group", {{"status", status}});
+  }
   if (active_) EndActive(status);
   if (Is(status, errors::kLogFailed) && log_failed_) std::exchange(log_failed_, nullptr)(status);
 }

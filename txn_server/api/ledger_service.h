@@ -48,6 +48,7 @@ class LedgerService {
   class ReplayStream;
 
   // Jobs of the committer's thread: no group is in flight.
+  absl::Status CheckOpen(const grpc::ServerContext& context, const ::txn::v1::OpenRequest& request) const;
   void Open(rpc::UnaryCall& call, const ::txn::v1::OpenRequest& request, TxnLog& log) ABSL_LOCKS_EXCLUDED(mutex_);
   void Resume(rpc::UnaryCall& call, const ::txn::v1::ResumeRequest& request, TxnLog& log) ABSL_LOCKS_EXCLUDED(mutex_);
   void Status(rpc::UnaryCall& call);
@@ -77,6 +78,7 @@ class LedgerService {
   std::string writer_name_ ABSL_GUARDED_BY(mutex_);
   absl::Time attached_at_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_revision_ ABSL_GUARDED_BY(mutex_) = 0;  // that the active stream must send
+  std::string refusal_ ABSL_GUARDED_BY(mutex_);         // of the last group, empty if it was accepted
   size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool reading_paused_ ABSL_GUARDED_BY(mutex_) = false;
 

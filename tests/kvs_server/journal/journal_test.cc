@@ -153,6 +153,8 @@ TEST_CASE_METHOD(JournalFixture, "abandoning ends every wait as unknown") {
   Wait(1);
   journal().Abandon();
   CHECK(ended_ == Ended{{1, kUnknown}, {1, kUnknown}});
+  Wait(1);
+  CHECK(ended_.size() == 3);
 }
 
 TEST_CASE_METHOD(JournalFixture, "past the bound of pending bytes mutations are refused until there is room") {

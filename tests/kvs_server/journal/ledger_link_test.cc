@@ -312,15 +312,16 @@ TEST_CASE_METHOD(LinkFixture, "link: after success the first attempts are quick 
     resumes.emplace_back(fine);
   }
   ledger_.OnResume(resumes);
-  const auto lost = [](AppendCall& call) {
+  ptrdiff_t losses = 0;
+  const auto lost = [&](AppendCall& call) {
     call.Attach();
-    call.Frame();
+    AwaitState(LedgerState::kConnected, ++losses);
     return Away();
   };
   ledger_.OnAppend({lost, lost, lost, lost, Serve});
   StartAndConnect();
-  REQUIRE(Enqueue().ok());
   AwaitState(LedgerState::kConnected, 5);
+  REQUIRE(Enqueue().ok());
   AwaitDurable(1);
 }
 
@@ -331,15 +332,16 @@ TEST_CASE_METHOD(LinkFixture, "link: a ledger that is away is told once for each
   const auto fine = [](const ::txn::v1::ResumeRequest&, ::txn::v1::ResumeResponse*) { return absl::OkStatus(); };
   ledger_.OnResume({away("first reason"), away("first reason"), away("second reason"), away("second reason"), fine,
                     away("second reason"), fine});
-  const auto lost = [](AppendCall& call) {
+  ptrdiff_t losses = 0;
+  const auto lost = [&](AppendCall& call) {
     call.Attach();
-    call.Frame();
+    AwaitState(LedgerState::kConnected, ++losses);
     return Away("broken");
   };
   ledger_.OnAppend({lost, lost, Serve});
   StartAndConnect();
-  REQUIRE(Enqueue().ok());
   AwaitState(LedgerState::kConnected, 3);
+  REQUIRE(Enqueue().ok());
   AwaitDurable(1);
   CHECK(log_.Count("the ledger is away") == 3);
   CHECK(log_.Count("first reason") == 1);
@@ -377,6 +379,23 @@ TEST_CASE_METHOD(LinkFixture, "link: says that it is alive when it has nothing t
 
 // No space
 
+TEST_CASE_METHOD(LinkFixture, "link: a replay that says nothing for too long is asked for again") {
+  options_.replay_timeout = absl::Milliseconds(50);
+  ledger_.OnReplay({[this](ReplayCall& call) {
+                      call.Send(1, 3);
+                      release_.Wait();
+                      return absl::OkStatus();
+                    },
+                    [this](ReplayCall& call) {
+                      release_.CountDown();
+                      call.SendAll(5);
+                      return absl::OkStatus();
+                    }});
+  StartAndConnect();
+  CHECK(Applied() == std::vector<uint64_t>{1, 2, 3, 4, 5});
+  CHECK(log_.Count("silent for too long in a replay") == 1);
+}
+
 TEST_CASE_METHOD(LinkFixture,
                  "link: a ledger without space is written to again only when it has made something durable") {
   ledger_.OnAppend({[](AppendCall& call) {
@@ -404,6 +423,26 @@ TEST_CASE_METHOD(LinkFixture,
   CHECK(DistinctStates() ==
         States{LedgerState::kReplaying, LedgerState::kConnected, LedgerState::kReadOnly, LedgerState::kConnected});
   CHECK(log_.Count("the ledger has no space") == 1);
+}
+
+TEST_CASE_METHOD(LinkFixture,
+                 "link: a ledger that refuses what is pending again and again is asked seldom, and told of once") {
+  std::vector<ScriptedLedger::Append> appends(20, [](AppendCall& call) {
+    call.Attach();
+    call.Heartbeat();
+    call.Frame();
+    return absl::InternalError("no such table");
+  });
+  appends.emplace_back(Serve);
+  ledger_.OnAppend(appends);
+  StartAndConnect();
+  REQUIRE(Enqueue().ok());
+  AwaitState(LedgerState::kConnected, 2);
+  CHECK(DurableAtLastState() == 1);
+  CHECK(DistinctStates() == States{LedgerState::kReplaying, LedgerState::kConnected, LedgerState::kReconnecting,
+                                   LedgerState::kAway, LedgerState::kConnected});
+  CHECK(log_.Count("the ledger is away") == 1);
+  CHECK(log_.Count("the ledger is back") == 1);
 }
 
 TEST_CASE_METHOD(LinkFixture, "link: a ledger without space that has all of it after all is written to again") {
