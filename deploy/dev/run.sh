@@ -219,6 +219,8 @@ quoted() {
 }
 
 print_commands() {
+  # Where the kvs command finds the pair from this directory and those below it.
+  echo "localhost:$KVS_PORT" >"$state/address"
   local kvs grpcurl address=localhost:$KVS_PORT
   kvs=$(quoted "$bin/kvs" --address "$address" "${client_flags[@]}")
   echo

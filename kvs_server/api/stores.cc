@@ -103,8 +103,10 @@ absl::StatusOr<NoOperands> CheckNothing(const Request&) {
 // absl::StatusOr of them; what it then does with the value runs under the shard's lock.
 class Builder {
  public:
-  Builder(rpc::Service* service, Engine* engine, Responder* responder)
-      : service_(*service), engine_(*engine), responder_(*responder) {}
+  Builder(rpc::Service* service, Engine* engine, Responder* responder, const StoreOptions& options)
+      : service_(*service), engine_(*engine), responder_(*responder), options_(options) {}
+
+  const StoreOptions& options() const { return options_; }
 
   // read(const T&, Operands&, Response*) returns absl::Status. An absent key is KEY_NOT_FOUND.
   template <class T, class Request, class Response, class Check, class ReadValue>
@@ -143,6 +145,7 @@ class Builder {
   rpc::Service& service_;
   Engine& engine_;
   Responder& responder_;
+  const StoreOptions options_;
 };
 
 // What all types have: Put, Get and Delete.
@@ -154,7 +157,13 @@ class Builder {
 template <class T, class Request, class Response>
 void AddPut(Builder& builder) {
   builder.Mutation<T, Request, Response>(
-      "Put", [](const Request& request) { return OperandOf(request); },
+      "Put",
+      [max_bytes = builder.options().max_collection_bytes](const Request& request) -> absl::StatusOr<ValueView> {
+        absl::StatusOr<ValueView> operand = OperandOf(request);
+        if (!operand.ok()) return operand;
+        if (absl::Status status = verbs::CheckPut(*operand, max_bytes); !status.ok()) return status;
+        return operand;
+      },
       [](const T* current, ValueView& operand, Response* response) -> MaybeOperation {
         response->set_replaced(current != nullptr);
         return Operation(operation::Put{std::move(operand)});
@@ -324,7 +333,8 @@ void AddSetReads(Builder& builder) {
       });
 }
 
-void AddSetMethods(Builder& builder, size_t max_bytes) {
+void AddSetMethods(Builder& builder) {
+  const size_t max_bytes = builder.options().max_collection_bytes;
   KVS_ADD_COMMON_METHODS(builder, SetValue, SetStore);
   AddSetReads(builder);
   builder.Mutation<SetValue, v1::SetStoreAddRequest, v1::SetStoreAddResponse>(
@@ -390,7 +400,8 @@ void AddMapReads(Builder& builder) {
       });
 }
 
-void AddMapMethods(Builder& builder, size_t max_bytes) {
+void AddMapMethods(Builder& builder) {
+  const size_t max_bytes = builder.options().max_collection_bytes;
   KVS_ADD_COMMON_METHODS(builder, MapValue, MapStore);
   AddMapReads(builder);
   builder.Mutation<MapValue, v1::MapStorePutFieldsRequest, v1::MapStorePutFieldsResponse>(
@@ -416,33 +427,22 @@ void AddMapMethods(Builder& builder, size_t max_bytes) {
       });
 }
 
-// Makes the service of a descriptor and has `add` add its methods.
-template <class Add>
-std::unique_ptr<rpc::Service> MakeService(const google::protobuf::FileDescriptor* file, absl::string_view name,
-                                          Engine* engine, Responder* responder, Add add) {
-  auto service = std::make_unique<rpc::Service>(file->FindServiceByName(std::string(name)));
-  Builder builder(service.get(), engine, responder);
-  add(builder);
-  return service;
-}
-
 }  // namespace
 
 std::vector<std::unique_ptr<rpc::Service>> MakeStoreServices(Engine* engine, Responder* responder,
                                                              const StoreOptions& options) {
-  const size_t max_bytes = options.max_collection_bytes;
   std::vector<std::unique_ptr<rpc::Service>> services;
   const auto add = [&](const google::protobuf::FileDescriptor* file, absl::string_view name, auto add_methods) {
-    services.push_back(MakeService(file, name, engine, responder, add_methods));
+    services.push_back(std::make_unique<rpc::Service>(file->FindServiceByName(std::string(name))));
+    Builder builder(services.back().get(), engine, responder, options);
+    add_methods(builder);
   };
   add(v1::IntStorePutRequest::descriptor()->file(), "IntStore", AddIntMethods);
   add(v1::UintStorePutRequest::descriptor()->file(), "UintStore", AddUintMethods);
   add(v1::FloatStorePutRequest::descriptor()->file(), "FloatStore", AddFloatMethods);
   add(v1::StringStorePutRequest::descriptor()->file(), "StringStore", AddStringMethods);
-  add(v1::SetStorePutRequest::descriptor()->file(), "SetStore",
-      [max_bytes](Builder& builder) { AddSetMethods(builder, max_bytes); });
-  add(v1::MapStorePutRequest::descriptor()->file(), "MapStore",
-      [max_bytes](Builder& builder) { AddMapMethods(builder, max_bytes); });
+  add(v1::SetStorePutRequest::descriptor()->file(), "SetStore", AddSetMethods);
+  add(v1::MapStorePutRequest::descriptor()->file(), "MapStore", AddMapMethods);
   return services;
 }
 

@@ -19,7 +19,7 @@ absl::Status Overflow(T current, absl::string_view sign, T delta) {
 
 absl::Status CollectionTooLarge(size_t bytes, size_t max_bytes) {
   return Error(errors::kCollectionTooLarge,
-               absl::StrCat("nothing was changed: the collection would grow to ", bytes, " bytes, over the limit of ",
+               absl::StrCat("nothing was changed: the collection would have ", bytes, " bytes, over the limit of ",
                             max_bytes, " (--max-collection-bytes)"),
                {{"limit", absl::StrCat(max_bytes)}});
 }
@@ -71,6 +71,16 @@ absl::StatusOr<Appended> Append(const std::string* current, absl::string_view te
   }
   if (!text.empty()) result.operation = operation::Append{text};
   return result;
+}
+
+absl::Status CheckPut(const ValueView& value, size_t max_bytes) {
+  size_t bytes = 0;
+  if (const auto* members = std::get_if<Texts>(&value)) {
+    for (const absl::string_view member : *members) bytes += member.size();
+  } else if (const auto* fields = std::get_if<Fields>(&value)) {
+    for (const auto& [name, text] : *fields) bytes += name.size() + text.size();
+  }
+  return bytes > max_bytes ? CollectionTooLarge(bytes, max_bytes) : absl::OkStatus();
 }
 
 absl::StatusOr<Resized> AddMembers(const SetValue* current, const Texts& members, size_t max_bytes) {

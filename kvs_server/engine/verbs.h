@@ -45,6 +45,9 @@ struct Resized {
   std::optional<Operation> operation;
 };
 
+// Whether a value may be put: kCollectionTooLarge for a set or a map past `max_bytes`.
+absl::Status CheckPut(const ValueView& value, size_t max_bytes);
+
 // Operands are without repetition, in byte order. kCollectionTooLarge past `max_bytes`.
 absl::StatusOr<Resized> AddMembers(const SetValue* current, const Texts& members, size_t max_bytes);
 Resized RemoveMembers(const SetValue* current, const Texts& members);

@@ -386,6 +386,20 @@ TEST_CASE_METHOD(SmallCollections, "a set does not grow over --max-collection-by
   CHECK_THAT(Ask("SetStore.Add", absl::StrCat("key: 'k' members: '", Text(1018), "'")), ContainsText("added: 1"));
 }
 
+TEST_CASE_METHOD(SmallCollections, "a collection over --max-collection-bytes is not put") {
+  const std::string too_large[][2] = {
+      {"SetStore.Put", absl::StrCat("key: 'k' members: 'ab' members: '", Text(1023), "'")},
+      {"MapStore.Put", absl::StrCat("key: 'k' fields { key: 'f' value: '", Text(1024), "' }")}};
+  for (const auto& [method, request] : too_large) {
+    CheckRefused(method, request, "RESOURCE_EXHAUSTED COLLECTION_TOO_LARGE");
+    CHECK(MetadataOf(ErrorOf(method, request), "limit") == "1024");
+  }
+  CHECK_THAT(Ask("SetStore.Put", absl::StrCat("key: 'k' members: 'a' members: '", Text(1023), "'")),
+             ContainsText("replaced: true"));
+  CHECK_THAT(Ask("MapStore.Put", absl::StrCat("key: 'k' fields { key: 'f' value: '", Text(1023), "' }")),
+             ContainsText("replaced: true"));
+}
+
 TEST_CASE_METHOD(SmallCollections, "a map does not grow over --max-collection-bytes") {
   // "name" and "value" are there.
   const std::string request = absl::StrCat("key: 'k' fields { key: 'f' value: '", Text(1015), "' }");

@@ -136,6 +136,8 @@ def test_interrupt_stops_both_and_the_data_stays(state):
         groups = {os.getpgid(pid) for pid in [first.process.pid, *first.servers()]}
         check_equal(len(groups), 3)
         paste(first.line("put int visits 41"))
+        # Where the kvs command looks for it.
+        check_equal((first.state / "address").read_text(), f"localhost:{ports[0]}\n")
         servers = first.servers()
         first.interrupt()
         check_equal(first.wait(), 0)
