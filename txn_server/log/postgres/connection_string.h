@@ -9,11 +9,12 @@
 
 namespace kvs::txn {
 
-// Whether it holds a password; false if it is neither a URL nor a connection string.
+// Whether it holds a password, or looks like that where it is neither a URL nor a connection string.
 bool HasPassword(const std::string& url);
 
 // The connection string to connect with: `url`, and what makes a dead connection known within seconds where `url` and
-// the environment do not say. InvalidArgument, without a word of `url`, if it cannot be read.
+// the environment do not say. InvalidArgument, without a word of `url`, if it cannot be read, or if it reads as if a
+// part of a password had become the host, the port or the database.
 absl::StatusOr<std::string> ConnectionString(const std::string& url);
 
 }  // namespace kvs::txn

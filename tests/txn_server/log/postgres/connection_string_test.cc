@@ -28,6 +28,31 @@ TEST_CASE("postgres connection string: a password is found wherever it may stand
   }
 }
 
+TEST_CASE(
+    "postgres connection string: a password with a special character is found, and no part of it is taken or told") {
+  for (const char* url :
+       {"postgresql://kvs:p@ssword77@nohost/kvs", "postgresql://kvs:p#ad/pw77@nohost/kvs",
+        "postgres://kvs:p/w77@nohost", "postgresql://kvs:12/w77@nohost/kvs", "postgresql://kvs:p@w/w77@nohost/kvs",
+        "postgresql://kvs:p@w:w77@nohost", "postgresql://kvs:p@w?user=w77@nohost", "postgresql://kvs:p@@nohost",
+        "postgresql://kvs:p%w77@nohost/kvs", "postgresql://kvs:p@[w77@nohost/kvs",
+        "postgresql://kvs@corp:w77@nohost/kvs", "kvs:w77@nohost", "hots=x password=w77",
+        "postgresql://kvs:[w/@nohost"}) {
+    INFO(url);
+    CHECK(HasPassword(url));
+    const absl::Status status = ConnectionString(url).status();
+    CHECK(absl::IsInvalidArgument(status));
+    CHECK_THAT(std::string(status.message()), ContainsText("a special character in a URL is written as %XX"));
+    CHECK(status.message().find("77") == absl::string_view::npos);
+  }
+  CHECK_FALSE(ConnectionString("host=h port=p").ok());
+  for (const char* url : {"postgresql://kvs:p%40s%2Fs%23@h:5432,i:5433/kvs", "postgresql://kvs:p#s?@h/kvs",
+                          "postgresql://kvs@h/db?user=u@corp", "postgresql://%40socket/kvs?user=u@corp",
+                          "host=@socket password=p@:/# port=5432", "dbname=a@b"}) {
+    INFO(url);
+    CHECK(ConnectionString(url).status() == absl::OkStatus());
+  }
+}
+
 TEST_CASE("postgres connection string: what is given stays, what finds dead connections is added") {
   const std::string text = Made("postgresql://u@host/db?keepalives_idle=99");
   CHECK_THAT(text, ContainsText("host='host'"));
