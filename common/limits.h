@@ -1,6 +1,6 @@
 // Every fixed limit, by name. Configurable ones name their flag and give its default. Limits are checked before
-// anything is logged and never during replay, so that lowering one cannot make a ledger unreadable.
-// docs/configuration.md and docs/errors.md tell users about them.
+// anything is logged and, but for what kMaxKeyBytes says, never during replay, so that lowering one cannot make a
+// ledger unreadable. docs/configuration.md and docs/errors.md tell users about them.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,8 @@ namespace kvs {
 inline constexpr size_t kKiB = 1024;
 inline constexpr size_t kMiB = 1024 * kKiB;
 
-// Keys, set members and map field names, in bytes of UTF-8. A PostgreSQL index entry holds 2,704 bytes.
+// Keys, set members and map field names, in bytes of UTF-8. A PostgreSQL index entry holds 2,704 bytes. May be raised
+// but not lowered: the ledger in PostgreSQL takes longer ones, when it reads its rows, for changes made by hand.
 inline constexpr size_t kMaxKeyBytes = 1024;
 
 // A string, a map field's value, or everything that one mutation carries.

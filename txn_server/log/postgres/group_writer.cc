@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "common/errors.h"
+#include "txn_server/log/postgres/transaction_check.h"
 
 namespace kvs::txn {
 namespace {
@@ -243,6 +244,7 @@ absl::Status GroupWriter::Add(const Transaction& transaction) {
   const KeyRef key = RefOf(rows, transaction);
   const bool continues_row = transaction.previous_revision == transaction.revision;
   if (continues_row) return AddElements(rows, transaction, key);
+  if (!MayHaveBeenMade(transaction)) return Unkeepable(transaction, "it is not a change that can be made");
   rows.keys.push_back(key);
   rows.ids.AddBigint(transaction.revision);
   if (transaction.previous_revision == 0) {

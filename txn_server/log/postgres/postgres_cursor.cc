@@ -71,6 +71,7 @@ class PostgresCursor : public LogCursor {
       if (!coming_.valid()) return std::nullopt;
       auto window = coming_.get();
       if (!window.ok()) return window.status();
+      if (window_) window->Follow(window_->time_micros());
       window_.emplace(*std::move(window));
       next_window_ = window_->last() + 1;
       Prefetch();

@@ -42,6 +42,12 @@ constexpr char kBeginReading[] =
 constexpr char kAskPast[] =
     "SELECT compacted_revision, (SELECT count(*) FROM replay_windows WHERE last_id >"
     " coalesce((SELECT max(revision) FROM snapshots), 0)), EXISTS (SELECT FROM hidden_history) FROM ledger";
+// One statement, so that what another txn_server writes meanwhile is seen as a whole or not at all.
+constexpr char kAskAbove[] =
+    "SELECT newest, durable_revision FROM ledger, greatest((SELECT max(id) FROM int_transactions),"
+    " (SELECT max(id) FROM uint_transactions), (SELECT max(id) FROM float_transactions),"
+    " (SELECT max(id) FROM string_transactions), (SELECT max(id) FROM set_transactions),"
+    " (SELECT max(id) FROM map_transactions)) AS newest WHERE newest > durable_revision";
 constexpr char kTouchRow[] = "UPDATE ledger SET confirmations = confirmations + 1";
 constexpr char kSize[] =
     "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c"
@@ -121,6 +127,18 @@ absl::StatusOr<LogPosition> Confirm(Connection& connection) {
   if (const auto touched = connection.Exec(kTouchRow); !touched.ok()) return touched.status();
   if (absl::Status status = connection.Commit(); !status.ok()) return status;
   return position;
+}
+
+// A new change would get the revision of a row that is there.
+absl::Status CheckNothingIsAbove(Connection& connection) {
+  const auto rows = connection.Exec(kAskAbove);
+  if (!rows.ok()) return rows.status();
+  if (rows->empty()) return absl::OkStatus();
+  const std::string revision((*rows)[0][0].c_str());
+  return Error(errors::kDamagedLog,
+               absl::StrCat("PostgreSQL: there is a change of revision ", revision, ", but the table ledger says that ",
+                            (*rows)[0][1].c_str(), " is the newest: rows were changed by hand; restore a backup"),
+               {{"revision", revision}});
 }
 
 bool IsEmpty(const LogPosition& position) { return position.epoch == 0 && position.durable_revision == 0; }
@@ -576,6 +594,7 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenPostgresTxnLog(PostgresTxnLogOptions
   }
   const auto position = Confirm(**connection);
   if (!position.ok()) return position.status();
+  if (absl::Status status = CheckNothingIsAbove(**connection); !status.ok()) return status;
   if (options.is_import_target && IsEmpty(*position)) {
     if (const auto begun = (*connection)->Exec(kBeginImport); !begun.ok()) return begun.status();
   }

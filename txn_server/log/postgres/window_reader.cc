@@ -3,6 +3,7 @@
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -11,12 +12,15 @@
 
 #include "common/errors.h"
 #include "txn_server/log/postgres/binary_parameters.h"
+#include "txn_server/log/postgres/transaction_check.h"
 
 namespace kvs::txn {
 namespace {
 
 // The columns of a row. Times and floats come as the hexadecimal digits of their binary form, which is exact and quick.
 enum Column { kId, kOperation, kKey, kPrevious, kBatch, kTime, kActor, kValue, kResult };
+
+constexpr char kNotAsWritten[] = "the row is not as it was written";
 
 struct Statements {
   std::string rows;
@@ -114,7 +118,8 @@ bool ReadNumber(const pqxx::row& row, absl::string_view name, Operation* result)
   if (!Read(row[kValue], &value) || !Read(row[kResult], &after)) return false;
   if (name == "put") {
     *result = operation::Put{value};
-    return true;
+    // Of floats the bits, as -0 is not 0.
+    return std::memcmp(&value, &after, sizeof(value)) == 0;
   }
   typename IncrementOf<T>::type increment;
   increment.delta = value;
@@ -152,7 +157,14 @@ bool ReadSet(absl::string_view name, const Fields& elements, Operation* result) 
   return name == "put" || name == "add_members" || name == "remove_members";
 }
 
+// Whether the values of fields are there, or all of them are null.
+bool HaveValues(const Fields& elements, bool have) {
+  return std::all_of(elements.begin(), elements.end(),
+                     [have](const auto& field) { return (field.second.data() != nullptr) == have; });
+}
+
 bool ReadMap(absl::string_view name, Fields elements, Operation* result) {
+  if (!HaveValues(elements, name != "remove_fields")) return false;
   if (name == "put") {
     *result = operation::Put{std::move(elements)};
   } else if (name == "put_fields") {
@@ -163,11 +175,18 @@ bool ReadMap(absl::string_view name, Fields elements, Operation* result) {
   return name == "put" || name == "put_fields" || name == "remove_fields";
 }
 
+bool HasNoValue(const pqxx::row& row) {
+  for (pqxx::row::size_type column = kValue; column < row.size(); ++column) {
+    if (!row[column].is_null()) return false;
+  }
+  return true;
+}
+
 bool ReadOperation(ValueType type, const pqxx::row& row, Fields elements, Operation* result) {
   const absl::string_view name = TextOf(row[kOperation]);
   if (name == "delete") {
     *result = operation::Delete{};
-    return elements.empty();
+    return elements.empty() && HasNoValue(row);
   }
   switch (type) {
     case ValueType::kInt:
@@ -241,13 +260,17 @@ absl::StatusOr<Transaction> Window::Take(ValueType type, Rows& rows) {
   if (!ReadOrZero(row[kPrevious], &transaction.previous_revision) || !ReadOrZero(row[kBatch], &batch) ||
       !kvs::txn::Read(row[kTime], &sent_time, 16) ||
       (batch != 0 && (batch < next_ || batch - next_ > std::numeric_limits<uint32_t>::max())) ||
+      (batch_end_ >= next_ && batch != batch_end_) || FromTimestamp(sent_time) < time_micros_ ||
       !ReadOperation(type, row, std::move(elements), &transaction.operation)) {
-    return Damaged(next_, "the row is not as it was written");
+    return Damaged(next_, kNotAsWritten);
   }
   transaction.key = TextOf(row[kKey]);
   transaction.time_micros = FromTimestamp(sent_time);
   transaction.actor = TextOrNothing(row[kActor]);
   if (batch != 0) transaction.batch_remaining = static_cast<uint32_t>(batch - next_);
+  if (!MayHaveBeenMade(transaction)) return Damaged(next_, kNotAsWritten);
+  time_micros_ = transaction.time_micros;
+  batch_end_ = batch;
   return transaction;
 }
 

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -22,6 +23,11 @@ class Window {
   static absl::StatusOr<Window> Read(Connection& connection, uint64_t first, uint64_t last);
 
   uint64_t last() const { return last_; }
+
+  // The time of the newest transaction that was taken or told of by Follow().
+  int64_t time_micros() const { return time_micros_; }
+  // What was before the window ended at this time, which no row of it may precede.
+  void Follow(int64_t time_micros) { time_micros_ = time_micros; }
 
   // The next transaction, or nothing at the end. It is valid as long as the window. kDamagedLog, naming the revision,
   // if a row is missing or is not as it was written.
@@ -45,6 +51,8 @@ class Window {
 
   uint64_t next_;
   uint64_t last_;
+  int64_t time_micros_ = std::numeric_limits<int64_t>::min();
+  uint64_t batch_end_ = 0;  // the last revision of the batch that was begun last
   std::array<Rows, kValueTypeCount> types_;
 };
 
