@@ -53,7 +53,9 @@ constexpr char kSize[] =
     "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c"
     " WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'ledger'::regclass)";
 
-constexpr char kBeginImport[] = "UPDATE ledger SET importing = true";
+// Of two at the same time one finds the row as it wants it.
+constexpr char kBeginImport[] =
+    "UPDATE ledger SET importing = true WHERE NOT importing AND epoch = 0 AND durable_revision = 0";
 constexpr char kEndImport[] = "UPDATE ledger SET importing = false";
 constexpr char kIsImporting[] = "SELECT importing FROM ledger";
 
@@ -596,7 +598,12 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenPostgresTxnLog(PostgresTxnLogOptions
   if (!position.ok()) return position.status();
   if (absl::Status status = CheckNothingIsAbove(**connection); !status.ok()) return status;
   if (options.is_import_target && IsEmpty(*position)) {
-    if (const auto begun = (*connection)->Exec(kBeginImport); !begun.ok()) return begun.status();
+    const auto begun = (*connection)->Exec(kBeginImport);
+    if (!begun.ok()) return begun.status();
+    if (begun->affected_rows() != 1) {
+      return Error(errors::kUnusableDatabase,
+                   "something else has begun to fill this database at the same time; copy into another one");
+    }
   }
   const auto past = ReadPast(**connection);
   if (!past.ok()) return past.status();

@@ -536,6 +536,29 @@ TEST_CASE("postgres: of two ledgers on one database only the newest writes") {
   CHECK(ReadAll(**second)->count == 4);
 }
 
+TEST_CASE("postgres: of two copies into one empty database one is refused") {
+  Ledger ledger;
+  PostgresTxnLogOptions options = ledger.options();
+  options.is_import_target = true;
+  std::future<absl::Status> copies[2];
+  {
+    // Both have asked whether another copy was begun when the row is let go.
+    pqxx::connection connection(ledger.cluster().Url(ledger.database()));
+    pqxx::work work(connection);
+    work.exec("SELECT FROM ledger FOR UPDATE");
+    for (auto& copy : copies) {
+      copy = std::async(std::launch::async, [&options] { return OpenPostgresTxnLog(options).status(); });
+    }
+    ledger.WaitFor("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND " + kSession, "2");
+  }
+  const absl::Status first = copies[0].get();
+  const absl::Status second = copies[1].get();
+  INFO(first << ", " << second);
+  CHECK(first.ok() != second.ok());
+  CHECK(Is(first.ok() ? second : first, errors::kUnusableDatabase));
+  CHECK(ledger.Query("SELECT importing FROM ledger") == "t");
+}
+
 TEST_CASE("postgres: a database that was put back to an older copy is noticed") {
   Ledger ledger;
   ledger.Begin();
