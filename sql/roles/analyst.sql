@@ -26,5 +26,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA :schema TO :"role";
 ALTER DEFAULT PRIVILEGES FOR ROLE :owner IN SCHEMA :schema GRANT SELECT ON TABLES TO :"role";
 -- Before PostgreSQL 15 everybody may make tables in the schema public.
 REVOKE CREATE ON SCHEMA :schema FROM PUBLIC;
+-- Temporary tables fill the same disk. The owner may still make them.
+SELECT format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database()) \gexec
 COMMIT;
 \echo :role may read all of the ledger and change nothing

@@ -122,7 +122,7 @@ def check_rights(shell):
     check("ERROR" not in answer, answer)
     shell.cluster.sql("DROP TABLE later", DATABASE)
     changes = ["CREATE TABLE mine ()", "UPDATE ledger SET epoch = 9", "SELECT FROM ledger FOR UPDATE", "CREATE ROLE other",
-               "INSERT INTO ledger DEFAULT VALUES", "COPY ledger FROM '/dev/null'", "CREATE SCHEMA mine"]
+               "INSERT INTO ledger DEFAULT VALUES", "COPY ledger FROM '/dev/null'", "CREATE SCHEMA mine", "CREATE TEMPORARY TABLE mine ()"]
     for relation in relations:
         changes += [f"DELETE FROM {relation}", f"TRUNCATE {relation}", f"DROP TABLE {relation}"]
         changes += [f"DO 'BEGIN LOCK TABLE {relation} IN SHARE MODE; END'"]
