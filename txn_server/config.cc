@@ -2,8 +2,12 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
+#include <sys/stat.h>
+
+#include <algorithm>
 
 #include "common/config/log_options.h"
+#include "common/config/toml_file.h"
 #include "common/limits.h"
 #include "common/tls/identity.h"
 #include "txn_server/log/postgres/connection_string.h"
@@ -90,6 +94,15 @@ absl::Status CheckNoPassword(absl::Span<const char* const> arguments) {
         "TXN_SERVER_POSTGRES_URL or PGPASSWORD, or name a file with PGPASSFILE, instead");
   }
   return absl::OkStatus();
+}
+
+bool ExposesPassword(const std::string& path) {
+  struct stat status = {};
+  if (path.empty() || stat(path.c_str(), &status) != 0 || (status.st_mode & S_IROTH) == 0) return false;
+  const auto settings = ReadTomlFile(path);
+  return settings.ok() && std::any_of(settings->begin(), settings->end(), [](const FileSetting& setting) {
+           return setting.name == "postgres-url" && HasPassword(setting.text);
+         });
 }
 
 }  // namespace kvs::txn

@@ -50,4 +50,8 @@ absl::Status CheckConfig(const Config& config);
 // Refuses a password among the arguments of the program, which every user of the machine can read.
 absl::Status CheckNoPassword(absl::Span<const char* const> arguments);
 
+// Whether the settings file at `path`, which was read before, holds a password and every user of the machine can read
+// it. False if `path` is empty.
+bool ExposesPassword(const std::string& path);
+
 }  // namespace kvs::txn

@@ -30,7 +30,8 @@ struct CopySettings {
 ConfigParser MakeCopyParser(CopySettings* settings) {
   ConfigParser parser("txn_server copy", "TXN_SERVER_COPY_",
                       "Copies a ledger into a new one, of the same or another kind. Revisions stay what they are; the "
-                      "log id is new. No server may use the source meanwhile, which is not changed.");
+                      "log id is new. The source is not changed. A ledger in files must not be in use meanwhile; one "
+                      "in PostgreSQL may be: the copy is of one revision and everything before it.");
   parser.AddSection("Copy");
   parser.AddText("from", &settings->from, "LEDGER",
                  "The ledger to copy: file:DIR, where DIR is its --data-dir, or postgres:URL.");

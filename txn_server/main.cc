@@ -23,6 +23,13 @@ namespace {
 
 ExitCode ExitCodeFor(const absl::Status& status) { return absl::IsDataLoss(status) ? kExitDataLoss : kExitStartFailed; }
 
+void WarnOfExposedPassword(const std::string& config_path) {
+  if (!ExposesPassword(config_path)) return;
+  LogWarn(
+      "every user of this machine can read the password in the settings file: take the right to read it from others",
+      {{"path", config_path}});
+}
+
 // `txn_server migrate`: makes the tables of the PostgreSQL ledger, with the rights of their owner, and ends.
 ExitCode MigrateMain(const Config& config) {
   if (const absl::Status status = MigratePostgres(config.postgres_url); !status.ok()) {
@@ -47,9 +54,11 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "txn_server: %s\n", std::string(status.message()).c_str());
     return kExitBadSettings;
   }
-  if (const auto exit_code = MakeConfigParser(&config).ParseMain(argc, argv)) return *exit_code;
+  ConfigParser parser = MakeConfigParser(&config);
+  if (const auto exit_code = parser.ParseMain(argc, argv)) return *exit_code;
   if (migrate) {
     InitLogging(config.log);
+    WarnOfExposedPassword(parser.config_path());
     return MigrateMain(config);
   }
   if (const absl::Status status = CheckConfig(config); !status.ok()) {
@@ -58,6 +67,7 @@ int Main(int argc, char** argv) {
   }
   Shutdown shutdown;
   InitLogging(config.log);
+  WarnOfExposedPassword(parser.config_path());
   auto log = OpenTxnLog(config);
   if (!log.ok()) {
     LogError("cannot open the ledger", {{"status", log.status()}});

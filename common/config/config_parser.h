@@ -102,6 +102,9 @@ class ConfigParser {
   // The environment variable of a setting.
   std::string EnvironmentName(absl::string_view setting_name) const;
 
+  // The file that Parse read, empty if there was none.
+  const std::string& config_path() const { return config_path_; }
+
   const std::string& program() const { return program_; }
   const std::string& description() const { return description_; }
   const std::vector<SettingSection>& sections() const { return sections_; }

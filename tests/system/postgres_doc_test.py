@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import subprocess
+from urllib.parse import quote
 
 from page import Page, commands
 from pair import BIN, DEADLINE_SECONDS, SOURCE, Pair, check, check_equal, run
@@ -134,6 +135,19 @@ def check_writer(cluster, folder):
         check(re.search("denied|must be owner", answer.stderr), f"{change}: {answer.stderr}")
 
 
+def check_settings_file(folder):
+    """A start warns of a password that everybody can read."""
+    path = folder / "exposed.toml"
+    path.write_text(f'insecure = true\nledger = "postgres"\npostgres-url = "postgresql://kvs:{quote(PASSWORD)}@/kvs?host=/nowhere"\n')
+    for mode, warns in ((0o644, True), (0o640, False)):
+        path.chmod(mode)
+        for command in (["txn_server"], ["txn_server", "migrate"]):
+            done = subprocess.run([BIN / command[0], *command[1:], f"--config={path}"], capture_output=True, text=True, check=False)
+            check_equal(done.returncode, 1)
+            check_equal("every user of this machine can read the password" in done.stderr, warns)
+            check(PASSWORD not in done.stderr and quote(PASSWORD) not in done.stderr, done.stderr)
+
+
 with Cluster() as cluster:
     folder = cluster.directory / "home"
     folder.mkdir()
@@ -146,5 +160,6 @@ with Cluster() as cluster:
     finally:
         shell.stop()
     check_writer(cluster, folder)
+    check_settings_file(folder)
     check(PASSWORD not in cluster.log(), "a password in the log of PostgreSQL")
 page.finish()
