@@ -40,6 +40,7 @@ COMMENT ON COLUMN replay_windows.last_id IS 'The revision of the last change of 
 -- What a start reads instead of the history: the state after one revision, as the transactions that make it. Made and
 -- read by txn_server alone; parts that no row of snapshots names are of a snapshot that is being made or was given up.
 CREATE SEQUENCE snapshot_ids AS bigint;
+COMMENT ON SEQUENCE snapshot_ids IS 'Where snapshots.id comes from.';
 CREATE TABLE snapshots (
   id bigint PRIMARY KEY,
   revision bigint NOT NULL CHECK (revision >= 0),

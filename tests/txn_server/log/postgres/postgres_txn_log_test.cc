@@ -153,12 +153,13 @@ TEST_CASE("postgres: the views tell what happened") {
   CHECK(ledger.Query("SELECT changes FROM changes_by_actor WHERE type = 'map' AND operation = 'put'") == "2");
 }
 
-TEST_CASE("postgres: tables, views and columns explain themselves") {
+TEST_CASE("postgres: tables, views, columns and sequences explain themselves") {
   Ledger ledger;
   CHECK(ledger.Query("SELECT string_agg(c.relname || '.' || coalesce(a.attname, ''), ' ') FROM pg_class AS c"
                      " LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0"
-                     " WHERE c.relkind IN ('r', 'v') AND c.relnamespace = 'public'::regnamespace"
-                     " AND (obj_description(c.oid) IS NULL OR col_description(c.oid, a.attnum) IS NULL)") == "");
+                     " WHERE c.relkind IN ('r', 'v', 'S') AND c.relnamespace = 'public'::regnamespace"
+                     " AND (obj_description(c.oid) IS NULL OR"
+                     " (c.relkind <> 'S' AND col_description(c.oid, a.attnum) IS NULL))") == "");
 }
 
 TEST_CASE("postgres: text at the limits") {
