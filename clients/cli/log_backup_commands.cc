@@ -83,7 +83,9 @@ absl::StatusOr<int> Restore(const Context& context) {
 
 std::string LossText(const txn::Loss& loss) {
   std::string text = absl::StrCat("lost       ", loss.path, " at ", loss.offset, ", ");
-  if (loss.first_revision == 0) {
+  if (loss.changed_up_to > 0) {
+    absl::StrAppend(&text, "keys last changed up to revision ", loss.changed_up_to);
+  } else if (loss.first_revision == 0) {
     absl::StrAppend(&text, "no revision");
   } else if (loss.last_revision == 0) {
     absl::StrAppend(&text, "what followed revision ", loss.first_revision - 1);
@@ -99,6 +101,7 @@ std::string LossJson(const txn::Loss& loss) {
       .Add("offset", loss.offset)
       .Add("firstRevision", loss.first_revision)
       .Add("lastRevision", loss.last_revision)
+      .Add("changedUpTo", loss.changed_up_to)
       .Add("what", loss.what)
       .ToString();
 }

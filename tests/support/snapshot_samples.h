@@ -31,9 +31,17 @@ inline std::string NoiseEntry(uint64_t number, size_t bytes) {
                operation::Put{absl::string_view(text)});
 }
 
+inline SnapshotHeader SampleSnapshotHeader() {
+  SnapshotHeader header;
+  header.snapshot_id = 1;
+  header.log_id = "0123456789abcdef";
+  return header;
+}
+
 // Writes a snapshot, in one Add for each entry of a key of its own.
 inline SnapshotSummary WriteSnapshot(MemoryFileSystem& files, const std::string& path,
-                                     const std::vector<std::string>& entries) {
+                                     const std::vector<std::string>& entries,
+                                     const SnapshotHeader& header = SampleSnapshotHeader()) {
   auto file = files.Create(path);
   REQUIRE(file.ok());
   SnapshotWriter writer(*std::move(file));
@@ -44,9 +52,6 @@ inline SnapshotSummary WriteSnapshot(MemoryFileSystem& files, const std::string&
     REQUIRE(item.ok());
     REQUIRE(writer.Add(SnapshotEntry{(*item)->transaction.type, true, entry}) == absl::OkStatus());
   }
-  SnapshotHeader header;
-  header.snapshot_id = 1;
-  header.log_id = "0123456789abcdef";
   const auto finished = writer.Finish(header);
   REQUIRE(finished.status() == absl::OkStatus());
   REQUIRE(writer.Sync() == absl::OkStatus());

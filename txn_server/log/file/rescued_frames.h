@@ -23,6 +23,7 @@ struct Loss {
   uint64_t first_revision = 0;  // 0 if no transaction is missing
   uint64_t last_revision = 0;   // 0 if nothing that follows tells how many are missing
   std::string what;             // for people
+  uint64_t changed_up_to = 0;   // keys are missing whose last change has at most this revision; 0 if none are
 };
 
 // Where reading begins, and what it goes by.

@@ -20,6 +20,8 @@ bool SetsAll(const Operation& operation) {
          std::holds_alternative<operation::FloatIncrement>(operation);
 }
 
+bool IsCollection(ValueType type) { return type == ValueType::kSet || type == ValueType::kMap; }
+
 absl::Status ForEach(absl::string_view transactions, absl::FunctionRef<void(const Transaction&)> use) {
   TransactionListReader list;
   list.Reset(transactions);
@@ -57,30 +59,35 @@ class RescuedState::Cursor : public SnapshotCursor {
   std::string chunk_;
 };
 
-absl::Status RescuedState::Add(SnapshotCursor& snapshot) {
+void RescuedState::BeginSnapshot() {
   part_of_ = {};
-  while (true) {
-    const auto chunk = snapshot.Next();
-    if (!chunk.ok()) return chunk.status();
-    if (!*chunk) return absl::OkStatus();
-    const auto take = [this](const Transaction& transaction) { AddFromSnapshot(transaction); };
-    if (absl::Status status = ForEach((*chunk)->transactions, take); !status.ok()) return status;
-  }
+  taking_ = false;
+  snapshot_keys_ = 0;
+}
+
+absl::Status RescuedState::AddFromSnapshot(absl::string_view transactions, bool behind_loss) {
+  // A large collection may have gone on in what is missing.
+  const auto last = behind_loss && taking_ && IsCollection(part_of_.first) ? keys_.find(part_of_) : keys_.end();
+  if (last != keys_.end()) last->second.doubtful = true;
+  return ForEach(transactions, [this](const Transaction& transaction) { TakeFromSnapshot(transaction); });
 }
 
 absl::Status RescuedState::Add(const Frame& frame) {
   return ForEach(frame.transactions, [this](const Transaction& transaction) { Apply(transaction); });
 }
 
-void RescuedState::AddFromSnapshot(const Transaction& transaction) {
+void RescuedState::TakeFromSnapshot(const Transaction& transaction) {
+  const bool begins = transaction.previous_revision == 0;
+  if (begins) ++snapshot_keys_;
   std::pair<ValueType, std::string> key(transaction.type, std::string(transaction.key));
   if (key != part_of_) {
     const auto known = keys_.find(key);
-    if (known != keys_.end() && known->second.state.revision() >= transaction.revision) return;
-    if (known != keys_.end()) keys_.erase(known);
+    const uint64_t revision = known != keys_.end() ? known->second.state.revision() : 0;
+    taking_ = revision < transaction.revision || (revision == transaction.revision && begins && known->second.doubtful);
+    if (taking_ && known != keys_.end()) keys_.erase(known);
     part_of_ = std::move(key);
   }
-  Apply(transaction);
+  if (taking_) Apply(transaction);
 }
 
 void RescuedState::Apply(Transaction transaction) {

@@ -28,9 +28,15 @@ struct DoubtfulKey {
 // by one thread.
 class RescuedState {
  public:
-  // Takes the keys of a snapshot, as far as it can be read, that are newer than what is there; its error if it cannot
-  // be read to its end.
-  absl::Status Add(SnapshotCursor& snapshot);
+  // What AddFromSnapshot gets from now on is of another snapshot.
+  void BeginSnapshot();
+
+  // Takes the next transactions of the snapshot, those of keys that are newer there than here. `behind_loss` if some
+  // are missing before them. DataLoss if they cannot be decoded.
+  absl::Status AddFromSnapshot(absl::string_view transactions, bool behind_loss);
+
+  // The keys of the snapshot so far, newer or not.
+  uint64_t snapshot_keys() const { return snapshot_keys_; }
 
   // Takes the next transactions of the log. DataLoss if they cannot be decoded.
   absl::Status Add(const Frame& frame);
@@ -50,11 +56,14 @@ class RescuedState {
   using Keys = std::map<std::pair<ValueType, std::string>, Key>;  // in the order of snapshots
   class Cursor;
 
-  void AddFromSnapshot(const Transaction& transaction);
+  void TakeFromSnapshot(const Transaction& transaction);
   void Apply(Transaction transaction);
 
   Keys keys_;
-  std::pair<ValueType, std::string> part_of_;  // the key of a snapshot that was taken last
+  // The key that the snapshot came to, and whether it is taken.
+  std::pair<ValueType, std::string> part_of_;
+  bool taking_ = false;
+  uint64_t snapshot_keys_ = 0;
   int64_t time_micros_ = 0;
 };
 

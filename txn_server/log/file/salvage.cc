@@ -6,13 +6,16 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "common/errors.h"
 #include "common/limits.h"
 #include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/new_ledger.h"
+#include "txn_server/log/file/rescued_snapshot.h"
 #include "txn_server/log/file/snapshot_reader.h"
 #include "txn_server/log/frame.h"
 
@@ -125,9 +128,10 @@ class Salvage {
   void FindSnapshots() {
     for (const uint64_t id : listing_.snapshot_ids) {
       const std::string path = SnapshotPath(options_.data_directory, id);
-      const auto summary = ReadSnapshotHeader(file_system_, path);
+      const auto summary = ReadSnapshotHeaderOnly(file_system_, path);
       if (!summary.ok()) {
         LoseSnapshot(path, summary.status());
+        unreadable_.insert(path);
       } else if (summary->header.log_id != start_.log_id) {
         report_.losses.push_back({path, 0, 0, 0, "it is a snapshot of another ledger"});
       } else if (absl::Status status = VerifySnapshot(file_system_, *summary); !status.ok()) {
@@ -220,6 +224,7 @@ class Salvage {
   absl::StatusOr<CopyReport> CopyState(TxnLog& log) {
     RescuedState state;
     if (absl::Status status = FoldReadable(state); !status.ok()) return status;
+    TellUnreadable();
     report_.doubtful_keys = state.DoubtfulKeys();
     StateReplay history;
     history.snapshot_revision = position_.durable_revision;
@@ -250,18 +255,47 @@ class Salvage {
     }
   }
 
-  // What cannot be read of it was told when it was found.
   absl::Status AddSnapshot(const SnapshotSummary& summary, RescuedState& state) {
-    auto snapshot = OpenSnapshot(file_system_, summary);
+    const auto snapshot = RescuedSnapshot::Open(file_system_, summary);
     if (!snapshot.ok()) return snapshot.status();
-    const absl::Status status = state.Add(**snapshot);
-    return Is(status, errors::kDamagedLog) ? absl::OkStatus() : status;
+    state.BeginSnapshot();
+    while (const auto part = (*snapshot)->Next()) {
+      absl::Status status = state.AddFromSnapshot(part->transactions, part->behind_loss);
+      if (!status.ok()) return status;
+    }
+    if (!(*snapshot)->losses().empty()) TellLosses(summary.header, **snapshot, state.snapshot_keys());
+    return absl::OkStatus();
+  }
+
+  // Puts all that is lost of a snapshot in the place of what was seen first of it.
+  void TellLosses(const SnapshotHeader& header, const RescuedSnapshot& snapshot, uint64_t keys_read) {
+    const uint64_t keys = std::accumulate(header.keys.begin(), header.keys.end(), uint64_t{0});
+    std::vector<Loss> losses = snapshot.losses();
+    for (Loss& loss : losses) {
+      loss.changed_up_to = header.point.revision;
+      absl::StrAppend(&loss.what, "; in all, ", header.blocks - std::min(header.blocks, snapshot.blocks_read()),
+                      " of the ", header.blocks, " blocks of this snapshot and ", keys - std::min(keys, keys_read),
+                      " of its ", keys, " keys cannot be read");
+    }
+    auto& all = report_.losses;
+    auto place = std::find_if(all.begin(), all.end(), [&](const Loss& loss) { return loss.path == losses[0].path; });
+    if (place != all.end()) place = all.erase(place);
+    all.insert(place, losses.begin(), losses.end());
+  }
+
+  // Where no intact snapshot stands for one of which not even the header can be read, nobody knows what it had.
+  void TellUnreadable() {
+    if (!intact_.empty()) return;
+    for (Loss& loss : report_.losses) {
+      if (unreadable_.count(loss.path) > 0) loss.changed_up_to = position_.durable_revision;
+    }
   }
 
   const SalvageOptions& options_;
   FileSystem& file_system_;
   DirectoryListing listing_;
   std::vector<SnapshotSummary> intact_;   // ascending
+  std::set<std::string> unreadable_;      // snapshots whose headers cannot be read
   std::vector<SnapshotSummary> damaged_;  // whose headers can be read, ascending; empty where there are intact ones
   RescueStart start_;
   LogPosition position_;  // where the new ledger ends

@@ -74,34 +74,49 @@ class BlockReader {
 class FileSnapshotCursor : public SnapshotCursor {
  public:
   FileSnapshotCursor(std::unique_ptr<File> file, SnapshotSummary summary)
-      : blocks_(std::move(file), std::move(summary)), decompressor_(ZSTD_createDCtx(), ZSTD_freeDCtx) {}
+      : blocks_(std::move(file), std::move(summary)) {}
 
   absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
     const auto stored = blocks_.Next();
     if (!stored.ok()) return stored.status();
     if (!*stored) return std::nullopt;
-    if (blocks_.header().compression == Compression::kNone) return SnapshotChunk{**stored};
-    raw_.resize(blocks_.header().raw_bytes);
-    const size_t size =
-        ZSTD_decompressDCtx(decompressor_.get(), raw_.data(), raw_.size(), (*stored)->data(), (*stored)->size());
-    if (ZSTD_isError(size) != 0) return blocks_.Broken(ZSTD_getErrorName(size));
-    if (size != raw_.size()) return blocks_.Broken("the block stands for another number of bytes than its header says");
-    return SnapshotChunk{raw_};
+    const auto raw = decoder_.Decode(blocks_.header(), **stored);
+    if (!raw.ok()) return blocks_.Broken(raw.status().message());
+    return SnapshotChunk{*raw};
   }
 
  private:
   BlockReader blocks_;
-  const std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> decompressor_;
-  std::string raw_;
+  BlockDecoder decoder_;
 };
 
 }  // namespace
 
+BlockDecoder::BlockDecoder() : decompressor_(ZSTD_createDCtx(), ZSTD_freeDCtx) {}
+
+absl::StatusOr<absl::string_view> BlockDecoder::Decode(const BlockHeader& header, absl::string_view stored) {
+  if (header.compression == Compression::kNone) return stored;
+  raw_.resize(header.raw_bytes);
+  const size_t size = ZSTD_decompressDCtx(decompressor_.get(), raw_.data(), raw_.size(), stored.data(), stored.size());
+  if (ZSTD_isError(size) != 0) return absl::DataLossError(ZSTD_getErrorName(size));
+  if (size == raw_.size()) return raw_;
+  return absl::DataLossError("the block stands for another number of bytes than its header says");
+}
+
 absl::StatusOr<SnapshotSummary> ReadSnapshotHeader(FileSystem& file_system, const std::string& path) {
+  auto summary = ReadSnapshotHeaderOnly(file_system, path);
+  if (!summary.ok()) return summary;
   const auto file = file_system.OpenForReading(path);
   if (!file.ok()) return file.status();
   const auto size = (*file)->Size();
   if (!size.ok()) return size.status();
+  if (*size == summary->header.file_bytes) return summary;
+  return Damaged(path, *size, absl::StrCat("the file should have ", summary->header.file_bytes, " bytes"));
+}
+
+absl::StatusOr<SnapshotSummary> ReadSnapshotHeaderOnly(FileSystem& file_system, const std::string& path) {
+  const auto file = file_system.OpenForReading(path);
+  if (!file.ok()) return file.status();
   std::string sector(kSnapshotHeaderBytes, '\0');
   const auto read = (*file)->ReadAt(0, sector.data(), sector.size());
   if (!read.ok()) return Damaged(path, 0, read.status().message());
@@ -114,9 +129,6 @@ absl::StatusOr<SnapshotSummary> ReadSnapshotHeader(FileSystem& file_system, cons
                  absl::StrCat(path, " needs a program that reads version ", summary.header.min_reader_version,
                               "; this one reads up to ", kFormatVersion, ": use the newer program that wrote it"),
                  {{"file", path}});
-  }
-  if (*size != summary.header.file_bytes) {
-    return Damaged(path, *size, absl::StrCat("the file should have ", summary.header.file_bytes, " bytes"));
   }
   return summary;
 }

@@ -3,7 +3,9 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -11,6 +13,8 @@
 #include "txn_server/log/file/file_system.h"
 #include "txn_server/log/file/snapshot_format.h"
 #include "txn_server/log/txn_log.h"
+
+struct ZSTD_DCtx_s;
 
 namespace kvs::txn {
 
@@ -20,9 +24,26 @@ struct SnapshotSummary {
   SnapshotHeader header;
 };
 
+// Undoes the compression of blocks. Used by one thread.
+class BlockDecoder {
+ public:
+  BlockDecoder();
+
+  // The transactions of a block whose checksum is right, valid until `stored` is gone or this is called again. An error
+  // says in words for people why they cannot be had.
+  absl::StatusOr<absl::string_view> Decode(const BlockHeader& header, absl::string_view stored);
+
+ private:
+  const std::unique_ptr<ZSTD_DCtx_s, size_t (*)(ZSTD_DCtx_s*)> decompressor_;
+  std::string raw_;
+};
+
 // Reads the header of a snapshot. kDamagedLog if it is not intact or does not fit the file, kUnsupportedLogVersion if a
 // newer program wrote it.
 absl::StatusOr<SnapshotSummary> ReadSnapshotHeader(FileSystem& file_system, const std::string& path);
+
+// As ReadSnapshotHeader, also of a file that was cut or that something was appended to.
+absl::StatusOr<SnapshotSummary> ReadSnapshotHeaderOnly(FileSystem& file_system, const std::string& path);
 
 // Checks that all blocks are as they were written. kDamagedLog if not.
 absl::Status VerifySnapshot(FileSystem& file_system, const SnapshotSummary& summary);

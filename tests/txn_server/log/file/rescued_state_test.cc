@@ -71,21 +71,6 @@ std::vector<std::string> Members(const RescuedState& state) {
   return {members.begin(), members.end()};
 }
 
-class Snapshot : public SnapshotCursor {
- public:
-  Snapshot(std::string bytes, absl::Status end) : bytes_(std::move(bytes)), end_(std::move(end)) {}
-  absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
-    if (!std::exchange(done_, true)) return SnapshotChunk{bytes_};
-    if (!end_.ok()) return end_;
-    return std::nullopt;
-  }
-
- private:
-  const std::string bytes_;
-  const absl::Status end_;
-  bool done_ = false;
-};
-
 TEST_CASE("a history without holes gives the state that it has, and no doubt") {
   RescuedState state;
   AddTo(state, {PutText(1, 0, "b", "x"), PutText(2, 0, "a", "y"), PutText(3, 1, "b", "z"), Add(4, 0, "m"),
@@ -143,24 +128,67 @@ TEST_CASE("a delete ends all doubt, also of a key that is not known") {
   CHECK(ListOf(state).transactions_size() == 0);
 }
 
-TEST_CASE("a snapshot adds what is newer, as far as it can be read") {
+TEST_CASE("a snapshot adds what is newer") {
   RescuedState state;
   AddTo(state, {PutText(1, 0, "a", "log"), PutText(8, 0, "b", "log")});
-  Snapshot snapshot(Bytes({PutText(5, 0, "a", "snapshot"), PutText(6, 0, "b", "snapshot")}),
-                    absl::DataLossError("the rest"));
-  CHECK(absl::IsDataLoss(state.Add(snapshot)));
+  state.BeginSnapshot();
+  const std::string bytes = Bytes({PutText(5, 0, "a", "snapshot"), PutText(6, 0, "b", "snapshot")});
+  REQUIRE(state.AddFromSnapshot(bytes, false) == absl::OkStatus());
+  CHECK(state.snapshot_keys() == 2);
   CHECK(ListOf(state).transactions(0).put().string_value() == "snapshot");
   CHECK(ListOf(state).transactions(1).put().string_value() == "log");
   CHECK(state.DoubtfulKeys().empty());
 }
 
+// The first part of a collection in a snapshot.
+Transaction Begin(uint64_t revision, const std::string& member) {
+  Transaction first = Set(revision, 0);
+  first.mutable_put()->mutable_set_value()->add_texts(member);
+  return first;
+}
+
 TEST_CASE("the parts of a large collection in a snapshot are put together") {
   RescuedState state;
-  Transaction first = Set(7, 0);
-  first.mutable_put()->mutable_set_value()->add_texts(std::string("a"));
-  Snapshot snapshot(Bytes({first, Add(7, 7, "b"), Add(7, 7, "c")}), absl::OkStatus());
-  REQUIRE(state.Add(snapshot) == absl::OkStatus());
+  state.BeginSnapshot();
+  REQUIRE(state.AddFromSnapshot(Bytes({Begin(7, "a"), Add(7, 7, "b"), Add(7, 7, "c")}), false) == absl::OkStatus());
   CHECK(Members(state) == std::vector<std::string>{"a", "b", "c"});
+  CHECK(state.DoubtfulKeys().empty());
+  CHECK(state.snapshot_keys() == 1);
+}
+
+TEST_CASE("a collection of which a part of the snapshot is missing is doubtful, until another snapshot has all of it") {
+  RescuedState state;
+  state.BeginSnapshot();
+  std::vector<std::string> expected;
+  SECTION("the first part") {
+    REQUIRE(state.AddFromSnapshot(Bytes({Add(7, 7, "b"), Add(7, 7, "c")}), true) == absl::OkStatus());
+    expected = {"b", "c"};
+  }
+  SECTION("one in the middle") {
+    REQUIRE(state.AddFromSnapshot(Bytes({Begin(7, "a")}), false) == absl::OkStatus());
+    REQUIRE(state.AddFromSnapshot(Bytes({Add(7, 7, "c")}), true) == absl::OkStatus());
+    expected = {"a", "c"};
+  }
+  SECTION("the last part") {
+    REQUIRE(state.AddFromSnapshot(Bytes({Begin(7, "a")}), false) == absl::OkStatus());
+    REQUIRE(state.AddFromSnapshot("", true) == absl::OkStatus());
+    expected = {"a"};
+  }
+  CHECK(Members(state) == expected);
+  CHECK(state.DoubtfulKeys().size() == 1);
+  state.BeginSnapshot();
+  REQUIRE(state.AddFromSnapshot(Bytes({Begin(7, "a"), Add(7, 7, "b"), Add(7, 7, "c")}), false) == absl::OkStatus());
+  CHECK(Members(state) == std::vector<std::string>{"a", "b", "c"});
+  CHECK(state.DoubtfulKeys().empty());
+}
+
+TEST_CASE("what is missing of a snapshot casts no doubt on a key that is newer in the log") {
+  RescuedState state;
+  AddTo(state, {Add(9, 0, "z")});
+  state.BeginSnapshot();
+  REQUIRE(state.AddFromSnapshot(Bytes({Begin(7, "a")}), false) == absl::OkStatus());
+  REQUIRE(state.AddFromSnapshot(Bytes({Add(7, 7, "b")}), true) == absl::OkStatus());
+  CHECK(Members(state) == std::vector<std::string>{"z"});
   CHECK(state.DoubtfulKeys().empty());
 }
 

@@ -4,6 +4,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/support/file_ledger.h"
+#include "tests/support/snapshot_samples.h"
 #include "tests/support/text_state.h"
 #include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/read_only_log.h"
@@ -183,6 +184,82 @@ TEST_CASE("of two damaged snapshots, what can be read is put together") {
   const TextState state = StateOf(*log);
   CHECK(state.count(absl::StrCat("key-", ledger.revisions())) == 1);
   for (const auto& [key, value] : state) CHECK(key == absl::StrCat("key-", value.first));
+}
+
+// Gives both snapshots the same twelve keys in four blocks.
+std::vector<size_t> FillSnapshots(Compacted& ledger) {
+  std::vector<std::string> entries;
+  for (uint64_t i = 1; i <= 12; ++i) entries.push_back(NoiseEntry(i, 100'000));
+  for (const size_t index : {0, 1}) {
+    const auto summary = ReadSnapshotHeader(ledger.files(), ledger.snapshot(index));
+    REQUIRE(summary.ok());
+    SnapshotHeader header;
+    header.snapshot_id = summary->header.snapshot_id;
+    header.log_id = summary->header.log_id;
+    header.point = summary->header.point;
+    WriteSnapshot(ledger.files(), ledger.snapshot(index), entries, header);
+  }
+  const auto offsets = BlockOffsets(ledger.files().Contents(ledger.snapshot(0)));
+  REQUIRE(offsets.size() == 5);
+  return offsets;
+}
+
+// The keys of FillSnapshots that were salvaged.
+std::set<int> KeysOf(const TextState& state) {
+  std::set<int> found;
+  for (int i = 1; i <= 12; ++i) {
+    if (state.count(absl::StrFormat("key-%06d", i)) > 0) found.insert(i);
+  }
+  return found;
+}
+
+TEST_CASE("a damaged block of both snapshots costs its keys, and the loss tells how many and how new they were") {
+  Compacted ledger;
+  const auto offsets = FillSnapshots(ledger);
+  const uint64_t newest = ReadSnapshotHeader(ledger.files(), ledger.snapshot(1))->header.point.revision;
+  for (const size_t index : {0, 1}) {
+    std::string bytes = ledger.files().Contents(ledger.snapshot(index));
+    bytes[offsets[1] + 5000] ^= 1;
+    ledger.files().SetContents(ledger.snapshot(index), bytes);
+  }
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  REQUIRE(report->losses.size() == 2);
+  const Loss& loss = report->losses[1];
+  CHECK(loss.path == ledger.snapshot(1));
+  CHECK(loss.offset == offsets[1]);
+  CHECK(loss.changed_up_to == newest);
+  CHECK_THAT(loss.what, ContainsText(absl::StrCat(", ", offsets[2] - offsets[1], " bytes")));
+  CHECK_THAT(loss.what, ContainsText("1 of the 4 blocks of this snapshot and 3 of its 12 keys"));
+  CHECK(KeysOf(StateOf(*OpenNew(ledger))) == std::set<int>{1, 2, 3, 7, 8, 9, 10, 11, 12});
+}
+
+TEST_CASE("what one damaged snapshot lacks is taken from the other, also where one is cut") {
+  Compacted ledger;
+  const auto offsets = FillSnapshots(ledger);
+  std::string bytes = ledger.files().Contents(ledger.snapshot(0));
+  bytes[offsets[0] + 3] ^= 1;
+  ledger.files().SetContents(ledger.snapshot(0), bytes);
+  const std::string other = ledger.files().Contents(ledger.snapshot(1));
+  ledger.files().SetContents(ledger.snapshot(1), other.substr(0, offsets[3] + 100));
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  CHECK(report->losses.size() == 2);
+  CHECK(KeysOf(StateOf(*OpenNew(ledger))) == std::set<int>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+}
+
+TEST_CASE("snapshots without a readable header are not told as losing nothing") {
+  Compacted ledger;
+  for (const size_t index : {0, 1}) {
+    std::string bytes = ledger.files().Contents(ledger.snapshot(index));
+    bytes[100] ^= 1;
+    ledger.files().SetContents(ledger.snapshot(index), bytes);
+  }
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  int told = 0;
+  for (const Loss& loss : report->losses) told += loss.changed_up_to > 0 ? 1 : 0;
+  CHECK(told == 2);
 }
 
 TEST_CASE("a snapshot of another ledger is told and left out") {
