@@ -1,6 +1,8 @@
 // When snapshots are made, and what becomes of the history that they stand for.
 #pragma once
 
+#include <absl/time/time.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -24,6 +26,8 @@ struct CompactionOptions {
   uint64_t ballast_bytes = kDefaultBallastBytes;
   // The memory in which changes are gathered before they are spilled.
   size_t table_bytes = 32 * kMiB;
+  // When a file ledger tries again at the latest to make a snapshot that failed, or to fill its ballast.
+  absl::Duration retry_interval = absl::Seconds(10);
 };
 
 }  // namespace kvs::txn

@@ -9,7 +9,7 @@
 
 namespace kvs::txn {
 
-// A file that holds nothing but space. Used by one thread, but for bytes().
+// A file that holds nothing but space. Used by one thread, but for full() and bytes().
 class Ballast {
  public:
   // `file_system` is borrowed. Of 0 bytes there is none.
@@ -20,6 +20,9 @@ class Ballast {
 
   // Gives back so much, or what there is. Whether there was any.
   bool Spend(uint64_t bytes);
+
+  // Whether nothing is missing of it.
+  bool full() const { return bytes_ >= wanted_bytes_; }
 
   // What it takes on the disk.
   uint64_t bytes() const { return bytes_; }

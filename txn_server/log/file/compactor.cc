@@ -96,7 +96,8 @@ void Compactor::SetPace(Pace pace) {
 
 bool Compactor::IsDue() const {
   const LogFiles::Growth growth = files_->growth();
-  if (pace_ != Pace::kOutOfSpace && growth.since_newest_bytes < not_before_bytes_) return false;
+  const bool backs_off = growth.since_newest_bytes < not_before_bytes_ && absl::Now() < not_before_;
+  if (pace_ != Pace::kOutOfSpace && backs_off) return false;
   const CompactionOptions& options = settings_.options;
   const auto reaches = [&](uint64_t bytes, uint64_t percent) {
     return bytes >= options.min_bytes && bytes >= growth.snapshot_bytes / 100 * percent;
@@ -137,20 +138,18 @@ void Compactor::Run() {
   LowerPriority();
   ballast_.Fill();
   while (true) {
-    {
-      MutexLock lock(&mu_);
-      working_ = IsDue();
-      while (!working_ && !stopping_) {
-        changed_.SignalAll();
-        changed_.Wait(&mu_);
-      }
-      if (stopping_) break;
+    const bool due = AwaitWork();
+    if (stopping_) break;
+    if (!due) {
+      ballast_.Fill();
+      continue;
     }
     const absl::Status status = Work();
     {
       MutexLock lock(&mu_);
       result_ = status;
       if (pace_ == Pace::kOutOfSpace && !(status.ok() && IsDue())) pace_ = Pace::kBusy;
+      not_before_ = status.ok() ? absl::InfinitePast() : absl::Now() + settings_.options.retry_interval;
       not_before_bytes_ = status.ok() ? 0 : files_->growth().since_newest_bytes + settings_.options.min_bytes;
     }
     if (!status.ok() && !stopping_) {
@@ -160,6 +159,26 @@ void Compactor::Run() {
   MutexLock lock(&mu_);
   working_ = false;
   changed_.SignalAll();
+}
+
+bool Compactor::AwaitWork() {
+  MutexLock lock(&mu_);
+  working_ = IsDue();
+  const absl::Time fill_at = absl::Now() + settings_.options.retry_interval;
+  while (!working_ && !stopping_) {
+    changed_.SignalAll();
+    const absl::Time now = absl::Now();
+    if (!ballast_.full() && now >= fill_at) break;
+    absl::Time until = ballast_.full() ? absl::InfiniteFuture() : fill_at;
+    if (now < not_before_) until = std::min(until, not_before_);
+    if (until == absl::InfiniteFuture()) {
+      changed_.Wait(&mu_);
+    } else {
+      changed_.WaitWithTimeout(&mu_, until - now);
+    }
+    working_ = working_ || IsDue();
+  }
+  return working_;
 }
 
 absl::Status Compactor::Work() {

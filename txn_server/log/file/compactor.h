@@ -67,6 +67,8 @@ class Compactor {
   enum class Pace { kBusy, kIdle, kOutOfSpace };
 
   void Run();
+  // Waits until a snapshot is due, which is true; or until the ballast may be filled again, or this is stopping.
+  bool AwaitWork();
   bool IsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SetPace(Pace pace);
   bool IsOutOfSpace() const;
@@ -91,7 +93,8 @@ class Compactor {
   Pace pace_ ABSL_GUARDED_BY(mu_) = Pace::kBusy;
   bool working_ ABSL_GUARDED_BY(mu_) = true;
   absl::Status result_ ABSL_GUARDED_BY(mu_);
-  // After a failure nothing is tried before this much more was logged.
+  // After a failure nothing is tried before this time, unless this much more was logged.
+  absl::Time not_before_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   uint64_t not_before_bytes_ ABSL_GUARDED_BY(mu_) = 0;
 
   std::thread thread_;

@@ -544,6 +544,51 @@ TEST_CASE("the ballast is given up where a snapshot finds no space, and made aga
   CheckGoesOn(ledger);
 }
 
+TEST_CASE("a snapshot that failed is tried again after a while, though nothing is logged") {
+  CompactingLedger ledger(5);
+  ledger.compaction().retry_interval = absl::Milliseconds(1);
+  std::atomic<int> failures = 2;
+  ledger.files().SetFaults([&](auto operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
+    const bool fails = operation == MemoryFileSystem::Operation::kCreate && absl::EndsWith(path, ".snap.tmp");
+    if (!fails || failures-- <= 0) return std::nullopt;
+    return MemoryFileSystem::Fault{absl::InternalError("an I/O error")};
+  });
+  ledger.Start();
+  ledger.MakeSnapshot();
+  ledger.AwaitCompactions(3);
+  CHECK(ledger.CountNotices(std::string(FileLedger::kNoSnapshot)) == 2);
+  CHECK(ledger.Listing().snapshot_ids == Ids{1});
+  ledger.CheckState();
+  ledger.Kill();
+  ledger.files().SetFaults(nullptr);
+}
+
+TEST_CASE("a ballast for which there was no room is filled when there is, though nothing is logged") {
+  CompactingLedger ledger(5);
+  ledger.compaction().ballast_bytes = 8 * kKiB;
+  ledger.compaction().retry_interval = absl::Milliseconds(1);
+  Mutex mutex;
+  CondVar changed;
+  int requests = 0;
+  ledger.files().SetFaults([&](auto operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
+    if (operation != MemoryFileSystem::Operation::kReserve || path != "/log/BALLAST") return std::nullopt;
+    MutexLock lock(&mutex);
+    changed.SignalAll();
+    if (++requests > 3) return std::nullopt;
+    return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
+  });
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  {
+    MutexLock lock(&mutex);
+    const absl::Time deadline = absl::Now() + absl::Seconds(30);
+    while (requests < 4 && absl::Now() < deadline) changed.WaitWithTimeout(&mutex, absl::Seconds(1));
+    CHECK(requests == 4);
+  }
+  ledger.Kill();
+  CHECK(ledger.files().Contents("/log/BALLAST").size() == ledger.compaction().ballast_bytes);
+  ledger.files().SetFaults(nullptr);
+}
+
 TEST_CASE("what no space keeps from being logged goes on when a snapshot has made some") {
   using Operation = MemoryFileSystem::Operation;
   CompactingLedger ledger(6);
