@@ -91,7 +91,10 @@ class Scanner {
       auto summary = ReadSnapshotHeader(file_system_, SnapshotPath(directory_, *id));
       absl::Status status = summary.status();
       if (status.ok() && summary->header.snapshot_id != *id) {
-        status = Error(errors::kDamagedLog, absl::StrCat(summary->path, " is snapshot ", summary->header.snapshot_id));
+        const std::string foreign = OfAnotherLedger(*summary);
+        status = Error(errors::kDamagedLog,
+                       foreign.empty() ? absl::StrCat(summary->path, " is snapshot ", summary->header.snapshot_id)
+                                       : absl::StrCat(summary->path, ": ", foreign));
       }
       if (status.ok() && (!relied_on || options_.check_all_snapshots)) status = VerifySnapshot(file_system_, *summary);
       if (status.ok()) {
@@ -108,7 +111,7 @@ class Scanner {
 
   // The segments begin at the latest where the oldest snapshot ends, and with the first revision if there is none.
   absl::Status CheckBeginning() {
-    if (absl::Status status = CheckSnapshotsOwner(found_.begin()->second); !status.ok()) return status;
+    if (absl::Status status = CheckSnapshotsOwner(); !status.ok()) return status;
     if (!scan_.snapshots.empty()) {
       if (scan_.snapshots.front().header.point.segment_id >= first_) return absl::OkStatus();
       return Damaged(SegmentPath(directory_, first_ - 1), 0, "the file is missing");
@@ -130,16 +133,21 @@ class Scanner {
     return Damaged(segment.summary.path, 0, "the snapshot is missing of what was before its first revision");
   }
 
-  absl::Status CheckSnapshotsOwner(const FoundSegment& segment) {
-    if (!segment.in_use()) return absl::OkStatus();  // the scan will tell what is wrong with it
-    const std::string& log_id = segment.summary.header.log_id;
+  absl::Status CheckSnapshotsOwner() {
     for (const SnapshotSummary& snapshot : scan_.snapshots) {
-      if (snapshot.header.log_id == log_id) continue;
-      return Damaged(snapshot.path, 0,
-                     absl::StrCat("it is a snapshot of log ", absl::BytesToHexString(snapshot.header.log_id),
-                                  " and not of ", absl::BytesToHexString(log_id)));
+      const std::string foreign = OfAnotherLedger(snapshot);
+      if (!foreign.empty()) return Damaged(snapshot.path, 0, foreign);
     }
     return absl::OkStatus();
+  }
+
+  // Says so for people, and is empty if it is not, or if the scan will tell what is wrong with the segment to compare.
+  std::string OfAnotherLedger(const SnapshotSummary& snapshot) {
+    const FoundSegment& segment = found_.begin()->second;
+    const std::string& log_id = segment.summary.header.log_id;
+    if (!segment.in_use() || snapshot.header.log_id == log_id) return "";
+    return absl::StrCat("it is of another ledger: a snapshot of log ", absl::BytesToHexString(snapshot.header.log_id),
+                        " and not of ", absl::BytesToHexString(log_id));
   }
 
   // Compares the log with the snapshots that end here.

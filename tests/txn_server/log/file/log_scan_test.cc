@@ -189,6 +189,15 @@ TEST_CASE("a snapshot of another ledger is refused, in whose place it may be") {
   }
 }
 
+TEST_CASE("a snapshot of another ledger under another name is told as such") {
+  Sample sample;
+  Sample other(Retention::kOnDelete, "another log's id");
+  sample.Damage(9, other.Bytes(3));
+  REQUIRE(sample.ledger().Open() == absl::OkStatus());
+  REQUIRE(sample.ledger().notices().size() == 1);
+  CHECK_THAT(sample.ledger().notices()[0], ContainsText(FileLedger::SnapshotPath(9) + ": it is of another ledger"));
+}
+
 TEST_CASE("a snapshot under another name is not relied on") {
   Sample sample;
   sample.Damage(9, sample.Bytes(3));
