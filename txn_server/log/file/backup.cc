@@ -35,6 +35,9 @@ class Backup {
 
   absl::StatusOr<BackupReport> Run() {
     if (absl::Status status = CheckSource(); !status.ok()) return status;
+    if (absl::Status status = CheckOutside(options_.backup_directory, options_.data_directory); !status.ok()) {
+      return status;
+    }
     if (absl::Status status = PrepareTarget(); !status.ok()) return status;
     auto lock = file_system_.Lock(Target(kBackupLockName));
     if (!lock.ok()) return lock.status();

@@ -401,6 +401,9 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options
   if (!lock.ok()) return ExplainOpening(lock.status(), directory);
   const auto listing = ListDirectory(file_system, directory);
   if (!listing.ok()) return ExplainOpening(listing.status(), directory);
+  if (!options.unfinished) {
+    if (absl::Status status = CheckFinished(*listing, directory); !status.ok()) return status;
+  }
   for (const std::string& name : listing->foreign_names) {
     if (name != kBackupManifestName) continue;
     return Unusable(absl::StrCat(directory, " is a backup; `kvs log restore` makes a ledger of it"));

@@ -47,6 +47,9 @@ struct FileTxnLogOptions {
   CompactionOptions compaction;
   std::function<void(const CompactionReport&)> compacted;
 
+  // Whether it may be a directory that is not finished: only who fills it opens that.
+  bool unfinished = false;
+
   // Borrowed.
   FileSystem* file_system = &PosixFileSystem();
 };

@@ -7,7 +7,11 @@
 #include <absl/strings/strip.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <optional>
+#include <system_error>
+
+#include "common/errors.h"
 
 namespace kvs::txn {
 namespace {
@@ -45,6 +49,16 @@ absl::Status WriteSegment(File& file, const SegmentHeader& header) {
   return file.Sync();
 }
 
+// Without links, dots and slashes at the end, as far as that can be told.
+std::filesystem::path Canonical(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  if (error) return path;
+  const auto canonical = std::filesystem::weakly_canonical(absolute, error);
+  return error ? absolute.lexically_normal() : canonical;
+}
+
 }  // namespace
 
 std::string SegmentPath(const std::string& directory, uint64_t segment_id) {
@@ -61,6 +75,7 @@ std::string RunPath(const std::string& directory, uint64_t snapshot_id, size_t n
 
 std::string BallastPath(const std::string& directory) { return absl::StrCat(directory, "/", kBallastFileName); }
 
+std::string UnfinishedPath(const std::string& directory) { return absl::StrCat(directory, "/", kUnfinishedFileName); }
 std::string LockPath(const std::string& directory) { return absl::StrCat(directory, "/", kLockFileName); }
 
 absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const std::string& directory) {
@@ -76,6 +91,8 @@ absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const st
       listing.temporary_names.push_back(name);
     } else if (name == kBallastFileName) {
       listing.has_ballast = true;
+    } else if (name == kUnfinishedFileName) {
+      listing.is_unfinished = true;
     } else if (name != kLockFileName && name != "lost+found" && !absl::StartsWith(name, ".")) {
       listing.foreign_names.push_back(name);
     }
@@ -84,6 +101,25 @@ absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const st
   std::sort(listing.snapshot_ids.begin(), listing.snapshot_ids.end());
   std::sort(listing.foreign_names.begin(), listing.foreign_names.end());
   return listing;
+}
+
+absl::Status CheckFinished(const DirectoryListing& listing, const std::string& directory) {
+  if (!listing.is_unfinished) return absl::OkStatus();
+  return Error(errors::kUnusableDirectory,
+               absl::StrCat(directory,
+                            " is what an interrupted copy, restore or salvage left, or one that is still at "
+                            "work: it is not all of a ledger. Do that again, or remove ",
+                            directory));
+}
+
+absl::Status CheckOutside(const std::string& target, const std::string& source) {
+  const auto inner = Canonical(target);
+  const auto outer = Canonical(source);
+  if (std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first != outer.end()) {
+    return absl::OkStatus();
+  }
+  return Error(errors::kUnusableDirectory,
+               absl::StrCat(target, inner == outer ? " is " : " is inside of ", source, "; name a directory outside"));
 }
 
 absl::Status CreateSegment(FileSystem& file_system, const std::string& directory, const SegmentHeader& header) {

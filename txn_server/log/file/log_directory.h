@@ -5,6 +5,7 @@
 //   0000000002.log.tmp, 0000000002.snap.tmp, 0000000002.run.1.tmp
 //                        a segment, a snapshot, or a part of one that is being made; removed by the next start
 //   BALLAST              space that compaction can fall back on
+//   UNFINISHED           the directory is being filled as a whole, by a copy or restore, and is no ledger yet
 //   LOCK                 locked by the process that uses the ledger
 #pragma once
 
@@ -23,6 +24,7 @@ namespace kvs::txn {
 
 inline constexpr absl::string_view kLockFileName = "LOCK";
 inline constexpr absl::string_view kBallastFileName = "BALLAST";
+inline constexpr absl::string_view kUnfinishedFileName = "UNFINISHED";
 inline constexpr absl::string_view kTemporarySuffix = ".tmp";
 
 std::string SegmentPath(const std::string& directory, uint64_t segment_id);
@@ -31,16 +33,24 @@ std::string SnapshotPath(const std::string& directory, uint64_t snapshot_id);
 std::string RunPath(const std::string& directory, uint64_t snapshot_id, size_t n);
 std::string BallastPath(const std::string& directory);
 std::string LockPath(const std::string& directory);
+std::string UnfinishedPath(const std::string& directory);
 
 struct DirectoryListing {
   std::vector<uint64_t> segment_ids;         // ascending
   std::vector<uint64_t> snapshot_ids;        // ascending
   std::vector<std::string> temporary_names;  // half-made files
   bool has_ballast = false;
+  bool is_unfinished = false;
   std::vector<std::string> foreign_names;  // not a ledger's, hidden files and lost+found aside
 };
 
 absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const std::string& directory);
+
+// kUnusableDirectory if the directory is being filled, or was when that was interrupted.
+absl::Status CheckFinished(const DirectoryListing& listing, const std::string& directory);
+
+// kUnusableDirectory if `target` is `source` or inside of it, by whatever name.
+absl::Status CheckOutside(const std::string& target, const std::string& source);
 
 // Makes a segment with this header, of header.segment_bytes, zero behind the header. It has its name, replacing a
 // segment that had it, only when all of it is durable, and when this returns OK the name is durable too. kNoSpace, with

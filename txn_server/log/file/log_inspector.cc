@@ -31,6 +31,7 @@ absl::Status CheckLedgerDirectory(FileSystem& file_system, const std::string& di
     return Error(errors::kUnusableDirectory, absl::StrCat(directory, " does not exist"));
   }
   if (!listing.ok()) return listing.status();
+  if (absl::Status status = CheckFinished(*listing, directory); !status.ok()) return status;
   if (!listing->segment_ids.empty()) return absl::OkStatus();
   return Error(errors::kUnusableDirectory, absl::StrCat(directory, " holds no ledger"));
 }

@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <utility>
@@ -23,10 +24,18 @@ std::string ParentOf(const std::string& directory) {
   return slash == 0 ? "/" : directory.substr(0, slash);
 }
 
-// Removes a half-made ledger with its directory.
+// Says of a directory that it is not a ledger yet, before there is anything that looks like one.
+absl::Status MarkUnfinished(FileSystem& file_system, const std::string& directory) {
+  if (absl::Status status = file_system.CreateDirectory(directory); !status.ok()) return status;
+  const auto file = file_system.Create(UnfinishedPath(directory));
+  return file.ok() ? file_system.SyncDirectory(directory) : file.status();
+}
+
+// Removes a half-made ledger with its directory; what says so goes last.
 absl::Status RemoveLedger(FileSystem& file_system, const std::string& directory) {
-  const auto names = file_system.List(directory);
+  auto names = file_system.List(directory);
   if (!names.ok()) return names.status();
+  std::partition(names->begin(), names->end(), [](const std::string& name) { return name != kUnfinishedFileName; });
   for (const std::string& name : *names) {
     if (absl::Status status = file_system.Remove(absl::StrCat(directory, "/", name)); !status.ok()) return status;
   }
@@ -49,10 +58,12 @@ absl::Status RemoveLeftovers(FileSystem& file_system, const std::string& directo
 
 absl::StatusOr<LogPosition> Fill(const NewLedgerOptions& options, const std::string& directory,
                                  absl::FunctionRef<absl::Status(TxnLog& log)> fill) {
+  if (absl::Status status = MarkUnfinished(*options.file_system, directory); !status.ok()) return status;
   FileTxnLogOptions log_options;
   log_options.directory = directory;
   log_options.segment_bytes = options.segment_bytes;
   log_options.file_system = options.file_system;
+  log_options.unfinished = true;
   // It is the owner of the ledger who says what becomes of history.
   log_options.compaction.retention = Retention::kFull;
   log_options.compaction.min_bytes = std::numeric_limits<uint64_t>::max();
@@ -80,6 +91,8 @@ absl::Status Verify(FileSystem& file_system, const std::string& directory, const
 
 // Gives the finished ledger its name.
 absl::Status Publish(FileSystem& file_system, const std::string& from, const std::string& to) {
+  if (absl::Status status = file_system.Remove(UnfinishedPath(from)); !status.ok()) return status;
+  if (absl::Status status = file_system.SyncDirectory(from); !status.ok()) return status;
   if (absl::Status status = file_system.Rename(from, to); !status.ok()) return status;
   return file_system.SyncDirectory(ParentOf(to));
 }

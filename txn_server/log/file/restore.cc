@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "txn_server/log/file/backup_view.h"
 #include "txn_server/log/file/file_bytes.h"
+#include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/log_scan.h"
 #include "txn_server/log/file/new_ledger.h"
 #include "txn_server/log/file/read_only_log.h"
@@ -31,6 +32,9 @@ class Restore {
 
   absl::StatusOr<RestoreReport> Run() {
     if (absl::Status status = CheckNewLedgerDirectory(file_system_, options_.data_directory); !status.ok()) {
+      return status;
+    }
+    if (absl::Status status = CheckOutside(options_.data_directory, options_.backup_directory); !status.ok()) {
       return status;
     }
     auto manifest = FindManifest();

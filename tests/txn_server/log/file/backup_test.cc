@@ -202,6 +202,21 @@ TEST_CASE("after a backup that failed anywhere there is the one before, or none 
   }
 }
 
+TEST_CASE("a backup inside of its ledger is refused, and a restore inside of its backup") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(1);
+  const auto before = ledger.files().List("/log");
+  const absl::Status status = BackUp(ledger, "/log/backup").status();
+  CHECK(Is(status, errors::kUnusableDirectory));
+  CHECK_THAT(std::string(status.message()), ContainsText("inside of /log"));
+  CHECK(ledger.files().List("/log/backup")->empty());
+  REQUIRE(BackUp(ledger).ok());
+  const auto restored = RestoreLog({"/backup", "/backup/in", nullptr, &ledger.files()});
+  CHECK(Is(restored.status(), errors::kUnusableDirectory));
+  CHECK(ledger.files().List("/backup/in")->empty());
+}
+
 TEST_CASE("a backup is not made over other files or the backup of another ledger") {
   FileLedger ledger;
   ledger.Start();

@@ -83,6 +83,39 @@ TEST_CASE("what an interrupted attempt left is replaced") {
   CHECK_FALSE(HasFiles(files, "/new.partial"));
 }
 
+TEST_CASE("what was left at any moment of making a ledger is refused, unless it is all of it") {
+  for (int cut_at = 0;; ++cut_at) {
+    INFO("operation " << cut_at);
+    MemoryFileSystem files;
+    int operation = 0;
+    files.SetFaults(
+        [&](MemoryFileSystem::Operation kind, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
+          if (kind != MemoryFileSystem::Operation::kRead && operation++ >= cut_at) {
+            return MemoryFileSystem::Fault{absl::InternalError("killed")};
+          }
+          return std::nullopt;
+        });
+    const bool made = CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree).ok();
+    files.SetFaults(nullptr);
+    if (made && operation <= cut_at) break;
+    if (!HasFiles(files, "/new.partial")) continue;
+    FileTxnLogOptions options;
+    options.directory = "/new.partial";
+    options.segment_bytes = 8 * kKiB;
+    options.file_system = &files;
+    auto log = OpenFileTxnLog(options);
+    if (log.ok()) {
+      CHECK((*log)->position().durable_revision == 3);
+      log->reset();
+    } else {
+      CHECK(Is(log.status(), errors::kUnusableDirectory));
+      CHECK_THAT(std::string(log.status().message()), ContainsText("interrupted copy, restore or salvage"));
+      CHECK(Is(InspectLog("/new.partial", nullptr, files).status(), errors::kUnusableDirectory));
+    }
+    CHECK(CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree).status() == absl::OkStatus());
+  }
+}
+
 TEST_CASE("on a disk, a ledger takes the place of an empty directory") {
   const TempDir directory;
   const std::string path = directory / "new";

@@ -152,7 +152,7 @@ TEST_CASE("a server refuses a snapshot of another ledger in its directory") {
   const auto log = OpenFileTxnLog(options);
   INFO(log.status());
   CHECK(Is(log.status(), errors::kDamagedLog));
-  CHECK_THAT(std::string(log.status().message()), ContainsText("it is a snapshot of log "));
+  CHECK_THAT(std::string(log.status().message()), ContainsText("it is of another ledger: a snapshot of log "));
   backed_up.files().SetContents("/source/0000000001.snap", own);
   CHECK(OpenFileTxnLog(options).status() == absl::OkStatus());
 }
