@@ -79,6 +79,7 @@ class Salvage {
     auto listing = ListDirectory(file_system_, directory);
     if (absl::IsNotFound(listing.status())) return Unusable(absl::StrCat(directory, " does not exist"));
     if (!listing.ok()) return listing.status();
+    if (absl::Status status = CheckFinished(*listing, directory); !status.ok()) return status;
     listing_ = *std::move(listing);
     if (listing_.segment_ids.empty() && listing_.snapshot_ids.empty()) {
       return Unusable(absl::StrCat(directory, " holds no ledger"));

@@ -341,7 +341,7 @@ TEST_CASE("a salvage that finds no space leaves nothing, and the ledger as it wa
   }
 }
 
-TEST_CASE("a ledger in use, none at all, and one of which nothing can be read are refused") {
+TEST_CASE("a ledger in use, none at all, an unfinished one, and one of which nothing can be read are refused") {
   FileLedger ledger;
   CHECK(Is(SalvageOf(ledger).status(), errors::kUnusableDirectory));
   ledger.Start();
@@ -351,6 +351,10 @@ TEST_CASE("a ledger in use, none at all, and one of which nothing can be read ar
   ledger.files().SetContents("/new/letter.txt", "dear");
   CHECK(Is(SalvageOf(ledger).status(), errors::kUnusableDirectory));
   ledger.files().Delete("/new/letter.txt");
+  ledger.files().SetContents("/log/UNFINISHED", "");
+  CHECK(Is(SalvageOf(ledger).status(), errors::kUnusableDirectory));
+  ledger.files().Delete("/log/UNFINISHED");
+  CHECK(Is(SalvageLog({"/log", "/log/new", nullptr, &ledger.files()}).status(), errors::kUnusableDirectory));
   const auto names = ledger.files().List("/log");
   for (const std::string& name : *names) {
     ledger.files().SetContents("/log/" + name, std::string(8192, '?'));
