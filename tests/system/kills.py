@@ -7,8 +7,9 @@ import os
 import random
 import shutil
 import threading
+import time
 
-from pair import check, check_equal, import_generated
+from pair import DEADLINE_SECONDS, check, check_equal, import_generated
 
 generated = import_generated()
 
@@ -44,16 +45,23 @@ class Writer(threading.Thread):
         channel.close()
 
 
+def value(stub, key):
+    """The value of a counter, waiting for the ledger where that has not confirmed it yet."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        try:
+            return stub.Get(int_store_pb2.IntStoreGetRequest(key=key), timeout=20).value
+        except grpc.RpcError as error:
+            if error.code() == grpc.StatusCode.NOT_FOUND:
+                return 0
+            check(error.code() == grpc.StatusCode.UNAVAILABLE and time.monotonic() < deadline, error)
+            threading.Event().wait(0.05)
+
+
 def values(pair, writers):
     channel = pair.channel()
     stub = int_store_pb2_grpc.IntStoreStub(channel)
-    found = {}
-    for writer in writers:
-        try:
-            found[writer.key] = stub.Get(int_store_pb2.IntStoreGetRequest(key=writer.key), timeout=20).value
-        except grpc.RpcError as error:
-            check_equal(error.code(), grpc.StatusCode.NOT_FOUND)
-            found[writer.key] = 0
+    found = {writer.key: value(stub, writer.key) for writer in writers}
     channel.close()
     return found
 
