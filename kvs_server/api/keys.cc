@@ -59,7 +59,7 @@ Outcome Count(Engine& engine, const v1::KeysCountRequest& request, v1::KeysCount
 }
 
 // One List stream: a chunk is read, waits until it is durable, is written, and only then the next one is read. So a
-// slow reader costs one chunk of memory.
+// slow reader costs one chunk of memory and what the lister has read ahead.
 class ListStream final : public rpc::StreamHandler {
  public:
   ListStream(rpc::ServerStream* stream, Engine* engine, Responder* responder)
