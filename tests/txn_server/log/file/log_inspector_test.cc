@@ -181,7 +181,7 @@ TEST_CASE("the ledger of a running server can be inspected at any time") {
   uint64_t last = 0;
   absl::Status bad;
   // Until the writer got somewhere, at least.
-  for (int i = 0; (i < 100 || last == 0) && bad.ok() && !failed; ++i) {
+  for (int i = 0; (i < 25 || last == 0) && bad.ok() && !failed; ++i) {
     const uint64_t durable = (*log)->position().durable_revision;
     const auto report = InspectLog(temp / "log");
     if (!report.ok()) bad = report.status();
