@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -56,6 +57,7 @@ class Original<Result(Arguments...)> {
     return function;
   }
   Function Find() const {
+    const int errno_before = errno;  // which gRPC may still read
     char name[256];
     if (tail_ == nullptr) {
       std::snprintf(name, sizeof(name), "%s", head_);
@@ -67,6 +69,7 @@ class Original<Result(Arguments...)> {
       std::fprintf(stderr, "ThreadSanitizer is not told what it must know: no library has %s\n", name);
       std::abort();
     }
+    errno = errno_before;
     return reinterpret_cast<Function>(found);
   }
 
