@@ -120,6 +120,7 @@ TEST_CASE("past the bounds mutations are refused before they change anything") {
   }
   SECTION("of pending bytes") {
     pair.kvs_config().max_pending_bytes = 8 * kMiB;
+    pair.kvs_config().max_commit_wait = absl::Minutes(1);
     pair.Start();
     pair.storage().SetBeforeAppend(gate.Hook());
     const ApiClient api(pair.channel());
