@@ -26,6 +26,7 @@ VARYING = [
     (re.compile(r"0000000\d+\.log at \d+"), "FRAME"),
     (re.compile(r'"startTime":"[^"]*"'), "START"),
     (re.compile(r"\b\d+ bytes\b"), "SIZE"),
+    (re.compile(r"\b\d+ of them written\b"), "WRITTEN"),
 ]
 
 
