@@ -1,5 +1,6 @@
 #include "txn_server/log/postgres/window_reader.h"
 
+#include <absl/base/casts.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 
@@ -119,7 +120,7 @@ bool ReadNumber(const pqxx::row& row, absl::string_view name, Operation* result)
   if (name == "put") {
     *result = operation::Put{value};
     // Of floats the bits, as -0 is not 0.
-    return std::memcmp(&value, &after, sizeof(value)) == 0;
+    return absl::bit_cast<uint64_t>(value) == absl::bit_cast<uint64_t>(after);
   }
   typename IncrementOf<T>::type increment;
   increment.delta = value;
