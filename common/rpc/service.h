@@ -90,8 +90,8 @@ class StreamHandler {
   // A message arrived, possibly after Finish. The next one is read when this returns true, or when ResumeReading is
   // called.
   virtual bool OnMessage(const grpc::ByteBuffer& message) = 0;
-  // No more messages come: the client has closed its side, or is gone. Streams that only answer one request finish from
-  // OnMessage and ignore this.
+  // No more messages come: the client has closed its side, or is gone. Not called while OnMessage's false stands: a
+  // stream that takes one request and answers it returns false, and is called here only when no request came.
   virtual void OnHalfClose() = 0;
   // A message was handed to the transport: room for the next one.
   virtual void OnWritten() {}

@@ -68,7 +68,6 @@ class ListStream final : public rpc::StreamHandler {
   }
 
   bool OnMessage(const grpc::ByteBuffer& message) override {
-    asked_ = true;
     v1::KeysListRequest request;
     if (!rpc::Parse(message, &request)) {
       stream_.Finish(rpc::Service::MalformedError(*v1::KeysListRequest::descriptor()));
@@ -80,9 +79,7 @@ class ListStream final : public rpc::StreamHandler {
     return false;
   }
 
-  void OnHalfClose() override {
-    if (!asked_) stream_.Finish(rpc::Service::MalformedError(*v1::KeysListRequest::descriptor()));
-  }
+  void OnHalfClose() override { stream_.Finish(rpc::Service::MalformedError(*v1::KeysListRequest::descriptor())); }
   void OnWritten() override { NextChunk(); }
   void OnDrain() override { stream_.Finish(rpc::ToGrpc(responder_.CheckServing())); }
   void OnDone() override { state_->handler = nullptr; }
@@ -146,7 +143,6 @@ class ListStream final : public rpc::StreamHandler {
   rpc::ServerStream& stream_;
   Engine& engine_;
   Responder& responder_;
-  bool asked_ = false;
   std::unique_ptr<KeyLister> lister_;
   const std::shared_ptr<State> state_;
 };

@@ -144,7 +144,6 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
 
   bool OnMessage(const grpc::ByteBuffer& bytes) override {
     if (drained_) return false;
-    asked_ = true;
     pb::ReplayRequest request;
     if (!rpc::Parse(bytes, &request)) {
       stream_.Finish(rpc::Service::MalformedError(*pb::ReplayRequest::descriptor()));
@@ -156,9 +155,7 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
     return false;
   }
 
-  void OnHalfClose() override {
-    if (!asked_) stream_.Finish(rpc::Service::MalformedError(*pb::ReplayRequest::descriptor()));
-  }
+  void OnHalfClose() override { stream_.Finish(rpc::Service::MalformedError(*pb::ReplayRequest::descriptor())); }
   void OnWritten() override { Pump(); }
   void OnDrain() override {
     drained_ = true;
@@ -271,7 +268,6 @@ class LedgerService::ReplayStream final : public rpc::StreamHandler {
   std::unique_ptr<SnapshotCursor> snapshot_;  // null when it was sent
   std::unique_ptr<LogCursor> cursor_;         // null at the end
   std::optional<Frame> next_;                 // not sent yet
-  bool asked_ = false;
   bool drained_ = false;
   uint64_t last_revision_ = 0;
   uint64_t count_ = 0;
