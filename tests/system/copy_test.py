@@ -6,7 +6,7 @@ import subprocess
 import threading
 
 from pair import BIN, Pair, check, check_equal, run
-from postgres import Cluster, pair_on
+from postgres import Cluster, LockedTable, pair_on
 
 
 def copy(cluster, *args, check=True):
@@ -33,12 +33,7 @@ def interrupt_copy(cluster, data, database):
     """Kills a copy while it waits for a table that another session holds."""
     url = f"--to=postgres:dbname={database}"
     run([BIN / "txn_server", "migrate", f"--postgres-url=dbname={database}"], env=cluster.environment())
-    holder = subprocess.Popen(
-        ["psql", "-XAtq", "-d", database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=cluster.environment(), text=True
-    )
-    holder.stdin.write("BEGIN; LOCK TABLE int_transactions IN EXCLUSIVE MODE; SELECT 'locked';\n")
-    holder.stdin.flush()
-    check_equal(holder.stdout.readline(), "locked\n")
+    lock = LockedTable(cluster, database)
     copying = subprocess.Popen([BIN / "txn_server", "copy", f"--from=file:{data}", url], env=cluster.environment())
     waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     while cluster.sql(waits) == "0":
@@ -46,7 +41,7 @@ def interrupt_copy(cluster, data, database):
         threading.Event().wait(0.02)
     copying.kill()
     copying.wait()
-    holder.communicate("ROLLBACK;\n")
+    lock.release()
 
 
 with Cluster() as cluster, Pair() as pair:

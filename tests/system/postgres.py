@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from pair import DEADLINE_SECONDS, Pair, check
+from pair import DEADLINE_SECONDS, Pair, check, check_equal
 
 # Everybody has to show a password but the superuser, who comes in as on Debian: by the name that the system knows.
 HBA = "local all postgres trust\nlocal all all scram-sha-256\n"
@@ -91,6 +91,21 @@ class Cluster:
     def __exit__(self, kind, error, trace):
         self.crash()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class LockedTable:
+    """A session that keeps everybody from writing ints to a database of the cluster."""
+
+    def __init__(self, cluster, database):
+        self.session = subprocess.Popen(
+            ["psql", "-XAtq", "-d", database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=cluster.environment(), text=True
+        )
+        self.session.stdin.write("BEGIN; LOCK TABLE int_transactions IN EXCLUSIVE MODE; SELECT 'locked';\n")
+        self.session.stdin.flush()
+        check_equal(self.session.stdout.readline(), "locked\n")
+
+    def release(self):
+        self.session.communicate("COMMIT;\n")
 
 
 def pair_on(cluster, database, txn_args=()):

@@ -2,11 +2,10 @@
 takes over, and the first one finds itself fenced when it goes on."""
 
 import signal
-import subprocess
 import threading
 
 from pair import check, check_equal
-from postgres import Cluster, pair_on
+from postgres import Cluster, LockedTable, pair_on
 
 STUCK = "application_name = 'txn_server' AND wait_event_type = 'Lock'"
 IDLE = "application_name = 'txn_server' AND state = 'idle in transaction'"
@@ -18,27 +17,12 @@ def wait_for_session(cluster, condition):
         threading.Event().wait(0.02)
 
 
-class LockedTable:
-    """Another session that keeps txn_server from writing ints."""
-
-    def __init__(self, cluster):
-        self.session = subprocess.Popen(
-            ["psql", "-XAtq", "-d", "kvs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=cluster.environment(), text=True
-        )
-        self.session.stdin.write("BEGIN; LOCK TABLE int_transactions IN EXCLUSIVE MODE; SELECT 'locked';\n")
-        self.session.stdin.flush()
-        check_equal(self.session.stdout.readline(), "locked\n")
-
-    def release(self):
-        self.session.communicate("COMMIT;\n")
-
-
 with Cluster() as cluster:
     cluster.sql("CREATE DATABASE kvs")
     with pair_on(cluster, "kvs") as first, pair_on(cluster, "kvs") as second:
         first.start()
         first.cli("put", "int", "before", "1")
-        lock = LockedTable(cluster)
+        lock = LockedTable(cluster, "kvs")
         stuck = threading.Thread(target=lambda: answers.append(first.cli("put", "int", "stuck", "2", check=False)))
         answers = []
         stuck.start()
