@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/support/catch.h"
+#include "tests/support/fault_injection.h"
 #include "tests/support/file_ledger.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/text_state.h"
@@ -11,6 +12,8 @@
 
 namespace kvs::txn {
 namespace {
+
+using Operation = MemoryFileSystem::Operation;
 
 absl::StatusOr<BackupReport> BackUp(FileLedger& ledger, const std::string& target = "/backup") {
   return BackUpLog({"/log", target, nullptr, &ledger.files()});
@@ -170,17 +173,12 @@ TEST_CASE("after a backup that failed anywhere there is the one before, or none 
     const uint64_t revision_before = has_one_before ? 20 : 0;
     for (int i = 0; i < 20; ++i) ledger.Write(1, std::string(300, 'x'));
     const auto source = ledger.Snapshot();  // the ledger goes on preparing segments meanwhile
-    int operation = 0;
-    bool failed = false;
-    ledger.files().SetFaults(
-        [&](MemoryFileSystem::Operation kind, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
-          if (kind == MemoryFileSystem::Operation::kRead || path.rfind("/backup", 0) != 0) return std::nullopt;
-          if (operation++ != fails_at / 2) return std::nullopt;
-          failed = true;
-          return MemoryFileSystem::Fault{Error(errors::kNoSpace, "full"), 7};
-        });
+    FaultInjection faults(ledger.files(), fails_at / 2, FaultInjection::Extent::kOne, FullDisk(7),
+                          [](Operation operation, const std::string& path) {
+                            return operation != Operation::kRead && path.rfind("/backup", 0) == 0;
+                          });
     const auto report = BackUp(ledger);
-    ledger.files().SetFaults(nullptr);
+    const bool failed = faults.End();
     for (const auto& [path, bytes] : source) {
       if (path.find(".tmp") == std::string::npos) CHECK(ledger.files().Contents(path) == bytes);
     }

@@ -4,6 +4,7 @@
 
 #include "tests/support/compacting_ledger.h"
 #include "tests/support/compaction_samples.h"
+#include "tests/support/fault_injection.h"
 
 namespace kvs::txn {
 namespace {
@@ -486,9 +487,7 @@ TEST_CASE("no space at any place of a compaction: the error is told, the log goe
     {
       size_t requests = 0;
       CompactionFaults faults(ledger.files(), [&](size_t, Operation operation, const std::string&) {
-        const bool takes_space =
-            operation == Operation::kWrite || operation == Operation::kReserve || operation == Operation::kCreate;
-        return !takes_space || ++requests != n
+        return !TakesSpace(operation) || ++requests != n
                    ? std::nullopt
                    : std::make_optional(MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left"), 50});
       });

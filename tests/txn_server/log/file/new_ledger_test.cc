@@ -1,6 +1,7 @@
 #include "txn_server/log/file/new_ledger.h"
 
 #include "tests/support/catch.h"
+#include "tests/support/fault_injection.h"
 #include "tests/support/file_ledger.h"
 #include "tests/support/temp_dir.h"
 
@@ -11,6 +12,10 @@ absl::Status FillWithThree(TxnLog& log) {
   const auto epoch = log.BeginEpoch("writer");
   if (!epoch.ok()) return epoch.status();
   return log.Append(*epoch, {MakeFrame(1, 3).frame()});
+}
+
+bool Changes(MemoryFileSystem::Operation operation, const std::string&) {
+  return operation != MemoryFileSystem::Operation::kRead;
 }
 
 bool HasFiles(MemoryFileSystem& files, const std::string& directory) { return !files.List(directory)->empty(); }
@@ -37,16 +42,9 @@ TEST_CASE("whatever fails while a ledger is made, nothing is left") {
   for (int fails_at = 0;; ++fails_at) {
     INFO("operation " << fails_at);
     MemoryFileSystem files;
-    int operation = 0;
-    bool failed = false;
-    files.SetFaults(
-        [&](MemoryFileSystem::Operation kind, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
-          if (kind == MemoryFileSystem::Operation::kRead || operation++ != fails_at) return std::nullopt;
-          failed = true;
-          return MemoryFileSystem::Fault{Error(errors::kNoSpace, "full")};
-        });
+    FaultInjection faults(files, fails_at, FaultInjection::Extent::kOne, FullDisk(), Changes);
     const auto position = CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree);
-    if (!failed) {
+    if (!faults.End()) {
       CHECK(fails_at > 10);
       break;
     }
@@ -87,17 +85,11 @@ TEST_CASE("what was left at any moment of making a ledger is refused, unless it 
   for (int cut_at = 0;; ++cut_at) {
     INFO("operation " << cut_at);
     MemoryFileSystem files;
-    int operation = 0;
-    files.SetFaults(
-        [&](MemoryFileSystem::Operation kind, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
-          if (kind != MemoryFileSystem::Operation::kRead && operation++ >= cut_at) {
-            return MemoryFileSystem::Fault{absl::InternalError("killed")};
-          }
-          return std::nullopt;
-        });
+    FaultInjection faults(files, cut_at, FaultInjection::Extent::kAllFromThere, {absl::InternalError("killed")},
+                          Changes);
     const bool made = CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree).ok();
-    files.SetFaults(nullptr);
-    if (made && operation <= cut_at) break;
+    const bool failed = faults.End();
+    if (made && !failed) break;
     if (!HasFiles(files, "/new.partial")) continue;
     FileTxnLogOptions options;
     options.directory = "/new.partial";

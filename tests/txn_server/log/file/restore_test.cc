@@ -1,6 +1,7 @@
 #include "txn_server/log/file/restore.h"
 
 #include "tests/support/catch.h"
+#include "tests/support/fault_injection.h"
 #include "tests/support/file_ledger.h"
 #include "tests/support/text_state.h"
 #include "txn_server/log/file/backup.h"
@@ -9,6 +10,8 @@
 
 namespace kvs::txn {
 namespace {
+
+using Operation = MemoryFileSystem::Operation;
 
 // A ledger that begins with a snapshot of another one, and its backup in /backup.
 class BackedUp {
@@ -162,20 +165,10 @@ TEST_CASE("a restore that finds no space leaves nothing, and the backup as it wa
     INFO("operation " << fails_at);
     BackedUp backed_up;
     const auto backup = backed_up.Backup();
-    int operation = 0;
-    bool failed = false;
-    backed_up.files().SetFaults(
-        [&](MemoryFileSystem::Operation kind, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
-          using Operation = MemoryFileSystem::Operation;
-          if (kind != Operation::kReserve && kind != Operation::kWrite && kind != Operation::kCreate) {
-            return std::nullopt;
-          }
-          if (operation++ < fails_at) return std::nullopt;
-          failed = true;
-          return MemoryFileSystem::Fault{Error(errors::kNoSpace, "full"), 100};
-        });
+    FaultInjection faults(backed_up.files(), fails_at, FaultInjection::Extent::kAllFromThere, FullDisk(100),
+                          [](Operation operation, const std::string&) { return TakesSpace(operation); });
     const auto report = backed_up.Restore();
-    backed_up.files().SetFaults(nullptr);
+    const bool failed = faults.End();
     CHECK(backed_up.Backup() == backup);
     if (!failed) {
       CHECK(report.status() == absl::OkStatus());

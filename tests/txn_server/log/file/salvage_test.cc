@@ -3,6 +3,7 @@
 #include <random>
 
 #include "tests/support/catch.h"
+#include "tests/support/fault_injection.h"
 #include "tests/support/file_ledger.h"
 #include "tests/support/snapshot_samples.h"
 #include "tests/support/text_state.h"
@@ -11,6 +12,8 @@
 
 namespace kvs::txn {
 namespace {
+
+using Operation = MemoryFileSystem::Operation;
 
 absl::StatusOr<SalvageReport> SalvageOf(FileLedger& ledger) {
   return SalvageLog({"/log", "/new", nullptr, &ledger.files()});
@@ -318,20 +321,10 @@ TEST_CASE("a salvage that finds no space leaves nothing, and the ledger as it wa
     Fill(ledger);
     ledger.FlipByte(2, 1100);
     const auto before = ledger.Snapshot();
-    int operation = 0;
-    bool failed = false;
-    ledger.files().SetFaults(
-        [&](MemoryFileSystem::Operation kind, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
-          using Operation = MemoryFileSystem::Operation;
-          if (kind != Operation::kReserve && kind != Operation::kWrite && kind != Operation::kCreate) {
-            return std::nullopt;
-          }
-          if (operation++ < fails_at) return std::nullopt;
-          failed = true;
-          return MemoryFileSystem::Fault{Error(errors::kNoSpace, "full"), 100};
-        });
+    FaultInjection faults(ledger.files(), fails_at, FaultInjection::Extent::kAllFromThere, FullDisk(100),
+                          [](Operation operation, const std::string&) { return TakesSpace(operation); });
     const auto report = SalvageOf(ledger);
-    ledger.files().SetFaults(nullptr);
+    const bool failed = faults.End();
     CHECK(ledger.Snapshot() == before);
     if (!failed) break;
     if (report.ok()) continue;
