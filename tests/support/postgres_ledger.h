@@ -24,6 +24,10 @@ class PostgresLedger {
     options_.url = cluster().Url(database_, more);
     Open();
   }
+  explicit PostgresLedger(Retention retention) : PostgresLedger() {
+    options_.compaction.retention = retention;
+    Open();
+  }
 
   void Open() {
     log_.reset();
@@ -43,6 +47,7 @@ class PostgresLedger {
   absl::Status Append(const SampleFrame& frame) { return log_->Append(log_->position().epoch, {frame.frame()}); }
 
   std::string Query(const std::string& sql) const { return cluster().Query(database_, sql); }
+  void WaitFor(const std::string& sql, const std::string& wanted) const { cluster().WaitFor(database_, sql, wanted); }
 
   std::string Bytes() {
     const auto all = ReadAll(*log_);
@@ -61,18 +66,22 @@ class PostgresHistory {
  public:
   explicit PostgresHistory(uint64_t first = 1) : frame_{first, 0, ""} {}
 
+  // Gives it its revision.
+  PostgresHistory& Add(Transaction transaction) {
+    transaction.revision = frame_.first_revision + frame_.count++;
+    EncodedTransaction encoded(transaction);
+    encoded.Stamp(transaction.revision, transaction.time_micros);
+    frame_.bytes += encoded.bytes();
+    return *this;
+  }
   PostgresHistory& Add(ValueType type, absl::string_view key, uint64_t previous, Operation operation) {
     Transaction transaction;
-    transaction.revision = frame_.first_revision + frame_.count++;
     transaction.type = type;
     transaction.key = key;
     transaction.previous_revision = previous;
     transaction.time_micros = 1'700'000'000'123'456;
     transaction.operation = std::move(operation);
-    EncodedTransaction encoded(transaction);
-    encoded.Stamp(transaction.revision, transaction.time_micros);
-    frame_.bytes += encoded.bytes();
-    return *this;
+    return Add(std::move(transaction));
   }
   const SampleFrame& frame() const { return frame_; }
 

@@ -12,90 +12,18 @@
 #include "common/model/transaction_codec.h"
 #include "tests/support/catch.h"
 #include "tests/support/postgres_cluster.h"
+#include "tests/support/postgres_ledger.h"
 #include "tests/support/read_all.h"
 #include "tests/support/sample_frames.h"
 
 namespace kvs::txn {
 namespace {
 
-const std::string kWriter = "a writer's id 16";
 // The session that the ledger writes through.
 const std::string kSession = "application_name = 'txn_server' AND datname = current_database()";
 
-// A ledger in a database of its own.
-class Ledger {
- public:
-  Ledger() : Ledger(Retention::kOnDelete) {}
-  explicit Ledger(Retention retention) : retention_(retention) { Open(); }
-
-  void Open() {
-    log_.reset();
-    auto log = OpenPostgresTxnLog(options());
-    REQUIRE(log.status() == absl::OkStatus());
-    log_ = *std::move(log);
-  }
-
-  PostgresTxnLogOptions options() const {
-    PostgresTxnLogOptions options;
-    options.url = cluster().Url(database_);
-    options.compaction.retention = retention_;
-    return options;
-  }
-
-  static PostgresCluster& cluster() { return PostgresCluster::Shared(); }
-  const std::string& database() const { return database_; }
-  TxnLog& log() { return *log_; }
-  uint64_t revision() const { return log_->position().durable_revision; }
-
-  void Begin() {
-    const auto epoch = log_->BeginEpoch(kWriter);
-    REQUIRE(epoch.status() == absl::OkStatus());
-  }
-
-  absl::Status Append(const SampleFrame& frame) { return log_->Append(log_->position().epoch, {frame.frame()}); }
-
-  std::string Query(const std::string& sql) const { return cluster().Query(database_, sql); }
-  void WaitFor(const std::string& sql, const std::string& wanted) const { cluster().WaitFor(database_, sql, wanted); }
-
-  std::string Bytes() {
-    const auto all = ReadAll(*log_);
-    REQUIRE(all.status() == absl::OkStatus());
-    return all->bytes;
-  }
-
- private:
-  const Retention retention_;
-  const std::string database_ = cluster().NewDatabase();
-  std::unique_ptr<TxnLog> log_;
-};
-
-// Transactions as every writer encodes them, with revisions from 1.
-class History {
- public:
-  History& Add(Transaction transaction) {
-    transaction.revision = ++frame_.count;
-    EncodedTransaction encoded(transaction);
-    encoded.Stamp(transaction.revision, transaction.time_micros);
-    frame_.bytes += encoded.bytes();
-    return *this;
-  }
-  History& Add(ValueType type, absl::string_view key, uint64_t previous, Operation operation) {
-    Transaction transaction;
-    transaction.type = type;
-    transaction.key = key;
-    transaction.previous_revision = previous;
-    transaction.time_micros = 1'700'000'000'123'456;
-    transaction.operation = std::move(operation);
-    return Add(transaction);
-  }
-  const SampleFrame& frame() const { return frame_; }
-
- private:
-  SampleFrame frame_{1, 0, ""};
-};
-
-History AllOperations() {
-  History history;
+PostgresHistory AllOperations() {
+  PostgresHistory history;
   history.Add(ValueType::kInt, "k", 0, operation::Put{std::numeric_limits<int64_t>::min()})
       .Add(ValueType::kInt, "k", 1, operation::IntIncrement{std::numeric_limits<int64_t>::max(), -1})
       .Add(ValueType::kInt, "k", 2, operation::Delete{})
@@ -120,9 +48,9 @@ History AllOperations() {
 }
 
 TEST_CASE("postgres: every operation is read back byte for byte") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
-  const History history = AllOperations();
+  const PostgresHistory history = AllOperations();
   REQUIRE(ledger.Append(history.frame()) == absl::OkStatus());
   CHECK(ledger.Bytes() == history.frame().bytes);
   ledger.Open();
@@ -130,7 +58,7 @@ TEST_CASE("postgres: every operation is read back byte for byte") {
 }
 
 TEST_CASE("postgres: the views tell what happened") {
-  Ledger ledger(Retention::kFull);
+  PostgresLedger ledger(Retention::kFull);
   ledger.Begin();
   REQUIRE(ledger.Append(AllOperations().frame()) == absl::OkStatus());
   const auto history = [&](const std::string& type) {
@@ -154,7 +82,7 @@ TEST_CASE("postgres: the views tell what happened") {
 }
 
 TEST_CASE("postgres: tables, views, columns and sequences explain themselves") {
-  Ledger ledger;
+  PostgresLedger ledger;
   CHECK(ledger.Query("SELECT string_agg(c.relname || '.' || coalesce(a.attname, ''), ' ') FROM pg_class AS c"
                      " LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0"
                      " WHERE c.relkind IN ('r', 'v', 'S') AND c.relnamespace = 'public'::regnamespace"
@@ -163,7 +91,7 @@ TEST_CASE("postgres: tables, views, columns and sequences explain themselves") {
 }
 
 TEST_CASE("postgres: text at the limits") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
   std::string incompressible;
   uint64_t state = 1;
@@ -175,7 +103,7 @@ TEST_CASE("postgres: text at the limits") {
   const std::vector<std::string> texts = {"'",      "\"",   "\\",  ",",      "{}",
                                           "{NULL}", "NULL", "\\N", "\t\n\r", "\xF0\x9F\x98\x80",
                                           " ",      "$1",   "%s",  "\x01",   incompressible};
-  History history;
+  PostgresHistory history;
   for (const std::string& text : texts) {
     history.Add(ValueType::kString, text, 0, operation::Put{absl::string_view(text)});
     history.Add(ValueType::kSet, text, 0, operation::Put{Texts{text}});
@@ -190,39 +118,39 @@ TEST_CASE("postgres: text at the limits") {
 }
 
 TEST_CASE("postgres: what the database cannot keep is refused, and nothing of its group is kept") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
-  const auto refused = [&](const History& history) {
+  const auto refused = [&](const PostgresHistory& history) {
     CHECK(Is(ledger.Append(history.frame()), errors::kMalformedFrame));
     CHECK(ledger.revision() == 0);
     CHECK(ledger.Bytes().empty());
   };
-  refused(History()
+  refused(PostgresHistory()
               .Add(ValueType::kInt, "k", 0, operation::Put{int64_t{1}})
               .Add(ValueType::kString, "k", 0, operation::Put{absl::string_view("\xFF")}));
-  refused(History().Add(ValueType::kString, "k", 0, operation::Put{absl::string_view("\0", 1)}));
-  refused(History().Add(ValueType::kInt, "k", 0, operation::Append{"text"}));
+  refused(PostgresHistory().Add(ValueType::kString, "k", 0, operation::Put{absl::string_view("\0", 1)}));
+  refused(PostgresHistory().Add(ValueType::kInt, "k", 0, operation::Append{"text"}));
   // It could not be read again.
   const std::string long_name(1025, 'm');
-  refused(History().Add(ValueType::kFloat, "k", 0, operation::Put{std::nan("")}));
-  refused(History().Add(ValueType::kSet, "k", 0, operation::AddMembers{}));
-  refused(History().Add(ValueType::kSet, "k", 0, operation::Put{Texts{long_name}}));
+  refused(PostgresHistory().Add(ValueType::kFloat, "k", 0, operation::Put{std::nan("")}));
+  refused(PostgresHistory().Add(ValueType::kSet, "k", 0, operation::AddMembers{}));
+  refused(PostgresHistory().Add(ValueType::kSet, "k", 0, operation::Put{Texts{long_name}}));
   Transaction early;
   early.key = "k";
   early.time_micros = std::numeric_limits<int64_t>::min();
   early.operation = operation::Put{int64_t{1}};
-  refused(History().Add(early));
+  refused(PostgresHistory().Add(early));
   CHECK(ledger.Append(MakeFrame(1, 1)) == absl::OkStatus());
 }
 
 TEST_CASE("postgres: the key of a removed and of a forgotten cache entry is found again") {
-  Ledger ledger;
+  PostgresLedger ledger;
   PostgresTxnLogOptions options = ledger.options();
   options.key_cache_bytes = 0;
   auto log = OpenPostgresTxnLog(options);
   REQUIRE(log.ok());
-  REQUIRE((*log)->BeginEpoch(kWriter).ok());
-  const History history = AllOperations();
+  REQUIRE((*log)->BeginEpoch(kPostgresWriter).ok());
+  const PostgresHistory history = AllOperations();
   REQUIRE((*log)->Append(1, {history.frame().frame()}) == absl::OkStatus());
   Transaction again;
   again.revision = 21;
@@ -237,7 +165,7 @@ TEST_CASE("postgres: the key of a removed and of a forgotten cache entry is foun
 }
 
 TEST_CASE("postgres: a long history is read in windows") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
   std::string written;
   for (int i = 0; i < 24; ++i) {
@@ -251,7 +179,7 @@ TEST_CASE("postgres: a long history is read in windows") {
 }
 
 TEST_CASE("postgres: a missing row is found") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
   REQUIRE(ledger.Append(MakeFrame(1, 5)) == absl::OkStatus());
   ledger.Query("DELETE FROM string_transactions WHERE id = 3");
@@ -263,7 +191,7 @@ TEST_CASE("postgres: a missing row is found") {
 // A change that somebody makes by hand to a table, and that is undone in the end.
 class ChangeByHand {
  public:
-  ChangeByHand(const Ledger& ledger, const std::string& table, const std::string& update)
+  ChangeByHand(const PostgresLedger& ledger, const std::string& table, const std::string& update)
       : ledger_(ledger), table_(table) {
     ledger.Query("CREATE TABLE saved AS TABLE " + table + "; UPDATE " + table + " SET " + update);
   }
@@ -272,12 +200,12 @@ class ChangeByHand {
   }
 
  private:
-  const Ledger& ledger_;
+  const PostgresLedger& ledger_;
   const std::string table_;
 };
 
 TEST_CASE("postgres: rows that were changed by hand are found") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
   REQUIRE(ledger.Append(AllOperations().frame()) == absl::OkStatus());
   struct Change {
@@ -324,7 +252,7 @@ TEST_CASE("postgres: rows that were changed by hand are found") {
 }
 
 TEST_CASE("postgres: keys, members and fields that were changed by hand are found") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
   REQUIRE(ledger.Append(AllOperations().frame()) == absl::OkStatus());
   const std::vector<std::pair<std::string, std::string>> changes = {
@@ -345,7 +273,7 @@ TEST_CASE("postgres: keys, members and fields that were changed by hand are foun
 }
 
 TEST_CASE("postgres: a time that decreases is found between windows too") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
   REQUIRE(ledger.Append(MakeFrame(1, 5)) == absl::OkStatus());
   ledger.Begin();
@@ -358,7 +286,7 @@ TEST_CASE("postgres: a time that decreases is found between windows too") {
 }
 
 TEST_CASE("postgres: a row above the newest revision is found at a start") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
   REQUIRE(ledger.Append(AllOperations().frame()) == absl::OkStatus());
   for (const ValueType type : kValueTypes) {
@@ -375,7 +303,7 @@ TEST_CASE("postgres: a row above the newest revision is found at a start") {
 // Appends in the background, and waits until the append is stuck behind the lock that `sql` takes on another session.
 class StuckAppend {
  public:
-  StuckAppend(Ledger& ledger, const std::string& sql)
+  StuckAppend(PostgresLedger& ledger, const std::string& sql)
       : ledger_(ledger),
         frame_(AllOperations().frame()),
         connection_(ledger.cluster().Url(ledger.database())),
@@ -391,19 +319,19 @@ class StuckAppend {
   const SampleFrame& frame() const { return frame_; }
 
  private:
-  Ledger& ledger_;
+  PostgresLedger& ledger_;
   const SampleFrame frame_;
   pqxx::connection connection_;
   pqxx::nontransaction work_;
   std::future<absl::Status> result_;
 };
 
-void CutConnection(const Ledger& ledger) {
+void CutConnection(const PostgresLedger& ledger) {
   ledger.Query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + kSession);
 }
 
 TEST_CASE("postgres: a connection that is cut at any step loses and repeats nothing") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
   ledger.Query("CREATE TABLE gate ()");
   ledger.Query(
@@ -426,7 +354,7 @@ TEST_CASE("postgres: a connection that is cut at any step loses and repeats noth
 }
 
 TEST_CASE("postgres: a connection that is cut between two groups is made again") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
   REQUIRE(ledger.Append(MakeFrame(1, 2)) == absl::OkStatus());
   CutConnection(ledger);
@@ -440,7 +368,7 @@ TEST_CASE("postgres: a connection that is cut between two groups is made again")
 // A COMMIT that has happened waits for a standby that does not exist.
 class CommitThatWaits {
  public:
-  explicit CommitThatWaits(Ledger& ledger) : ledger_(ledger) {
+  explicit CommitThatWaits(PostgresLedger& ledger) : ledger_(ledger) {
     ledger.cluster().Set("synchronous_standby_names", "nobody");
     result_ = std::async(std::launch::async, [this] { return ledger_.Append(MakeFrame(1, 3)); });
     ledger.WaitFor("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND " + kSession, "1");
@@ -451,12 +379,12 @@ class CommitThatWaits {
   absl::Status Result() { return result_.get(); }
 
  private:
-  Ledger& ledger_;
+  PostgresLedger& ledger_;
   std::future<absl::Status> result_;
 };
 
 TEST_CASE("postgres: a COMMIT that happened although the connection was lost, or that warned, is found out") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
   {
     CommitThatWaits append(ledger);
@@ -482,7 +410,7 @@ TEST_CASE("postgres: a server that crashes during a group is waited for") {
   options.reconnect_timeout = absl::Minutes(2);
   auto log = OpenPostgresTxnLog(options);
   REQUIRE(log.status() == absl::OkStatus());
-  REQUIRE((*log)->BeginEpoch(kWriter).ok());
+  REQUIRE((*log)->BeginEpoch(kPostgresWriter).ok());
   std::string written;
   for (int round = 0; round < 3; ++round) {
     const SampleFrame frame = MakeFrame((*log)->position().durable_revision + 1, 20'000, std::string(20, 'c'));
@@ -507,7 +435,7 @@ TEST_CASE("postgres: without a server a call fails in time, and goes on when it 
   options.reconnect_timeout = absl::Milliseconds(100);
   auto log = OpenPostgresTxnLog(options);
   REQUIRE(log.status() == absl::OkStatus());
-  REQUIRE((*log)->BeginEpoch(kWriter).ok());
+  REQUIRE((*log)->BeginEpoch(kPostgresWriter).ok());
   cluster.Crash();
   CHECK(Is((*log)->Append(1, {MakeFrame(1, 1).frame()}), errors::kDatabaseUnavailable));
   CHECK(Is((*log)->CheckReachable(), errors::kDatabaseUnavailable));
@@ -519,7 +447,7 @@ TEST_CASE("postgres: without a server a call fails in time, and goes on when it 
 }
 
 TEST_CASE("postgres: of two ledgers on one database only the newest writes") {
-  Ledger first;
+  PostgresLedger first;
   first.Begin();
   REQUIRE(first.Append(MakeFrame(1, 2)) == absl::OkStatus());
   auto second = OpenPostgresTxnLog(first.options());
@@ -538,7 +466,7 @@ TEST_CASE("postgres: of two ledgers on one database only the newest writes") {
 }
 
 TEST_CASE("postgres: of two copies into one empty database one is refused") {
-  Ledger ledger;
+  PostgresLedger ledger;
   PostgresTxnLogOptions options = ledger.options();
   options.is_import_target = true;
   std::future<absl::Status> copies[2];
@@ -561,7 +489,7 @@ TEST_CASE("postgres: of two copies into one empty database one is refused") {
 }
 
 TEST_CASE("postgres: a database that was put back to an older copy is noticed") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Begin();
   REQUIRE(ledger.Append(MakeFrame(1, 3)) == absl::OkStatus());
   ledger.Query("UPDATE ledger SET durable_revision = 2; DELETE FROM string_transactions WHERE id = 3");
@@ -604,7 +532,7 @@ TEST_CASE("postgres: servers, databases and roles that will not do are refused")
 }
 
 TEST_CASE("postgres: a weak synchronous_commit of the role is made strong") {
-  Ledger ledger;
+  PostgresLedger ledger;
   ledger.Query("ALTER ROLE postgres SET synchronous_commit = off");
   ledger.Open();
   ledger.Begin();
