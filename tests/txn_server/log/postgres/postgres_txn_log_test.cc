@@ -408,6 +408,7 @@ TEST_CASE("postgres: a server that crashes during a group is waited for") {
   PostgresTxnLogOptions options;
   options.url = cluster.Url(cluster.NewDatabase());
   options.reconnect_timeout = absl::Minutes(2);
+  options.resolve_timeout = absl::Minutes(2);
   auto log = OpenPostgresTxnLog(options);
   REQUIRE(log.status() == absl::OkStatus());
   REQUIRE((*log)->BeginEpoch(kPostgresWriter).ok());
