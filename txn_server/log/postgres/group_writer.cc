@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "common/errors.h"
+#include "txn_server/log/postgres/per_type.h"
 #include "txn_server/log/postgres/transaction_check.h"
 
 namespace kvs::txn {
@@ -69,15 +70,6 @@ Statements MakeStatements(ValueType type) {
       break;
   }
   return made;
-}
-
-const Statements& StatementsOf(ValueType type) {
-  static const auto& all = *new std::vector<Statements>([] {
-    std::vector<Statements> statements;
-    for (const ValueType each : kValueTypes) statements.push_back(MakeStatements(each));
-    return statements;
-  }());
-  return all[static_cast<size_t>(type)];
 }
 
 std::optional<Type> ColumnTypeOf(ValueType type) {
@@ -280,7 +272,7 @@ absl::Status GroupWriter::LookUp(Connection& connection, ValueType type, Rows& r
   if (wanted.empty()) return absl::OkStatus();
   BinaryArray keys(Type::kText);
   for (const size_t index : wanted) keys.AddText(rows.unknown[index].key);
-  const auto found = connection.Exec(StatementsOf(type).look_up, {keys.Take()});
+  const auto found = connection.Exec(PerType<MakeStatements>(type).look_up, {keys.Take()});
   if (!found.ok()) return found.status();
   for (const auto& row : *found) {
     uint64_t n = 0;
@@ -304,7 +296,7 @@ absl::Status GroupWriter::InsertKeys(Connection& connection, ValueType type, Row
     keys.AddText(rows.unknown[index].key);
     by_id[rows.unknown[index].first_revision] = index;
   }
-  const auto inserted = connection.Exec(StatementsOf(type).insert_keys, {ids.Take(), keys.Take()});
+  const auto inserted = connection.Exec(PerType<MakeStatements>(type).insert_keys, {ids.Take(), keys.Take()});
   if (!inserted.ok()) return inserted.status();
   for (const auto& row : *inserted) {
     uint64_t id = 0;
@@ -362,7 +354,7 @@ absl::Status GroupWriter::Write(Connection& connection) {
     if (!rows) continue;
     if (absl::Status status = FindKeys(connection, type, *rows); !status.ok()) return status;
     Finish(type, *rows);
-    const Statements& statements = StatementsOf(type);
+    const Statements& statements = PerType<MakeStatements>(type);
     if (const auto done = connection.Exec(statements.insert_rows, rows->parameters); !done.ok()) return done.status();
     if (!rows->hidden_keys.empty()) {
       const auto hidden = connection.Exec(statements.hide, rows->hidden_parameters);

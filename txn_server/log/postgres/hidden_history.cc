@@ -3,10 +3,10 @@
 #include <absl/strings/str_cat.h>
 
 #include <string>
-#include <vector>
 
 #include "common/model/value.h"
 #include "txn_server/log/postgres/binary_parameters.h"
+#include "txn_server/log/postgres/per_type.h"
 
 namespace kvs::txn {
 namespace {
@@ -48,15 +48,6 @@ Statements MakeStatements(ValueType type) {
   return made;
 }
 
-const Statements& StatementsOf(ValueType type) {
-  static const auto& all = *new std::vector<Statements>([] {
-    std::vector<Statements> statements;
-    for (const ValueType each : kValueTypes) statements.push_back(MakeStatements(each));
-    return statements;
-  }());
-  return all[static_cast<size_t>(type)];
-}
-
 // Repeats a statement until it has nothing more to do. The rows that it removed.
 absl::StatusOr<uint64_t> Exhaust(Connection& connection, const std::string& sql, const std::string& revision,
                                  absl::FunctionRef<bool()> cancelled) {
@@ -78,7 +69,7 @@ absl::StatusOr<uint64_t> RemoveHiddenHistory(Connection& connection, uint64_t re
   const std::string up_to = BinaryBigint(revision);
   uint64_t sum = 0;
   for (const ValueType type : kValueTypes) {
-    const Statements& statements = StatementsOf(type);
+    const Statements& statements = PerType<MakeStatements>(type);
     bool more = true;
     while (more && !cancelled()) {
       if (!statements.remove_elements.empty()) {

@@ -13,6 +13,7 @@
 
 #include "common/errors.h"
 #include "txn_server/log/postgres/binary_parameters.h"
+#include "txn_server/log/postgres/per_type.h"
 #include "txn_server/log/postgres/transaction_check.h"
 
 namespace kvs::txn {
@@ -55,15 +56,6 @@ Statements MakeStatements(ValueType type) {
               " WHERE transaction_id BETWEEN $1::bigint AND $2::bigint ORDER BY transaction_id, key"};
   }
   return {};
-}
-
-const Statements& StatementsOf(ValueType type) {
-  static const auto& all = *new std::vector<Statements>([] {
-    std::vector<Statements> statements;
-    for (const ValueType each : kValueTypes) statements.push_back(MakeStatements(each));
-    return statements;
-  }());
-  return all[static_cast<size_t>(type)];
 }
 
 absl::Status Damaged(uint64_t revision, absl::string_view what) {
@@ -212,7 +204,7 @@ absl::StatusOr<Window> Window::Read(Connection& connection, uint64_t first, uint
   Window window(first, last);
   const std::vector<std::string> range = {BinaryBigint(first), BinaryBigint(last)};
   for (const ValueType type : kValueTypes) {
-    const Statements& statements = StatementsOf(type);
+    const Statements& statements = PerType<MakeStatements>(type);
     Rows& rows = window.types_[static_cast<size_t>(type)];
     auto found = connection.Exec(statements.rows, range);
     if (!found.ok()) return found.status();
