@@ -267,6 +267,18 @@ absl::Status GroupWriter::Add(const Transaction& transaction) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<uint64_t> GroupWriter::AddAll(absl::string_view list) {
+  list_.Reset(list);
+  uint64_t count = 0;
+  while (true) {
+    const auto item = list_.Next();
+    if (!item.ok()) return Error(errors::kMalformedFrame, item.status().message());
+    if (!*item) return count;
+    if (absl::Status status = Add((*item)->transaction); !status.ok()) return status;
+    ++count;
+  }
+}
+
 absl::Status GroupWriter::LookUp(Connection& connection, ValueType type, Rows& rows,
                                  const std::vector<size_t>& wanted) {
   if (wanted.empty()) return absl::OkStatus();

@@ -3,6 +3,7 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
 
 #include <array>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "common/model/transaction.h"
+#include "txn_server/log/compaction/transaction_list.h"
 #include "txn_server/log/postgres/binary_parameters.h"
 #include "txn_server/log/postgres/connection.h"
 #include "txn_server/log/postgres/key_ids.h"
@@ -29,6 +31,10 @@ class GroupWriter {
   // snapshot divides a collection among several transactions, the members or fields of all of them belong to the row of
   // the first one.
   absl::Status Add(const Transaction& transaction);
+
+  // Adds all of a serialized txn.v1.TransactionList, and returns how many those are. kMalformedFrame also if it is no
+  // such list.
+  absl::StatusOr<uint64_t> AddAll(absl::string_view list);
 
   // Inserts the rows, a few statements for each type. May be called again with another connection.
   absl::Status Write(Connection& connection);
@@ -103,6 +109,7 @@ class GroupWriter {
   bool has_hidden_ = false;
   std::array<std::optional<Rows>, kValueTypeCount> types_;
   bool in_batch_ = false;  // whether more of a batch follows
+  TransactionListReader list_;
 };
 
 }  // namespace kvs::txn

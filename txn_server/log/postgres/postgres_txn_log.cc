@@ -14,7 +14,6 @@
 
 #include "common/errors.h"
 #include "common/sync.h"
-#include "txn_server/log/compaction/transaction_list.h"
 #include "txn_server/log/frame.h"
 #include "txn_server/log/postgres/binary_parameters.h"
 #include "txn_server/log/postgres/connection_string.h"
@@ -409,17 +408,10 @@ absl::Status PostgresTxnLog::Append(uint64_t epoch, absl::Span<const Frame> fram
   if (!sum.ok()) return sum.status();
 
   GroupWriter writer(&key_ids_, options_.compaction.retention == Retention::kOnDelete);
-  TransactionListReader list;
   size_t bytes = 0;
   for (const Frame& frame : frames) {
     bytes += frame.transactions.size();
-    list.Reset(frame.transactions);
-    while (true) {
-      const auto item = list.Next();
-      if (!item.ok()) return Error(errors::kMalformedFrame, item.status().message());
-      if (!*item) break;
-      if (absl::Status status = writer.Add((*item)->transaction); !status.ok()) return status;
-    }
+    if (const auto added = writer.AddAll(frame.transactions); !added.ok()) return added.status();
   }
   const bool ends_window = window_bytes_ > 0 && window_bytes_ + bytes > kWindowBytes;
   const absl::Status status = MakeDurable(From::kPosition, [&](Connection& connection) {
@@ -536,15 +528,9 @@ absl::StatusOr<PostgresSnapshot> PostgresTxnLog::ImportSnapshot(SnapshotCursor& 
 
 absl::Status PostgresTxnLog::ImportChunk(const SnapshotChunk& chunk, uint64_t* transactions) {
   GroupWriter writer(&key_ids_, /*hides=*/false);
-  TransactionListReader list;
-  list.Reset(chunk.transactions);
-  while (true) {
-    const auto item = list.Next();
-    if (!item.ok()) return Error(errors::kMalformedFrame, item.status().message());
-    if (!*item) break;
-    if (absl::Status status = writer.Add((*item)->transaction); !status.ok()) return status;
-    ++*transactions;
-  }
+  const auto added = writer.AddAll(chunk.transactions);
+  if (!added.ok()) return added.status();
+  *transactions += *added;
   if (const auto begun = connection_->Exec("BEGIN"); !begun.ok()) return begun.status();
   if (absl::Status status = writer.Write(*connection_); !status.ok()) return status;
   if (absl::Status status = connection_->Commit(); !status.ok()) return status;
