@@ -135,12 +135,9 @@ absl::StatusOr<StateReplay> LogFiles::ReplayHistory() const {
 absl::StatusOr<StateReplay> LogFiles::ReplayFrom(const SnapshotSummary* snapshot) const {
   StateReplay state;
   if (snapshot != nullptr) {
-    auto cursor = OpenSnapshot(file_system_, *snapshot);
-    if (!cursor.ok()) return cursor.status();
-    state.snapshot = *std::move(cursor);
-    state.snapshot_revision = snapshot->header.point.revision;
-    state.snapshot_time_micros = snapshot->header.time_micros;
-    state.snapshot_transactions = snapshot->header.transactions;
+    auto begun = ReplayOfSnapshot(file_system_, *snapshot);
+    if (!begun.ok()) return begun.status();
+    state = *std::move(begun);
   }
   auto tail = CursorFrom(state.snapshot_revision + 1);
   if (!tail.ok()) return tail.status();

@@ -212,12 +212,9 @@ class Salvage {
   absl::StatusOr<CopyReport> CopyHistory(TxnLog& log) {
     StateReplay history;
     if (base_) {
-      auto snapshot = OpenSnapshot(file_system_, *base_);
-      if (!snapshot.ok()) return snapshot.status();
-      history.snapshot = *std::move(snapshot);
-      history.snapshot_revision = base_->header.point.revision;
-      history.snapshot_time_micros = base_->header.time_micros;
-      history.snapshot_transactions = base_->header.transactions;
+      auto begun = ReplayOfSnapshot(file_system_, *base_);
+      if (!begun.ok()) return begun.status();
+      history = *std::move(begun);
     }
     history.tail = std::make_unique<FramesBehind>(OpenFrames(), history.snapshot_revision);
     return CopyLog(position_, std::move(history), log, options_.progress);

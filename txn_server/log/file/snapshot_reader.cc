@@ -150,4 +150,15 @@ absl::StatusOr<std::unique_ptr<SnapshotCursor>> OpenSnapshot(FileSystem& file_sy
   return std::make_unique<FileSnapshotCursor>(*std::move(file), summary);
 }
 
+absl::StatusOr<StateReplay> ReplayOfSnapshot(FileSystem& file_system, const SnapshotSummary& summary) {
+  auto cursor = OpenSnapshot(file_system, summary);
+  if (!cursor.ok()) return cursor.status();
+  StateReplay replay;
+  replay.snapshot_revision = summary.header.point.revision;
+  replay.snapshot_time_micros = summary.header.time_micros;
+  replay.snapshot_transactions = summary.header.transactions;
+  replay.snapshot = *std::move(cursor);
+  return replay;
+}
+
 }  // namespace kvs::txn

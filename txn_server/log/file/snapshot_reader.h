@@ -52,4 +52,7 @@ absl::Status VerifySnapshot(FileSystem& file_system, const SnapshotSummary& summ
 // removed meanwhile.
 absl::StatusOr<std::unique_ptr<SnapshotCursor>> OpenSnapshot(FileSystem& file_system, const SnapshotSummary& summary);
 
+// The replay of a snapshot, opened in the same way, still without what follows it.
+absl::StatusOr<StateReplay> ReplayOfSnapshot(FileSystem& file_system, const SnapshotSummary& summary);
+
 }  // namespace kvs::txn
