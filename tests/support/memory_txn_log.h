@@ -130,7 +130,7 @@ class MemoryTxnLog final : public TxnLog {
   }
 
   absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override {
-    if (writer_id.empty() || writer_id.size() > 64) return Error(errors::kMalformedRequest, "a bad writer id");
+    if (absl::Status status = CheckWriterId(writer_id); !status.ok()) return status;
     if (absl::Status status = storage_->Ask(&Storage::before_begin_epoch); !status.ok()) return status;
     MutexLock lock(&storage_->mutex);
     storage_->position.writer_id = std::string(writer_id);

@@ -315,8 +315,7 @@ LedgerService::~LedgerService() = default;
 absl::Status LedgerService::CheckOpen(const grpc::ServerContext& context, const pb::OpenRequest& request) const {
   if (absl::Status status = check_writer_(context); !status.ok()) return status;
   if (absl::Status status = CheckPartition(request.partition()); !status.ok()) return status;
-  if (!request.writer_id().empty() && request.writer_id().size() <= 64) return absl::OkStatus();
-  return Error(errors::kMalformedRequest, "writer_id must be 1 to 64 bytes");
+  return CheckWriterId(request.writer_id());
 }
 
 void LedgerService::Open(rpc::UnaryCall& call, const pb::OpenRequest& request, TxnLog& log) {

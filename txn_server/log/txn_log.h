@@ -20,12 +20,19 @@
 #include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 namespace kvs::txn {
+
+// Of the id of a writer, which every log keeps. May be raised only with the format of the file ledger.
+inline constexpr size_t kMaxWriterIdBytes = 64;
+
+// kMalformedRequest unless it has 1 to kMaxWriterIdBytes.
+absl::Status CheckWriterId(absl::string_view writer_id);
 
 // Transactions with consecutive revisions, as they travel: `transactions` is a serialized txn.v1.TransactionList of at
 // most kMaxFrameBytes. Whoever makes a Frame from foreign bytes checks it with CheckFrame (txn_server/log/frame.h);
@@ -106,8 +113,8 @@ class TxnLog {
   // The bytes taken on disk, preallocated space included.
   virtual uint64_t size_bytes() const = 0;
 
-  // Durably makes `writer_id` the writer, with an epoch one above the current one, and returns that epoch.
-  // kMalformedRequest unless it has 1 to 64 bytes, kNoSpace where there is no room.
+  // Durably makes `writer_id` the writer, with an epoch one above the current one, and returns that epoch. The error of
+  // CheckWriterId, kNoSpace where there is no room.
   virtual absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) = 0;
 
   // Makes the frames durable as one group commit; the first one begins one above the durable revision. kFenced for

@@ -120,10 +120,7 @@ absl::Status FileTxnLog::FailUnlessHarmless(const absl::Status& status) {
 
 absl::StatusOr<uint64_t> FileTxnLog::BeginEpoch(absl::string_view writer_id) {
   if (absl::Status status = files_.failure(); !status.ok()) return status;
-  if (writer_id.empty() || writer_id.size() > kMaxWriterIdBytes) {
-    return Error(errors::kMalformedRequest,
-                 absl::StrCat("a writer id has 1 to ", kMaxWriterIdBytes, " bytes, not ", writer_id.size()));
-  }
+  if (absl::Status status = CheckWriterId(writer_id); !status.ok()) return status;
   FrameHeader header;
   header.kind = FrameKind::kEpoch;
   header.epoch = tip_.epoch + 1;

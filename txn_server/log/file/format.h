@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/limits.h"
+#include "txn_server/log/txn_log.h"
 
 namespace kvs::txn {
 
@@ -22,7 +23,6 @@ inline constexpr size_t kSectorBytes = 512;
 inline constexpr size_t kSegmentHeaderBytes = kSectorBytes;
 inline constexpr size_t kFrameHeaderBytes = 64;
 inline constexpr size_t kLogIdBytes = 16;
-inline constexpr size_t kMaxWriterIdBytes = 64;
 inline constexpr size_t kMaxPayloadBytes = 16 * kMiB;
 static_assert(kMaxFrameBytes <= kMaxPayloadBytes);
 

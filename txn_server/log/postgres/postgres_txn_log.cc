@@ -24,8 +24,6 @@
 namespace kvs::txn {
 namespace {
 
-constexpr size_t kMaxWriterIdBytes = 64;
-
 // A window of a replay ends when it has as much as this; it has at most one group more.
 constexpr size_t kWindowBytes = 4 * kMiB;
 
@@ -342,10 +340,7 @@ absl::Status PostgresTxnLog::CheckReachable() {
 
 absl::StatusOr<uint64_t> PostgresTxnLog::BeginEpoch(absl::string_view writer_id) {
   if (absl::Status status = failure(); !status.ok()) return status;
-  if (writer_id.empty() || writer_id.size() > kMaxWriterIdBytes) {
-    return Error(errors::kMalformedRequest,
-                 absl::StrCat("a writer id has 1 to ", kMaxWriterIdBytes, " bytes, not ", writer_id.size()));
-  }
+  if (absl::Status status = CheckWriterId(writer_id); !status.ok()) return status;
   // Whatever another txn_server has written meanwhile, the next epoch begins there.
   const absl::Status status = MakeDurable(From::kAnywhere, [&](Connection& connection) -> absl::StatusOr<LogPosition> {
     const auto rows = connection.Exec(kBeginEpoch, {std::string(writer_id)});
