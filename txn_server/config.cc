@@ -14,6 +14,14 @@
 
 namespace kvs::txn {
 
+void AddSegmentSize(ConfigParser& parser, size_t* bytes, absl::string_view help) {
+  parser.AddByteSize("segment-size", bytes, {32 * kMiB, 4096 * kMiB}, help);
+}
+
+void AddRetention(ConfigParser& parser, Retention* retention, absl::string_view help) {
+  parser.AddChoice("retention", retention, {{"on-delete", Retention::kOnDelete}, {"full", Retention::kFull}}, help);
+}
+
 ConfigParser MakeConfigParser(Config* config) {
   ConfigParser parser("txn_server", "TXN_SERVER_",
                       "The ledger of kvs: makes every change durable before it is answered, and replays them.");
@@ -24,11 +32,9 @@ ConfigParser MakeConfigParser(Config* config) {
   parser.AddChoice("ledger", &config->ledger, {{"file", LedgerKind::kFile}, {"postgres", LedgerKind::kPostgres}},
                    "How transactions are persisted.");
   parser.AddPath("data-dir", &config->data_dir, "The directory of the file ledger; it is made if it does not exist.");
-  parser.AddByteSize("segment-size", &config->segment_bytes, {32 * kMiB, 4096 * kMiB},
-                     "The size of a segment of the file ledger. Two are preallocated.");
-  parser.AddChoice("retention", &config->compaction.retention,
-                   {{"on-delete", Retention::kOnDelete}, {"full", Retention::kFull}},
-                   "What becomes of history that a snapshot stands for: it is removed, or kept for ever.");
+  AddSegmentSize(parser, &config->segment_bytes, "The size of a segment of the file ledger. Two are preallocated.");
+  AddRetention(parser, &config->compaction.retention,
+               "What becomes of history that a snapshot stands for: it is removed, or kept for ever.");
   parser.AddByteSize("compaction-min-size", &config->compaction.min_bytes, {64 * kKiB, 1024 * 1024 * kMiB},
                      "How much is logged at least before the next snapshot of the file ledger is made.");
   parser.AddInteger("compaction-percent", &config->compaction.percent, {10, 10000},

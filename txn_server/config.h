@@ -2,9 +2,11 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <absl/strings/string_view.h>
 #include <absl/time/time.h>
 #include <absl/types/span.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -43,6 +45,10 @@ struct Config {
 
 // The table of settings, with `config` as fields and defaults.
 ConfigParser MakeConfigParser(Config* config);
+
+// Settings that `txn_server copy` has too, for the ledger that it makes.
+void AddSegmentSize(ConfigParser& parser, size_t* bytes, absl::string_view help);
+void AddRetention(ConfigParser& parser, Retention* retention, absl::string_view help);
 
 // What the table cannot say: settings that do not go together.
 absl::Status CheckConfig(const Config& config);

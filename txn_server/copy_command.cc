@@ -10,8 +10,8 @@
 #include "common/config/config_parser.h"
 #include "common/errors.h"
 #include "common/exit_codes.h"
-#include "common/limits.h"
 #include "common/process/progress_bar.h"
+#include "txn_server/config.h"
 #include "txn_server/log/copy_log.h"
 #include "txn_server/open_txn_log.h"
 
@@ -39,12 +39,10 @@ ConfigParser MakeCopyParser(CopySettings* settings) {
       "to", &settings->to, "LEDGER",
       "The ledger to make: file:DIR, where DIR is missing or empty, or postgres:URL of an empty database. It is "
       "there as a whole or not at all.");
-  parser.AddByteSize("segment-size", &settings->target.segment_bytes, {32 * kMiB, 4096 * kMiB},
-                     "The size of a segment of the file ledger that is made.");
-  parser.AddChoice("retention", &settings->target.retention,
-                   {{"on-delete", Retention::kOnDelete}, {"full", Retention::kFull}},
-                   "What a database that is filled keeps of keys that were deleted: nothing that is older than the "
-                   "delete, or everything.");
+  AddSegmentSize(parser, &settings->target.segment_bytes, "The size of a segment of the file ledger that is made.");
+  AddRetention(parser, &settings->target.retention,
+               "What a database that is filled keeps of keys that were deleted: nothing that is older than the "
+               "delete, or everything.");
   parser.AddChoice("output", &settings->output, {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}},
                    "How to tell what was copied.");
   return parser;
