@@ -41,11 +41,12 @@ std::optional<HostPort> Split(absl::string_view address) {
 int TryBind(const addrinfo& address) {
   const int fd = socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;
+  // As gRPC does: connections that an earlier server closed must not keep the port, and the wildcard address of IPv6
+  // takes that of IPv4 along, whatever the default of the system is.
   const int on = 1;
-  // As gRPC does: connections that an earlier server closed must not keep the port.
+  const int off = 0;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  // A wildcard address of IPv6 would take that of IPv4 along.
-  if (address.ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+  if (address.ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
   const int error = bind(fd, address.ai_addr, address.ai_addrlen) == 0 ? 0 : errno;
   close(fd);
   return error;

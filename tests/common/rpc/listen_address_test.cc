@@ -65,7 +65,9 @@ TEST_CASE("a host that nobody knows and an address of another machine are refuse
 
 TEST_CASE("a port that is taken on one of the addresses of a name is in use") {
   const Listener listener;
-  for (const char* host : {"127.0.0.1:", "localhost:", "0.0.0.0:"}) {
+  // A machine without IPv6 does not have the last one.
+  for (const char* host : {"127.0.0.1:", "localhost:", "0.0.0.0:", "[::]:"}) {
+    if (host[0] == '[' && !CheckListenAddress("[::]:0").ok()) continue;
     const std::string address = host + listener.port();
     INFO(address);
     const absl::Status status = CheckListenAddress(address);
