@@ -6,6 +6,7 @@
 #include <absl/strings/str_split.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 
 #include "clients/cli/commands.h"
@@ -69,6 +70,7 @@ class Parser {
     }
     if (absl::StartsWith(word, "--") && FindFlag(line_.command, NameOf(word)) != nullptr) return TakeFlag(word);
     if (absl::StartsWith(word, "-") && !IsText(word)) return UnknownFlag(word);
+    if (absl::StartsWith(word, "--") && !flag_like_) flag_like_ = line_.arguments.size();
     return line_.command == nullptr ? TakeCommandWord(word) : TakeArgument(word);
   }
 
@@ -178,25 +180,46 @@ class Parser {
                                    "; `kvs ", line_.group, " --help` explains them"));
   }
 
+  bool IsCount(size_t arguments) const {
+    return arguments >= line_.command->min_arguments && arguments <= line_.command->max_arguments;
+  }
+
+  // What was meant, where the number of arguments is wrong.
+  std::optional<std::string> Guess() const {
+    const Command& command = *line_.command;
+    std::vector<std::string> arguments = line_.arguments;
+    if (flag_like_ && IsCount(arguments.size() - 1)) {
+      arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(*flag_like_));
+      return absl::StrCat(command.name, " ", ShellJoined(arguments));
+    }
+    return command.guess == nullptr ? std::nullopt : command.guess(arguments);
+  }
+
   absl::Status CheckCount() const {
     const Command& command = *line_.command;
     const size_t count = line_.arguments.size();
-    if (count >= command.min_arguments && count <= command.max_arguments) return absl::OkStatus();
-    const auto guess = command.guess == nullptr ? std::nullopt : command.guess(line_.arguments);
+    if (IsCount(count)) return absl::OkStatus();
+    const auto guess = Guess();
     const std::vector<std::string> names = absl::StrSplit(command.arguments, ' ', absl::SkipEmpty());
-    const std::string problem =
-        count < command.min_arguments
-            ? absl::StrCat(count < names.size() ? names[count] : "an argument", " is missing")
-            : absl::StrCat("there is an argument too many: ", ShellQuoted(line_.arguments[command.max_arguments]));
+    const std::string problem = count < command.min_arguments
+                                    ? absl::StrCat(count < names.size() ? names[count] : "an argument", " is missing")
+                                    : Surplus();
     return UsageError(absl::StrCat(problem, "; ",
                                    guess ? absl::StrCat("did you mean `kvs ", *guess, "`?")
                                          : absl::StrCat("it is `", Usage(command), "`, as in `",
                                                         command.example.substr(0, command.example.find('\n')), "`")));
   }
 
+  // What is wrong where there are too many arguments. One that looks like a flag was most likely meant as one.
+  std::string Surplus() const {
+    if (flag_like_) return absl::StrCat("`kvs ", line_.command->name, "` has no flag ", line_.arguments[*flag_like_]);
+    return absl::StrCat("there is an argument too many: ", ShellQuoted(line_.arguments[line_.command->max_arguments]));
+  }
+
   const absl::Span<const std::string> words_;
   size_t next_ = 0;
   bool only_arguments_ = false;
+  std::optional<size_t> flag_like_;  // the first argument that begins like a flag, unless it is behind `--`
   CommandLine line_;
 };
 

@@ -121,6 +121,7 @@ TEST_CASE("missing and surplus arguments show the command with an example") {
   CHECK_THAT(Refused({"get", "int"}),
              ContainsText("KEY is missing; it is `kvs get TYPE KEY`, as in `kvs get int visits`"));
   CHECK_THAT(Refused({"set", "size", "a", "b"}), ContainsText("an argument too many: b"));
+  CHECK_THAT(Refused({"get", "int", "a", "--", "--b"}), ContainsText("an argument too many: --b"));
   CHECK_THAT(Refused({"set"}), ContainsText("needs one more word: set add, set remove"));
   CHECK_THAT(Refused({}), ContainsText("`kvs --help`"));
 }
@@ -131,6 +132,12 @@ TEST_CASE("unknown flags are refused, misspelt ones with a suggestion") {
   CHECK_THAT(Refused({"--frobnicate", "keys"}), ContainsText("has no flag --frobnicate"));
   CHECK_THAT(Refused({"set", "add", "colors", "red", "--outptu", "json"}), ContainsText("did you mean --output?"));
   CHECK_THAT(Refused({"set", "add", "colors", "red", "--outptu=json"}), ContainsText("did you mean --output?"));
+  CHECK_THAT(Refused({"incr", "int", "counter", "--by", "-7"}),
+             ContainsText("`kvs incr` has no flag --by; did you mean `kvs incr int counter -7`?"));
+  CHECK_THAT(Refused({"get", "int", "a", "--frobnicate"}),
+             ContainsText("has no flag --frobnicate; did you mean `kvs get int a`?"));
+  CHECK_THAT(Refused({"get", "int", "a", "--frob", "--nicate"}),
+             ContainsText("has no flag --frob; it is `kvs get TYPE KEY`"));
   CHECK_THAT(Refused({"get", "int", "a", "--output"}), ContainsText("--output needs a value"));
   CHECK_THAT(Refused({"get", "int", "a", "--plaintext=yes"}), ContainsText("--plaintext takes no value"));
 }
