@@ -26,9 +26,11 @@ std::string Padded(absl::string_view text, size_t width) {
 }
 
 std::string FindingText(const Finding& finding) {
-  std::string text =
-      absl::StrCat(Padded(VerdictName(finding.verdict), 8), " ", Padded(finding.step, 12), " ", finding.detail);
-  if (!finding.remedy.empty()) absl::StrAppend(&text, "\n", std::string(22, ' '), "next: ", finding.remedy);
+  std::string text = absl::StrCat(Padded(VerdictName(finding.verdict), 8), " ", Padded(finding.step, 12), " ",
+                                  WithoutControls(finding.detail));
+  if (!finding.remedy.empty()) {
+    absl::StrAppend(&text, "\n", std::string(22, ' '), "next: ", WithoutControls(finding.remedy));
+  }
   return text;
 }
 

@@ -1,8 +1,8 @@
 #include "clients/cli/output.h"
 
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_format.h>
+#include <absl/strings/str_replace.h>
 
 #include <ostream>
 
@@ -20,6 +20,21 @@ void Line(std::ostream& out, absl::string_view text) {
   out.put('\n');
 }
 
+// gRPC itself answers so, with no message or one of its own, for services that the server does not have.
+bool IsOtherServer(const absl::Status& status) { return absl::IsUnimplemented(status) && ReasonOf(status).empty(); }
+
+bool IsAboutSettings(const absl::Status& status) {
+  return Is(status, errors::kUnreachable) || Is(status, errors::kInvalidAddress) ||
+         Is(status, errors::kInvalidCredentials) || IsOtherServer(status);
+}
+
+std::string MessageOf(const absl::Status& status, const Settings& settings) {
+  if (!IsOtherServer(status)) return std::string(status.message());
+  return absl::StrCat("what answers at ", settings.address.value,
+                      " does not know this call: it is no kvs_server, or one of another version",
+                      status.message().empty() ? "" : absl::StrCat(" (", status.message(), ")"));
+}
+
 // What the server's message cannot know: how this command goes on. Empty where the message says it all.
 std::string NextStep(const absl::Status& status, bool changes) {
   if (Is(status, kUsageError)) return {};
@@ -34,13 +49,11 @@ std::string NextStep(const absl::Status& status, bool changes) {
     return "`kvs status` shows how far it is; a longer --timeout waits for it";
   }
   if (ExitStatusOf(status) == kUnreachable) return "try again, with a longer --timeout; `kvs doctor` finds out more";
-  if (absl::IsUnimplemented(status) && ReasonOf(status).empty()) {
-    return "this address does not answer as kvs_server does: `kvs doctor` tells what is there";
+  if (IsOtherServer(status)) {
+    return "give the address of kvs_server, which is not that of txn_server; `kvs doctor` tells what is there";
   }
   return {};
 }
-
-absl::string_view Separator(absl::string_view message) { return absl::EndsWith(message, "\n") ? "" : "\n"; }
 
 std::string ErrorAsJson(const absl::Status& status, const Settings& settings) {
   JsonObject metadata;
@@ -50,13 +63,13 @@ std::string ErrorAsJson(const absl::Status& status, const Settings& settings) {
     const std::map<std::string, std::string> ordered(info.metadata().begin(), info.metadata().end());
     for (const auto& [name, value] : ordered) metadata.Add(name, value);
   }
-  if (ExitStatusOf(status) == kUnreachable) {
+  if (ExitStatusOf(status) == kUnreachable || IsOtherServer(status)) {
     metadata.Add("address", settings.address.value).Add("address_source", settings.address.source);
   }
   return JsonObject()
       .Add("code", absl::StatusCodeToString(status.code()))
       .Add("reason", ReasonOf(status))
-      .Add("message", status.message())
+      .Add("message", MessageOf(status, settings))
       .AddJson("metadata", metadata.ToString())
       .ToString();
 }
@@ -86,26 +99,23 @@ void Output::Error(const absl::Status& status, const Settings& settings, bool ch
     Line(err_, ErrorAsJson(status, settings));
     return;
   }
-  err_ << absl::StrCat("kvs: ", status.message(), Separator(status.message()));
-  if (Is(status, errors::kUnreachable) || Is(status, errors::kInvalidAddress) ||
-      Is(status, errors::kInvalidCredentials)) {
-    err_ << Describe(settings);
-  }
+  Line(err_, absl::StrCat("kvs: ", WithoutControls(MessageOf(status, settings))));
+  if (IsAboutSettings(status)) err_ << Describe(settings);
   const std::string next = NextStep(status, changes);
   if (!next.empty()) Line(err_, absl::StrCat("next: ", next));
 }
 
 void Output::Note(absl::string_view text) {
-  if (format_ == Format::kText) Line(err_, absl::StrCat("kvs: ", text));
+  if (format_ == Format::kText) Line(err_, absl::StrCat("kvs: ", WithoutControls(text)));
 }
 
-std::string OnOneLine(absl::string_view text) {
+std::string OnOneLine(absl::string_view text) { return WithoutControls(absl::StrReplaceAll(text, {{"\\", "\\\\"}})); }
+
+std::string WithoutControls(absl::string_view text) {
   std::string line;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '\\') {
-      line += "\\\\";
-    } else if (c == '\n') {
+    if (c == '\n') {
       line += "\\n";
     } else if (c == '\t') {
       line += "\\t";

@@ -30,7 +30,7 @@ class Output {
   // Text that has no other form, such as help.
   void Plain(absl::string_view text);
 
-  // An error with what to do next, and, where no server was reached, the settings that led there. `changes` says
+  // An error with what to do next, and, where no kvs_server was reached, the settings that led there. `changes` says
   // whether the command changes data, so that it matters that its outcome may be unknown.
   void Error(const absl::Status& status, const Settings& settings, bool changes);
 
@@ -46,5 +46,8 @@ class Output {
 // A key, member or field as part of a line: control characters and backslashes are escaped, so that the line ends where
 // it seems to and a terminal obeys nothing that somebody stored.
 std::string OnOneLine(absl::string_view text);
+
+// The same for a text of our own that repeats somebody's words, as messages do: backslashes are as they were.
+std::string WithoutControls(absl::string_view text);
 
 }  // namespace kvs::cli

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "clients/cli/exit_status.h"
+#include "clients/cli/output.h"
 #include "common/config/toml_file.h"
 #include "common/config/values.h"
 
@@ -250,8 +251,9 @@ std::string Describe(const Settings& settings) {
   std::string text;
   const auto add = [&](absl::string_view name, const Setting& setting, absl::string_view absent) {
     const bool is_set = !setting.source.empty();
-    absl::StrAppendFormat(&text, "  %-9s %s  (%s)\n", name, is_set ? setting.value : std::string(absent),
-                          is_set ? setting.source : "nothing sets it");
+    absl::StrAppendFormat(&text, "  %-9s %s  (%s)\n", name,
+                          is_set ? WithoutControls(setting.value) : std::string(absent),
+                          is_set ? WithoutControls(setting.source) : "nothing sets it");
   };
   add("address", settings.address, "");
   if (settings.is_plaintext()) {
@@ -262,7 +264,7 @@ std::string Describe(const Settings& settings) {
     add("key", settings.key, "none");
   }
   absl::StrAppend(&text, "looked at:\n");
-  for (const std::string& place : settings.places) absl::StrAppend(&text, "  ", place, "\n");
+  for (const std::string& place : settings.places) absl::StrAppend(&text, "  ", WithoutControls(place), "\n");
   return text;
 }
 

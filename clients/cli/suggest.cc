@@ -3,6 +3,7 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_replace.h>
 
@@ -42,7 +43,29 @@ std::optional<std::string> Nearest(absl::string_view word, absl::Span<const absl
   return nearest;
 }
 
+namespace {
+
+bool IsControl(char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); }
+
+// As bash and zsh read it, so that the terminal that shows it obeys nothing.
+std::string EscapedForShell(absl::string_view word) {
+  std::string quoted = "$'";
+  for (const char c : word) {
+    if (IsControl(c)) {
+      absl::StrAppendFormat(&quoted, "\\x%02x", static_cast<unsigned char>(c));
+    } else if (c == '\'' || c == '\\') {
+      quoted += {'\\', c};
+    } else {
+      quoted += c;
+    }
+  }
+  return quoted + "'";
+}
+
+}  // namespace
+
 std::string ShellQuoted(absl::string_view word) {
+  if (std::any_of(word.begin(), word.end(), IsControl)) return EscapedForShell(word);
   const bool is_plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
            absl::StrContains("_-./:=,@%+", absl::string_view(&c, 1));

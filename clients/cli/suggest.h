@@ -16,7 +16,7 @@ size_t EditDistance(absl::string_view a, absl::string_view b);
 // The candidate that `word` is a misspelling of, if there is one: near enough, which for short words means one edit.
 std::optional<std::string> Nearest(absl::string_view word, absl::Span<const absl::string_view> candidates);
 
-// `word` as a POSIX shell reads it back.
+// `word` as a shell reads it back; if it has control characters, none of which it then shows, as bash and zsh do.
 std::string ShellQuoted(absl::string_view word);
 
 // Words as a command line.

@@ -61,7 +61,6 @@ TEST_CASE("an error tells what to do next") {
   CHECK(text_of(UsageError("wrong")) == "kvs: wrong\n");
   CHECK_THAT(text_of(Error(errors::kReplyTooLarge, "x")), ContainsText("next: `kvs set list KEY`"));
   CHECK_THAT(text_of(Error(errors::kNotApplied, "x"), true), ContainsText("next: `kvs status`"));
-  CHECK_THAT(text_of(absl::UnimplementedError("x")), ContainsText("next: "));
   for (const absl::Status& unknown : {Error(errors::kOutcomeUnknown, "x"), absl::UnavailableError("x")}) {
     CHECK_THAT(text_of(unknown, /*changes=*/true), ContainsText("may have been made or not"));
     CHECK_THAT(text_of(unknown, /*changes=*/false), ContainsText("next: try again"));
@@ -74,6 +73,28 @@ TEST_CASE("an unreachable server shows the settings and where they are from") {
   CHECK_THAT(text, ContainsText("here:1  (KVS_ADDRESS)"));
   CHECK_THAT(text, ContainsText("looked at:\n  flags: none\n"));
   CHECK_THAT(text, ContainsText("`kvs doctor`"));
+}
+
+TEST_CASE("a server that does not know the call is named, with the settings that led there") {
+  for (const std::string said : {"", "unknown service kvs.v1.IntStore"}) {
+    const std::string text = Printed(Format::kText).Error(absl::UnimplementedError(said));
+    CHECK_THAT(text, ContainsText("kvs: what answers at here:1 does not know this call: it is no kvs_server"));
+    CHECK_THAT(text, ContainsText(said));
+    CHECK_THAT(text, ContainsText("here:1  (KVS_ADDRESS)"));
+    CHECK_THAT(text, ContainsText("next: give the address of kvs_server"));
+  }
+  const std::string json = Printed(Format::kJson).Error(absl::UnimplementedError(""));
+  CHECK_THAT(json, ContainsText("\"message\":\"what answers at here:1 does not know"));
+  CHECK_THAT(json, ContainsText("\"address_source\":\"KVS_ADDRESS\""));
+  CHECK(Printed(Format::kText).Error(Error(errors::kUnsupportedOption, "no ttl")) == "kvs: no ttl\n");
+}
+
+TEST_CASE("a message is one line, whatever it repeats, and commands no terminal") {
+  CHECK(Printed(Format::kText).Error(UsageError("\"a\x1b[2J\nb\\c\" is not a number")) ==
+        "kvs: \"a\\x1b[2J\\nb\\c\" is not a number\n");
+  Printed note(Format::kText);
+  note->Note("a\rb");
+  CHECK(note.err() == "kvs: a\\x0db\n");
 }
 
 TEST_CASE("errors as JSON are one object on one line") {

@@ -33,6 +33,8 @@ TEST_CASE("words are quoted as a shell reads them back") {
   CHECK(ShellQuoted("") == "''");
   CHECK(ShellQuoted("it's") == "'it'\\''s'");
   CHECK(ShellQuoted("$HOME") == "'$HOME'");
+  CHECK(ShellQuoted("a\\b") == "'a\\b'");
+  CHECK(ShellQuoted("it's\x1b[2J\n\\") == "$'it\\'s\\x1b[2J\\x0a\\\\'");
   const std::vector<std::string> words = {"put", "string", "a", "hello, world"};
   CHECK(ShellJoined(words) == "put string a 'hello, world'");
 }

@@ -1,3 +1,5 @@
+#include <absl/strings/str_cat.h>
+
 #include <fstream>
 
 #include "tests/clients/support/pair_cli.h"
@@ -31,6 +33,32 @@ TEST_CASE("put, get and del for every type") {
     CHECK_THAT(kvs.Out({"del", c.type, "a"}), ContainsText("deleted, revision "));
     CHECK(kvs.Out({"del", c.type, "a"}) == "was not there\n");
     CHECK_THAT(kvs.Err(1, {"get", c.type, "a"}), ContainsText("kvs: "));
+  }
+}
+
+TEST_CASE("an address that is that of txn_server is told as such") {
+  PairCli kvs;
+  const std::string address = absl::StrCat("127.0.0.1:", kvs.pair().ledger().port());
+  const std::string error = kvs.Err(1, {"get", "int", "a", "--address", address});
+  CHECK_THAT(error, ContainsText(absl::StrCat("what answers at ", address, " does not know this call")));
+  CHECK_THAT(error, ContainsText("(--address)"));
+  CHECK_THAT(error, ContainsText("next: give the address of kvs_server, which is not that of txn_server"));
+}
+
+TEST_CASE("control characters of keys and values stay out of the terminal in errors") {
+  PairCli kvs;
+  const std::string clear = "\x1b[2J";
+  kvs.Out({"put", "string", clear, "x"});
+  const std::vector<std::vector<std::string>> wrong = {{"get", "int", clear},           {"put", "int", "a", clear},
+                                                       {"put", "int", clear, "1", "2"}, {"get", clear, "a"},
+                                                       {"put", "map", "m", clear},      {clear},
+                                                       {"get", "int", "a", clear},      {"keys", "-" + clear}};
+  for (const auto& words : wrong) {
+    const CommandResult result = kvs.Run(words);
+    INFO(result.err);
+    CHECK(result.status != 0);
+    CHECK_THAT(result.err, ContainsText("\\x1b[2J"));
+    CHECK(result.err.find('\x1b') == std::string::npos);
   }
 }
 
