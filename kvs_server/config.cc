@@ -1,9 +1,7 @@
 #include "kvs_server/config.h"
 
-#include <absl/strings/str_cat.h>
-
 #include "common/config/log_options.h"
-#include "common/tls/identity.h"
+#include "common/tls/setting_checks.h"
 
 namespace kvs::server {
 namespace {
@@ -67,28 +65,19 @@ ConfigParser MakeConfigParser(Config* config) {
 }
 
 absl::Status CheckConfig(const Config& config) {
-  const bool needs_tls = !config.insecure || !config.insecure_ledger;
-  if (needs_tls && (config.tls.ca.empty() || config.tls.certificate.empty() || config.tls.key.empty())) {
-    return absl::InvalidArgumentError(
-        "--tls-ca, --tls-certificate and --tls-key must be set; `kvs certs init DIR` makes them for development");
-  }
-  if (!IsTrustDomain(config.trust_domain)) {
-    return absl::InvalidArgumentError("--trust-domain must be 1 to 255 lower-case letters, digits, '.', '-' and '_'");
-  }
+  absl::Status status;
+  if (!config.insecure || !config.insecure_ledger) status = CheckTlsFilesAreSet(config.tls);
+  if (status.ok()) status = CheckTrustDomain(config.trust_domain);
+  if (!status.ok()) return status;
   if (config.insecure && config.require_client_certificate) {
     return absl::InvalidArgumentError("--tls-client-auth=require cannot go with --insecure");
   }
   if (config.insecure_any_address) return absl::OkStatus();
-  if (config.insecure && !IsLoopback(config.listen)) {
-    return absl::InvalidArgumentError(absl::StrCat("--insecure would serve plaintext on ", config.listen.ToString(),
-                                                   "; if the network is safe, add --insecure-any-address"));
+  if (config.insecure) status = CheckPlaintextStaysHere("--insecure would serve plaintext on", config.listen);
+  if (status.ok() && config.insecure_ledger) {
+    status = CheckPlaintextStaysHere("--insecure-ledger would send plaintext to", config.ledger);
   }
-  if (config.insecure_ledger && !IsLoopback(config.ledger)) {
-    return absl::InvalidArgumentError(absl::StrCat("--insecure-ledger would send plaintext to ",
-                                                   config.ledger.ToString(),
-                                                   "; if the network is safe, add --insecure-any-address"));
-  }
-  return absl::OkStatus();
+  return status;
 }
 
 }  // namespace kvs::server

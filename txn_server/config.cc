@@ -1,6 +1,5 @@
 #include "txn_server/config.h"
 
-#include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
 #include <sys/stat.h>
 
@@ -9,7 +8,7 @@
 #include "common/config/log_options.h"
 #include "common/config/toml_file.h"
 #include "common/limits.h"
-#include "common/tls/identity.h"
+#include "common/tls/setting_checks.h"
 #include "txn_server/log/postgres/connection_string.h"
 
 namespace kvs::txn {
@@ -73,18 +72,10 @@ absl::Status CheckConfig(const Config& config) {
   if (config.ledger == LedgerKind::kFile && config.data_dir.empty()) {
     return absl::InvalidArgumentError("--data-dir must be set");
   }
-  if (!IsTrustDomain(config.trust_domain)) {
-    return absl::InvalidArgumentError("--trust-domain must be 1 to 255 lower-case letters, digits, '.', '-' and '_'");
-  }
-  if (!config.insecure && (config.tls.ca.empty() || config.tls.certificate.empty() || config.tls.key.empty())) {
-    return absl::InvalidArgumentError(
-        "--tls-ca, --tls-certificate and --tls-key must be set; `kvs certs init DIR` makes them for development");
-  }
-  if (config.insecure && !config.insecure_any_address && !IsLoopback(config.listen)) {
-    return absl::InvalidArgumentError(absl::StrCat("--insecure would serve plaintext on ", config.listen.ToString(),
-                                                   "; if the network is safe, add --insecure-any-address"));
-  }
-  return absl::OkStatus();
+  if (absl::Status status = CheckTrustDomain(config.trust_domain); !status.ok()) return status;
+  if (!config.insecure) return CheckTlsFilesAreSet(config.tls);
+  if (config.insecure_any_address) return absl::OkStatus();
+  return CheckPlaintextStaysHere("--insecure would serve plaintext on", config.listen);
 }
 
 absl::Status CheckNoPassword(absl::Span<const char* const> arguments) {
