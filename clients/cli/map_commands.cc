@@ -1,5 +1,6 @@
 #include <absl/strings/str_cat.h>
 
+#include "clients/cli/collection_commands.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/exit_status.h"
 #include "clients/cli/suggest.h"
@@ -10,21 +11,12 @@
 namespace kvs::cli {
 namespace {
 
-const std::string& KeyOf(const Context& context) { return context.arguments[0]; }
-
-std::vector<std::string> RestOf(const Context& context) {
-  return {context.arguments.begin() + 1, context.arguments.end()};
-}
-
 absl::StatusOr<int> Put(const Context& context) {
-  const auto fields = ParseFields(RestOf(context));
+  const auto fields = ParseFields(ElementsOf(context));
   if (!fields.ok()) return fields.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  const auto response = client->maps().PutFields(KeyOf(context), *fields);
-  if (!response.ok()) return response.status();
-  context.output.Result(*response, absl::StrCat("added ", response->added(), ", size ", response->size()));
-  return kSuccess;
+  return ShowAdded(context, client->maps().PutFields(KeyOf(context), *fields));
 }
 
 absl::StatusOr<int> GetAll(const Context& context, const client::Client& client) {
@@ -36,7 +28,7 @@ absl::StatusOr<int> GetAll(const Context& context, const client::Client& client)
 
 // One field is printed as its bare value, several as lines; any that is missing makes the answer incomplete.
 absl::StatusOr<int> GetFields(const Context& context, const client::Client& client) {
-  const std::vector<std::string> names = RestOf(context);
+  const std::vector<std::string> names = ElementsOf(context);
   const auto response = client.maps().GetFields(KeyOf(context), names);
   if (!response.ok()) return response.status();
   const auto& fields = response->fields();
@@ -63,19 +55,13 @@ absl::StatusOr<int> Get(const Context& context) {
 absl::StatusOr<int> Remove(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  const auto response = client->maps().RemoveFields(KeyOf(context), RestOf(context));
-  if (!response.ok()) return response.status();
-  context.output.Result(*response, absl::StrCat("removed ", response->removed(), ", size ", response->size()));
-  return kSuccess;
+  return ShowRemoved(context, client->maps().RemoveFields(KeyOf(context), ElementsOf(context)));
 }
 
 absl::StatusOr<int> Size(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  const auto response = client->maps().Size(KeyOf(context));
-  if (!response.ok()) return response.status();
-  context.output.Result(*response, absl::StrCat(response->size()));
-  return kSuccess;
+  return ShowSize(context, client->maps().Size(KeyOf(context)));
 }
 
 absl::StatusOr<int> List(const Context& context) {

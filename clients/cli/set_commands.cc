@@ -1,5 +1,6 @@
 #include <absl/strings/str_cat.h>
 
+#include "clients/cli/collection_commands.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/exit_status.h"
 #include "clients/cli/suggest.h"
@@ -9,28 +10,16 @@
 namespace kvs::cli {
 namespace {
 
-const std::string& KeyOf(const Context& context) { return context.arguments[0]; }
-
-std::vector<std::string> MembersOf(const Context& context) {
-  return {context.arguments.begin() + 1, context.arguments.end()};
-}
-
 absl::StatusOr<int> Add(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  const auto response = client->sets().Add(KeyOf(context), MembersOf(context));
-  if (!response.ok()) return response.status();
-  context.output.Result(*response, absl::StrCat("added ", response->added(), ", size ", response->size()));
-  return kSuccess;
+  return ShowAdded(context, client->sets().Add(KeyOf(context), ElementsOf(context)));
 }
 
 absl::StatusOr<int> Remove(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  const auto response = client->sets().Remove(KeyOf(context), MembersOf(context));
-  if (!response.ok()) return response.status();
-  context.output.Result(*response, absl::StrCat("removed ", response->removed(), ", size ", response->size()));
-  return kSuccess;
+  return ShowRemoved(context, client->sets().Remove(KeyOf(context), ElementsOf(context)));
 }
 
 absl::StatusOr<int> Contains(const Context& context) {
@@ -45,10 +34,7 @@ absl::StatusOr<int> Contains(const Context& context) {
 absl::StatusOr<int> Size(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  const auto response = client->sets().Size(KeyOf(context));
-  if (!response.ok()) return response.status();
-  context.output.Result(*response, absl::StrCat(response->size()));
-  return kSuccess;
+  return ShowSize(context, client->sets().Size(KeyOf(context)));
 }
 
 absl::StatusOr<int> List(const Context& context) {
