@@ -12,4 +12,13 @@ absl::Status CheckWriterId(absl::string_view writer_id) {
                absl::StrCat("a writer id has 1 to ", kMaxWriterIdBytes, " bytes, not ", writer_id.size()));
 }
 
+absl::Status ForEachChunk(SnapshotCursor& snapshot, absl::FunctionRef<absl::Status(const SnapshotChunk&)> visit) {
+  while (true) {
+    const auto chunk = snapshot.Next();
+    if (!chunk.ok()) return chunk.status();
+    if (!*chunk) return absl::OkStatus();
+    if (absl::Status status = visit(**chunk); !status.ok()) return status;
+  }
+}
+
 }  // namespace kvs::txn

@@ -15,6 +15,7 @@
 // position(), size_bytes(), Replay, ReplayState and ReplayHistory from any thread at any time. Calls block.
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
@@ -83,6 +84,9 @@ class SnapshotCursor {
   // cannot be read.
   virtual absl::StatusOr<std::optional<SnapshotChunk>> Next() = 0;
 };
+
+// Calls `visit` with all chunks that `snapshot` still has, until it returns an error.
+absl::Status ForEachChunk(SnapshotCursor& snapshot, absl::FunctionRef<absl::Status(const SnapshotChunk&)> visit);
 
 // The state of a log: the one after revision `snapshot_revision`, and the transactions that follow.
 struct StateReplay {

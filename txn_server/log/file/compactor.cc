@@ -44,12 +44,8 @@ class Runs {
     if (!file.ok()) return file.status();
     paths_.push_back(path);
     SnapshotWriter writer(*std::move(file));
-    while (true) {
-      const auto chunk = run.Next();
-      if (!chunk.ok()) return chunk.status();
-      if (!*chunk) break;
-      if (absl::Status status = writer.Add(**chunk); !status.ok()) return status;
-    }
+    const auto add = [&](const SnapshotChunk& chunk) { return writer.Add(chunk); };
+    if (absl::Status status = ForEachChunk(run, add); !status.ok()) return status;
     const auto header = writer.Finish({});
     if (!header.ok()) return header.status();
     return OpenSnapshot(file_system_, {path, *header});

@@ -305,12 +305,6 @@ absl::Status ExplainOpening(const absl::Status& status, const std::string& direc
   return status;
 }
 
-std::string ParentOf(const std::string& directory) {
-  const size_t slash = directory.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : directory.substr(0, slash);
-}
-
 absl::Status PrepareDirectory(FileSystem& file_system, const std::string& directory) {
   const absl::Status status = file_system.CreateDirectory(directory);
   if (!absl::IsNotFound(status)) return ExplainOpening(status, directory);

@@ -78,6 +78,12 @@ std::string BallastPath(const std::string& directory) { return absl::StrCat(dire
 std::string UnfinishedPath(const std::string& directory) { return absl::StrCat(directory, "/", kUnfinishedFileName); }
 std::string LockPath(const std::string& directory) { return absl::StrCat(directory, "/", kLockFileName); }
 
+std::string ParentOf(const std::string& directory) {
+  const size_t slash = directory.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : directory.substr(0, slash);
+}
+
 absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const std::string& directory) {
   auto names = file_system.List(directory);
   if (!names.ok()) return names.status();

@@ -35,6 +35,9 @@ std::string BallastPath(const std::string& directory);
 std::string LockPath(const std::string& directory);
 std::string UnfinishedPath(const std::string& directory);
 
+// The directory that `directory` is in.
+std::string ParentOf(const std::string& directory);
+
 struct DirectoryListing {
   std::vector<uint64_t> segment_ids;         // ascending
   std::vector<uint64_t> snapshot_ids;        // ascending

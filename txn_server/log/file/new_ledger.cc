@@ -18,12 +18,6 @@ namespace {
 
 absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
 
-std::string ParentOf(const std::string& directory) {
-  const size_t slash = directory.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : directory.substr(0, slash);
-}
-
 // Says of a directory that it is not a ledger yet, before there is anything that looks like one.
 absl::Status MarkUnfinished(FileSystem& file_system, const std::string& directory) {
   if (absl::Status status = file_system.CreateDirectory(directory); !status.ok()) return status;

@@ -161,12 +161,8 @@ absl::StatusOr<std::unique_ptr<SnapshotCursor>> PostgresCompactor::WriteRun(
   const auto id = NewId(*connection);
   if (!id.ok()) return id.status();
   SnapshotPartWriter writer(connection.get(), *id);
-  while (true) {
-    const auto chunk = run.Next();
-    if (!chunk.ok()) return chunk.status();
-    if (!*chunk) break;
-    if (absl::Status status = writer.Add(**chunk); !status.ok()) return status;
-  }
+  const auto add = [&](const SnapshotChunk& chunk) { return writer.Add(chunk); };
+  if (absl::Status status = ForEachChunk(run, add); !status.ok()) return status;
   const auto written = writer.Finish();
   if (!written.ok()) return written.status();
   return MakePartCursor(connection, written->id, written->parts);

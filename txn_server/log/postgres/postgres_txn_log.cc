@@ -509,13 +509,11 @@ absl::StatusOr<PostgresSnapshot> PostgresTxnLog::ImportSnapshot(SnapshotCursor& 
   if (!id.ok()) return id.status();
   SnapshotPartWriter parts(connection_.get(), *id);
   uint64_t transactions = 0;
-  while (true) {
-    const auto chunk = snapshot.Next();
-    if (!chunk.ok()) return chunk.status();
-    if (!*chunk) break;
-    if (absl::Status status = parts.Add(**chunk); !status.ok()) return status;
-    if (absl::Status status = ImportChunk(**chunk, &transactions); !status.ok()) return status;
-  }
+  const absl::Status imported = ForEachChunk(snapshot, [&](const SnapshotChunk& chunk) {
+    const absl::Status added = parts.Add(chunk);
+    return added.ok() ? ImportChunk(chunk, &transactions) : added;
+  });
+  if (!imported.ok()) return imported;
   auto written = parts.Finish();
   if (written.ok()) written->transactions = transactions;
   return written;
