@@ -42,9 +42,7 @@ absl::StatusOr<int> Exists(const Context& context) {
   if (!client.ok()) return client.status();
   const auto response = client->keys().Exists(context.arguments[0], *types);
   if (!response.ok()) return response.status();
-  std::vector<std::string> names;
-  for (const int type : response->types()) names.push_back(TypeNameOf(static_cast<v1::ValueType>(type)));
-  context.output.Result(*response, response->exists() ? absl::StrJoin(names, " ") : "absent");
+  context.output.Result(*response, response->exists() ? absl::StrJoin(TypeNamesOf(response->types()), " ") : "absent");
   return response->exists() ? kSuccess : kRefused;
 }
 

@@ -64,6 +64,12 @@ std::string TypeNameOf(v1::ValueType proto) {
   return absl::StrCat(static_cast<int>(proto));
 }
 
+std::vector<std::string> TypeNamesOf(const google::protobuf::RepeatedField<int>& types) {
+  std::vector<std::string> names;
+  for (const int type : types) names.push_back(TypeNameOf(static_cast<v1::ValueType>(type)));
+  return names;
+}
+
 absl::StatusOr<std::vector<v1::ValueType>> ParseTypes(absl::Span<const std::string> names) {
   std::vector<v1::ValueType> types;
   for (const std::string& list : names) {

@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
 #include <absl/types/span.h>
+#include <google/protobuf/repeated_field.h>
 
 #include <cstdint>
 #include <map>
@@ -25,6 +26,7 @@ v1::ValueType ToProto(ValueType type);
 
 // "int" for VALUE_TYPE_INT; the number for a type that this version does not know.
 std::string TypeNameOf(v1::ValueType type);
+std::vector<std::string> TypeNamesOf(const google::protobuf::RepeatedField<int>& types);
 
 // Several types as --type has them, each a name or names separated by commas.
 absl::StatusOr<std::vector<v1::ValueType>> ParseTypes(absl::Span<const std::string> names);

@@ -40,24 +40,21 @@ std::optional<std::string> GuessPut(const std::vector<std::string>& words) {
   return GuessWithType("put", has_fields ? ValueType::kMap : ValueType::kSet, words);
 }
 
-std::optional<std::string> GuessGet(const std::vector<std::string>& words) {
+// A key alone may be that of an int.
+std::optional<std::string> GuessOfKey(absl::string_view verb, const std::vector<std::string>& words) {
   if (words.size() != 1 || IsType(words[0])) return std::nullopt;
-  return GuessWithType("get", ValueType::kInt, words);
+  return GuessWithType(verb, ValueType::kInt, words);
 }
 
-std::optional<std::string> GuessIncr(const std::vector<std::string>& words) {
-  if (words.size() != 1 || IsType(words[0])) return std::nullopt;
-  return GuessWithType("incr", ValueType::kInt, words);
-}
+std::optional<std::string> GuessGet(const std::vector<std::string>& words) { return GuessOfKey("get", words); }
 
-std::optional<std::string> GuessDecr(const std::vector<std::string>& words) {
-  if (words.size() != 1 || IsType(words[0])) return std::nullopt;
-  return GuessWithType("decr", ValueType::kInt, words);
-}
+std::optional<std::string> GuessIncr(const std::vector<std::string>& words) { return GuessOfKey("incr", words); }
+
+std::optional<std::string> GuessDecr(const std::vector<std::string>& words) { return GuessOfKey("decr", words); }
 
 std::optional<std::string> GuessDel(const std::vector<std::string>& words) {
-  if (words.size() != 1 || IsType(words[0]) || words[0] == "all") return std::nullopt;
-  return GuessWithType("del", ValueType::kInt, words);
+  if (words.size() == 1 && words[0] == "all") return std::nullopt;
+  return GuessOfKey("del", words);
 }
 
 std::optional<std::string> GuessAppend(const std::vector<std::string>& words) {
@@ -255,11 +252,10 @@ absl::StatusOr<int> DeleteSeveral(const Context& context, const client::Client& 
                                   const std::vector<v1::ValueType>& types, const std::string& key) {
   const auto response = client.keys().Delete(key, types);
   if (!response.ok()) return response.status();
-  std::vector<std::string> names;
-  for (const int type : response->types()) names.push_back(TypeNameOf(static_cast<v1::ValueType>(type)));
-  context.output.Result(*response, response->deleted() ? absl::StrCat("deleted ", absl::StrJoin(names, ", "),
-                                                                      ", revision ", response->revision())
-                                                       : "was not there");
+  context.output.Result(*response, response->deleted()
+                                       ? absl::StrCat("deleted ", absl::StrJoin(TypeNamesOf(response->types()), ", "),
+                                                      ", revision ", response->revision())
+                                       : "was not there");
   return kSuccess;
 }
 
