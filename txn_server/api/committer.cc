@@ -1,7 +1,6 @@
 #include "txn_server/api/committer.h"
 
 #include <utility>
-#include <vector>
 
 #include "common/errors.h"
 #include "common/limits.h"
@@ -29,7 +28,17 @@ Committer::~Committer() {
 
 void Committer::Append(uint64_t epoch, QueuedFrame frame) {
   MutexLock lock(&mutex_);
-  queue_.push_back(Entry{epoch, std::move(frame), nullptr});
+  const bool fits = !queue_.empty() && queue_.back().group && queue_.back().epoch == epoch &&
+                    queue_.back().bytes + frame.transactions.size() <= kMaxFrameBytes;
+  if (!fits) {
+    Entry& opened = queue_.emplace_back();
+    opened.epoch = epoch;
+    opened.group = log_->NewGroup();
+  }
+  Entry& last = queue_.back();
+  const QueuedFrame& kept = last.frames.emplace_back(std::move(frame));
+  last.bytes += kept.transactions.size();
+  last.group->Add(Frame{kept.first_revision, kept.count, kept.transactions});
   work_.Signal();
 }
 
@@ -41,7 +50,7 @@ size_t Committer::DropQueued() {
     if (entry.job) {
       jobs.push_back(std::move(entry));
     } else {
-      bytes += entry.frame.transactions.size();
+      bytes += entry.bytes;
     }
   }
   queue_ = std::move(jobs);
@@ -50,7 +59,7 @@ size_t Committer::DropQueued() {
 
 void Committer::Run(Job job) {
   MutexLock lock(&mutex_);
-  queue_.push_back(Entry{0, QueuedFrame{}, std::move(job)});
+  queue_.emplace_back().job = std::move(job);
   work_.Signal();
 }
 
@@ -77,43 +86,22 @@ bool Committer::WaitForWork() {
   }
 }
 
-std::deque<Committer::Entry> Committer::TakeGroup() {
+std::optional<Committer::Entry> Committer::TakeNext() {
   MutexLock lock(&mutex_);
-  std::deque<Entry> group;
-  size_t bytes = 0;
-  while (!queue_.empty()) {
-    Entry& next = queue_.front();
-    bytes += next.frame.transactions.size();
-    const bool fits = group.empty() ||
-                      (!next.job && !group.back().job && bytes <= kMaxFrameBytes && next.epoch == group.back().epoch);
-    if (!fits) break;
-    group.push_back(std::move(next));
-    queue_.pop_front();
-    if (group.back().job) break;
-  }
-  return group;
-}
-
-void Committer::Commit(const std::deque<Entry>& group) {
-  std::vector<Frame> frames;
-  frames.reserve(group.size());
-  size_t bytes = 0;
-  for (const Entry& entry : group) {
-    frames.push_back(Frame{entry.frame.first_revision, entry.frame.count, entry.frame.transactions});
-    bytes += entry.frame.transactions.size();
-  }
-  committed_(log_->Append(group.front().epoch, frames), bytes);
+  if (queue_.empty()) return std::nullopt;
+  std::optional<Entry> next(std::move(queue_.front()));
+  queue_.pop_front();
+  return next;
 }
 
 void Committer::Loop() {
   while (WaitForWork()) {
-    std::deque<Entry> group = TakeGroup();
-    // What was queued may have been dropped meanwhile.
-    if (group.empty()) continue;
-    if (group.front().job) {
-      group.front().job(*log_);
+    std::optional<Entry> next = TakeNext();
+    if (!next) continue;
+    if (next->job) {
+      next->job(*log_);
     } else {
-      Commit(group);
+      committed_(next->group->Append(next->epoch), next->bytes);
     }
     idle_told_ = false;
   }

@@ -1,6 +1,6 @@
 // Committer: the one thread that writes to the log. Whatever queued while the last group was on its way to the disk is
-// the next group; no timers are involved. Jobs other than frames, such as opening the log for a writer, run between two
-// groups, so that they find none in flight.
+// the next group, which is made ready meanwhile by the threads that queue; no timers are involved. Jobs other than
+// frames, such as opening the log for a writer, run between two groups, so that they find none in flight.
 //
 // Thread-safety: everything may be called from any thread.
 #pragma once
@@ -11,6 +11,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -38,7 +40,7 @@ class Committer {
   // Finishes what is queued.
   ~Committer();
 
-  // Queues a frame of the writer of `epoch`.
+  // Adds a frame of the writer of `epoch` to the group that comes last.
   void Append(uint64_t epoch, QueuedFrame frame) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Forgets the frames that are not being written yet, and returns their bytes.
@@ -48,18 +50,20 @@ class Committer {
   void Run(Job job) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  // A group, or a job.
   struct Entry {
     uint64_t epoch = 0;
-    QueuedFrame frame;
-    Job job;  // a frame if empty
+    std::deque<QueuedFrame> frames;  // whose bytes the group refers to
+    size_t bytes = 0;
+    std::unique_ptr<LogGroup> group;
+    Job job;
   };
 
   void Loop() ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits for work; an idle log is told after a while. False at the end.
   bool WaitForWork() ABSL_LOCKS_EXCLUDED(mutex_);
-  // The next entries that can be written together, or one job.
-  std::deque<Entry> TakeGroup() ABSL_LOCKS_EXCLUDED(mutex_);
-  void Commit(const std::deque<Entry>& group);
+  // Nothing if all was dropped.
+  std::optional<Entry> TakeNext() ABSL_LOCKS_EXCLUDED(mutex_);
 
   TxnLog* const log_;
   Committed committed_;

@@ -2,9 +2,26 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <vector>
+
 #include "common/errors.h"
 
 namespace kvs::txn {
+namespace {
+
+class FrameList final : public LogGroup {
+ public:
+  explicit FrameList(TxnLog* log) : log_(*log) {}
+
+  void Add(const Frame& frame) override { frames_.push_back(frame); }
+  absl::Status Append(uint64_t epoch) override { return log_.Append(epoch, frames_); }
+
+ private:
+  TxnLog& log_;
+  std::vector<Frame> frames_;
+};
+
+}  // namespace
 
 absl::Status CheckWriterId(absl::string_view writer_id) {
   if (!writer_id.empty() && writer_id.size() <= kMaxWriterIdBytes) return absl::OkStatus();
@@ -20,5 +37,7 @@ absl::Status ForEachChunk(SnapshotCursor& snapshot, absl::FunctionRef<absl::Stat
     if (absl::Status status = visit(**chunk); !status.ok()) return status;
   }
 }
+
+std::unique_ptr<LogGroup> TxnLog::NewGroup() { return std::make_unique<FrameList>(this); }
 
 }  // namespace kvs::txn

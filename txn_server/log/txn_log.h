@@ -11,8 +11,9 @@
 // 5. A log may drop its oldest transactions, up to its compacted revision, when a snapshot has what they amount to.
 //    ReplayState always gives the whole state.
 //
-// Thread-safety: Import, BeginEpoch, Append, CheckReachable, Idle and Close are called by one thread at a time;
-// position(), size_bytes(), Replay, ReplayState and ReplayHistory from any thread at any time. Calls block.
+// Thread-safety: Import, BeginEpoch, Append, CheckReachable, Idle and Close are called by one thread at a time,
+// NewGroup by another one; position(), size_bytes(), Replay, ReplayState and ReplayHistory from any thread at any time.
+// Calls block.
 #pragma once
 
 #include <absl/functional/function_ref.h>
@@ -105,6 +106,19 @@ struct LogSeed {
   int64_t time_micros = 0;
 };
 
+// Frames that are to become durable together. What a log can do of an append ahead is done in Add, so that one group is
+// made ready while the one before it is on its way to the disk. Used by one thread at a time; must not outlive its log.
+class LogGroup {
+ public:
+  virtual ~LogGroup() = default;
+
+  // Takes the frame that comes next. Its bytes live as long as the group.
+  virtual void Add(const Frame& frame) = 0;
+
+  // TxnLog::Append of the frames that were added. Called once, by the thread that appends.
+  virtual absl::Status Append(uint64_t epoch) = 0;
+};
+
 class TxnLog {
  public:
   virtual ~TxnLog() = default;
@@ -126,6 +140,10 @@ class TxnLog {
   // is no room; kMalformedFrame if the frames together have more than kMaxFrameBytes, or something that this log can
   // never keep.
   virtual absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) = 0;
+
+  // A group without frames. It may be made, and added to, while another one is appended. Unless a log has something to
+  // do ahead, a group is a list of frames.
+  virtual std::unique_ptr<LogGroup> NewGroup();
 
   // Whether a group could be appended now, as far as that shows without one: a log that has to reach a server tries
   // once. Called by the thread that appends.

@@ -112,6 +112,43 @@ TEST_CASE("contract: a writer's id has 1 to 64 bytes") {
   CHECK(contract.log().BeginEpoch(std::string(64, 'w')).status() == absl::OkStatus());
 }
 
+TEST_CASE("contract: groups are made ready while others are appended, and appended in turn") {
+  Contract contract;
+  INFO(contract.name());
+  contract.Begin();
+  // All of a group, and so of the second and the third one, is added before what precedes it is durable.
+  const std::vector<SampleFrame> frames = {MakeFrame(1, 3), MakeFrame(4, 1), MakeFrame(5, 2), MakeFrame(7, 40)};
+  auto first = contract.log().NewGroup();
+  auto second = contract.log().NewGroup();
+  auto third = contract.log().NewGroup();
+  first->Add(frames[0].frame());
+  second->Add(frames[1].frame());
+  second->Add(frames[2].frame());
+  third->Add(frames[3].frame());
+  CHECK(first->Append(contract.epoch()) == absl::OkStatus());
+  CHECK(contract.log().position().durable_revision == 3);
+  CHECK(second->Append(contract.epoch()) == absl::OkStatus());
+  CHECK(contract.log().position().durable_revision == 6);
+  CHECK(third->Append(contract.epoch()) == absl::OkStatus());
+  CHECK(contract.log().position().durable_revision == 46);
+  CHECK(BytesFrom(contract.log(), 1) == frames[0].bytes + frames[1].bytes + frames[2].bytes + frames[3].bytes);
+}
+
+TEST_CASE("contract: a group that was made ready for an epoch before is refused") {
+  Contract contract;
+  INFO(contract.name());
+  contract.Begin();
+  const uint64_t before = contract.epoch();
+  const SampleFrame frame = MakeFrame(1, 3);
+  auto group = contract.log().NewGroup();
+  group->Add(frame.frame());
+  contract.Begin(kOtherWriter);
+  CHECK(Is(group->Append(before), errors::kFenced));
+  CHECK(contract.log().position().durable_revision == 0);
+  const std::string written = contract.Write(2);
+  CHECK(BytesFrom(contract.log(), 1) == written);
+}
+
 TEST_CASE("contract: what was appended is durable and read back byte for byte") {
   Contract contract;
   INFO(contract.name());
