@@ -324,8 +324,9 @@ absl::Status GroupWriter::InsertKeys(Connection& connection, ValueType type, Row
 absl::Status GroupWriter::FindKeys(Connection& connection, ValueType type, Rows& rows) {
   std::vector<size_t> known;
   for (size_t i = 0; i < rows.unknown.size(); ++i) {
-    rows.unknown[i].id = 0;
-    if (!rows.unknown[i].was_absent) known.push_back(i);
+    // The group before this one may have inserted it since it was added.
+    rows.unknown[i].id = key_ids_.Find(type, rows.unknown[i].key).value_or(0);
+    if (rows.unknown[i].id == 0 && !rows.unknown[i].was_absent) known.push_back(i);
   }
   if (absl::Status status = LookUp(connection, type, rows, known); !status.ok()) return status;
   const auto without_id = [&rows] {

@@ -21,7 +21,7 @@
 
 namespace kvs::txn {
 
-// Used by one thread.
+// Used by one thread at a time. Add does all that needs no connection, so that it can run ahead.
 class GroupWriter {
  public:
   // `key_ids` outlives the writer. If it `hides`, a delete hides what was before it.

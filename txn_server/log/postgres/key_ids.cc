@@ -16,6 +16,7 @@ size_t BytesOf(absl::string_view key) {
 }  // namespace
 
 std::optional<uint64_t> KeyIds::Find(ValueType type, absl::string_view key) {
+  MutexLock lock(&mutex_);
   const auto index = static_cast<size_t>(type);
   const auto& recent = new_.types[index];
   if (const auto it = recent.find(key); it != recent.end()) return it->second;
@@ -23,21 +24,26 @@ std::optional<uint64_t> KeyIds::Find(ValueType type, absl::string_view key) {
   const auto it = older.find(key);
   if (it == older.end()) return std::nullopt;
   const uint64_t id = it->second;
-  Remember(type, key, id);
+  Insert(type, key, id);
   return id;
 }
 
 void KeyIds::Remember(ValueType type, absl::string_view key, uint64_t id) {
+  MutexLock lock(&mutex_);
+  Insert(type, key, id);
+}
+
+void KeyIds::Insert(ValueType type, absl::string_view key, uint64_t id) {
   const size_t bytes = BytesOf(key);
   if (new_.bytes + bytes > max_bytes_ / 2) {
     old_ = std::move(new_);
     new_ = Generation();
   }
-  new_.types[static_cast<size_t>(type)].emplace(std::string(key), id);
-  new_.bytes += bytes;
+  if (new_.types[static_cast<size_t>(type)].emplace(std::string(key), id).second) new_.bytes += bytes;
 }
 
 void KeyIds::Clear() {
+  MutexLock lock(&mutex_);
   new_ = Generation();
   old_ = Generation();
 }

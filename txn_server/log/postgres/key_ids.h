@@ -12,19 +12,19 @@
 #include <string>
 
 #include "common/model/value.h"
+#include "common/sync.h"
 
 namespace kvs::txn {
 
-// Used by one thread.
+// Thread-safe.
 class KeyIds {
  public:
   // `max_bytes` is about what it may take.
   explicit KeyIds(size_t max_bytes) : max_bytes_(max_bytes) {}
 
-  std::optional<uint64_t> Find(ValueType type, absl::string_view key);
-  // REQUIRES: Find(type, key) has found nothing.
-  void Remember(ValueType type, absl::string_view key, uint64_t id);
-  void Clear();
+  std::optional<uint64_t> Find(ValueType type, absl::string_view key) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Remember(ValueType type, absl::string_view key, uint64_t id) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Clear() ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   // Keys that were used go to the new generation; when that has half of the room, the old one is forgotten.
@@ -33,9 +33,12 @@ class KeyIds {
     size_t bytes = 0;
   };
 
+  void Insert(ValueType type, absl::string_view key, uint64_t id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const size_t max_bytes_;
-  Generation new_;
-  Generation old_;
+  Mutex mutex_;
+  Generation new_ ABSL_GUARDED_BY(mutex_);
+  Generation old_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace kvs::txn

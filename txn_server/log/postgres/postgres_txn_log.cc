@@ -140,6 +140,12 @@ absl::Status CheckNothingIsAbove(Connection& connection) {
                {{"revision", revision}});
 }
 
+size_t SizeOf(const std::vector<Frame>& frames) {
+  size_t bytes = 0;
+  for (const Frame& frame : frames) bytes += frame.transactions.size();
+  return bytes;
+}
+
 bool IsEmpty(const LogPosition& position) { return position.epoch == 0 && position.durable_revision == 0; }
 
 class PostgresTxnLog : public TxnLog {
@@ -148,8 +154,8 @@ class PostgresTxnLog : public TxnLog {
                  const LogPosition& position, const Past& past)
       : options_(std::move(options)),
         connection_string_(std::move(connection_string)),
-        connection_(std::move(connection)),
         key_ids_(options_.key_cache_bytes),
+        connection_(std::move(connection)),
         position_(position),
         compacted_revision_(past.compacted_revision),
         snapshot_revision_(past.snapshot ? past.snapshot->revision : 0),
@@ -169,6 +175,7 @@ class PostgresTxnLog : public TxnLog {
   uint64_t size_bytes() const override;
   absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override;
   absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) override;
+  std::unique_ptr<LogGroup> NewGroup() override { return std::make_unique<Group>(this); }
   absl::Status CheckReachable() override;
   absl::Status Idle() override {
     compactor_.Idle();
@@ -181,6 +188,24 @@ class PostgresTxnLog : public TxnLog {
   absl::Status Close() override;
 
  private:
+  // Frames as rows, without the ids of the keys that are new.
+  class Group final : public LogGroup {
+   public:
+    explicit Group(PostgresTxnLog* log)
+        : log_(*log), writer_(&log->key_ids_, log->options_.compaction.retention == Retention::kOnDelete) {}
+
+    void Add(const Frame& frame) override;
+    absl::Status Append(uint64_t epoch) override { return log_.AppendGroup(epoch, *this); }
+
+   private:
+    friend class PostgresTxnLog;
+
+    PostgresTxnLog& log_;
+    std::vector<Frame> frames_;
+    GroupWriter writer_;
+    absl::Status status_;  // why the frames cannot be kept
+  };
+
   // A database transaction without its end: makes its changes and returns where they lead.
   using Work = std::function<absl::StatusOr<LogPosition>(Connection&)>;
 
@@ -196,6 +221,7 @@ class PostgresTxnLog : public TxnLog {
   absl::StatusOr<bool> Resolve(From from, const LogPosition& expected);
   absl::Status Connect();
 
+  absl::Status AppendGroup(uint64_t epoch, Group& group);
   absl::StatusOr<LogPosition> WriteGroup(Connection& connection, uint64_t epoch, const Frame& sum, bool ends_window,
                                          GroupWriter& writer);
   PostgresCompactor::Settings CompactorSettings();
@@ -223,11 +249,12 @@ class PostgresTxnLog : public TxnLog {
   const PostgresTxnLogOptions options_;
   const std::string connection_string_;
 
+  KeyIds key_ids_;
+
   // Used by the appending thread alone.
   std::unique_ptr<Connection> connection_;  // null after an error
   bool connection_is_lost_ = false;         // and that was told
-  KeyIds key_ids_;
-  size_t window_bytes_ = 0;  // appended since the last window ended
+  size_t window_bytes_ = 0;                 // appended since the last window ended
 
   mutable Mutex mutex_;
   LogPosition position_ ABSL_GUARDED_BY(mutex_);  // without what is compacted
@@ -391,31 +418,37 @@ absl::StatusOr<LogPosition> PostgresTxnLog::WriteGroup(Connection& connection, u
   return reached;
 }
 
+void PostgresTxnLog::Group::Add(const Frame& frame) {
+  frames_.push_back(frame);
+  if (status_.ok()) status_ = writer_.AddAll(frame.transactions).status();
+}
+
 absl::Status PostgresTxnLog::Append(uint64_t epoch, absl::Span<const Frame> frames) {
+  Group group(this);
+  for (const Frame& frame : frames) group.Add(frame);
+  return group.Append(epoch);
+}
+
+absl::Status PostgresTxnLog::AppendGroup(uint64_t epoch, Group& group) {
   if (absl::Status status = failure(); !status.ok()) return status;
   const LogPosition before = position();
   if (epoch == 0 || epoch != before.epoch) {
     return Error(errors::kFenced, absl::StrCat("epoch ", epoch, " is not the current one, ", before.epoch),
                  {{"epoch", absl::StrCat(before.epoch)}});
   }
-  if (frames.empty()) return absl::OkStatus();
-  const auto sum = SumUp(frames, before.durable_revision);
+  if (group.frames_.empty()) return absl::OkStatus();
+  const auto sum = SumUp(group.frames_, before.durable_revision);
   if (!sum.ok()) return sum.status();
-
-  GroupWriter writer(&key_ids_, options_.compaction.retention == Retention::kOnDelete);
-  size_t bytes = 0;
-  for (const Frame& frame : frames) {
-    bytes += frame.transactions.size();
-    if (const auto added = writer.AddAll(frame.transactions); !added.ok()) return added.status();
-  }
+  if (!group.status_.ok()) return group.status_;
+  const size_t bytes = SizeOf(group.frames_);
   const bool ends_window = window_bytes_ > 0 && window_bytes_ + bytes > kWindowBytes;
   const absl::Status status = MakeDurable(From::kPosition, [&](Connection& connection) {
-    return WriteGroup(connection, epoch, *sum, ends_window, writer);
+    return WriteGroup(connection, epoch, *sum, ends_window, group.writer_);
   });
   if (!status.ok()) return status;
-  writer.RememberKeys();
+  group.writer_.RememberKeys();
   window_bytes_ = (ends_window ? 0 : window_bytes_) + bytes;
-  compactor_.Appended(bytes, writer.has_hidden());
+  compactor_.Appended(bytes, group.writer_.has_hidden());
   return absl::OkStatus();
 }
 
