@@ -9,6 +9,8 @@
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
+#include <future>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -89,6 +91,12 @@ class History {
   std::vector<uint64_t> revisions_;  // by type and key
 };
 
+// A group, and the bytes that it refers to.
+struct ReadyGroup {
+  std::string list;
+  std::unique_ptr<kvs::txn::LogGroup> group;
+};
+
 uint64_t DirectoryBytes(const std::string& directory) {
   uint64_t bytes = 0;
   std::error_code error;
@@ -157,10 +165,21 @@ int Run(const Options& options) {
   absl::Duration writing;
   uint64_t revision = 1;
   const absl::Time end = absl::Now() + absl::Seconds(options.seconds);
+  const auto make_ready = [&](uint64_t first_revision) {
+    auto ready = std::make_unique<ReadyGroup>();
+    ready->list = history.NextGroup();
+    ready->group = (*log)->NewGroup();
+    ready->group->Add(kvs::txn::Frame{first_revision, options.group, ready->list});
+    return ready;
+  };
+  // As txn_server does: the next group is made ready while one is appended. For a file that is no work worth a thread.
+  const auto policy = options.postgres_url.empty() ? std::launch::deferred : std::launch::async;
+  auto next = std::async(policy, make_ready, revision);
   for (; revision <= options.transactions && absl::Now() < end; revision += options.group) {
-    const std::string list = history.NextGroup();
     const absl::Time begin = absl::Now();
-    const absl::Status status = (*log)->Append(*epoch, {kvs::txn::Frame{revision, options.group, list}});
+    const auto ready = next.get();
+    next = std::async(policy, make_ready, revision + options.group);
+    const absl::Status status = ready->group->Append(*epoch);
     if (!status.ok()) return std::fprintf(stderr, "%s\n", status.ToString().c_str()), 1;
     const absl::Duration took = absl::Now() - begin;
     writing += took;
@@ -168,6 +187,7 @@ int Run(const Options& options) {
     if (latencies.size() % 1000 == 0) largest = std::max(largest, DirectoryBytes(options.directory));
     if (options.pause_micros > 0) absl::SleepFor(absl::Microseconds(options.pause_micros));
   }
+  next = {};
   std::sort(latencies.begin(), latencies.end());
   const auto at = [&](double q) {
     return latencies[static_cast<size_t>(q * static_cast<double>(latencies.size() - 1))];
