@@ -1,8 +1,10 @@
 // Reads the rows of a range of revisions back as the transactions that they were made of.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 
 #include <array>
 #include <cstdint>
@@ -37,6 +39,8 @@ class Window {
   // The rows of one type, and how far they have been used.
   struct Rows {
     pqxx::result rows;
+    pqxx::result keys;
+    absl::flat_hash_map<uint64_t, absl::string_view> key_of_id;
     pqxx::result elements;  // members of sets, fields of maps
     pqxx::result::size_type next = 0;
     pqxx::result::size_type next_element = 0;
@@ -45,6 +49,8 @@ class Window {
 
   Window(uint64_t first, uint64_t last) : next_(first), last_(last) {}
 
+  absl::Status ReadRows(Connection& connection, ValueType type);
+  absl::Status IndexKeys(Rows& rows);
   absl::Status SetNextRevision(Rows& rows);
   absl::StatusOr<Transaction> Take(ValueType type, Rows& rows);
   absl::Status TakeElements(Rows& rows, uint64_t revision, Fields* elements);
