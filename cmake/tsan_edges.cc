@@ -8,7 +8,9 @@
 #include <dlfcn.h>
 #include <grpc/grpc.h>
 #include <grpc/support/alloc.h>
+#include <netinet/in.h>
 #include <openssl/crypto.h>
+#include <poll.h>
 #include <sanitizer/tsan_interface.h>
 #include <sys/socket.h>
 
@@ -187,12 +189,36 @@ void FreeForOpenSsl(void* block, const char*, int) {
   std::free(block);
 }
 
+bool IsOfThisMachine(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    return reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr == htonl(INADDR_LOOPBACK);
+  }
+  return address.sa_family == AF_INET6 &&
+         IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
+}
+
 // Before OpenSSL allocates anything, after which it does not take them.
 __attribute__((constructor)) void TellOpenSsl() {
   if (CRYPTO_set_mem_functions(AllocateForOpenSsl, ReallocateForOpenSsl, FreeForOpenSsl) != 1) std::abort();
 }
 
 }  // namespace
+
+// gRPC reads errno once more after calls that may have changed it, and then takes a connection that is being made for
+// one that was refused. To this machine a connection is made within no time, so wait for it.
+int connect(int fd, const sockaddr* address, socklen_t length) {
+  static constinit Original<decltype(connect)> original("connect");
+  const int result = original(fd, address, length);
+  const bool is_being_made = result < 0 && errno == EINPROGRESS;
+  if (!is_being_made || !IsOfThisMachine(*address)) return result;
+  constexpr int kLongestWaitMillis = 1000;
+  pollfd made{fd, POLLOUT, 0};
+  int error = EINPROGRESS;
+  socklen_t size = sizeof(error);
+  if (poll(&made, 1, kLongestWaitMillis) == 1) getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+  errno = error;
+  return error == 0 ? 0 : -1;
+}
 
 // What gRPC has received it hands over inside of itself, out of one buffer for several messages.
 ssize_t recvmsg(int fd, msghdr* message, int flags) {

@@ -27,6 +27,7 @@ VARYING = [
     (re.compile(r'"startTime":"[^"]*"'), "START"),
     (re.compile(r"\b\d+ bytes\b"), "SIZE"),
     (re.compile(r"\b\d+ of them written\b"), "WRITTEN"),
+    (re.compile(r'"bytesCopied":"\d+"'), "WRITTEN"),
 ]
 
 

@@ -393,7 +393,7 @@ TEST_CASE_METHOD(LinkFixture, "link: a replay that says nothing for too long is 
                     }});
   StartAndConnect();
   CHECK(Applied() == std::vector<uint64_t>{1, 2, 3, 4, 5});
-  CHECK(log_.Count("silent for too long in a replay") == 1);
+  CHECK(log_.Count("silent for too long in a replay") >= 1);
 }
 
 TEST_CASE_METHOD(LinkFixture,
