@@ -23,14 +23,14 @@ struct Statements {
   std::string hide;
 };
 
-std::string InsertRows(absl::string_view table, absl::string_view more_columns, absl::string_view more_parameters) {
-  return absl::StrCat(
-      "INSERT INTO ", table, "_transactions (id, transaction_type, key_id, previous_id, batch,", " insert_time, actor",
-      more_columns, ") SELECT id, operation::transaction_type, key_id, previous_id,", " batch, insert_time, actor",
-      more_columns,
-      " FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[],"
-      " $6::timestamptz[], $7::text[]",
-      more_parameters, ") AS r (id, operation, key_id, previous_id, batch, insert_time, actor", more_columns, ")");
+// Each array is unnested by itself: a row source made of all of them would be kept as a whole first.
+std::string InsertRows(absl::string_view table, absl::string_view more_columns, absl::string_view more_values) {
+  return absl::StrCat("INSERT INTO ", table,
+                      "_transactions (id, transaction_type, key_id, previous_id, batch, insert_time, actor",
+                      more_columns,
+                      ") SELECT unnest($1::bigint[]), unnest($2::text[])::transaction_type, unnest($3::bigint[]),"
+                      " unnest($4::bigint[]), unnest($5::bigint[]), unnest($6::timestamptz[]), unnest($7::text[])",
+                      more_values);
 }
 
 Statements MakeStatements(ValueType type) {
@@ -45,16 +45,16 @@ Statements MakeStatements(ValueType type) {
                            "', * FROM unnest($1::bigint[], $2::bigint[])");
   switch (type) {
     case ValueType::kInt:
-      made.insert_rows = InsertRows(name, ", value, result", ", $8::bigint[], $9::bigint[]");
+      made.insert_rows = InsertRows(name, ", value, result", ", unnest($8::bigint[]), unnest($9::bigint[])");
       break;
     case ValueType::kUint:
-      made.insert_rows = InsertRows(name, ", value, result", ", $8::numeric[], $9::numeric[]");
+      made.insert_rows = InsertRows(name, ", value, result", ", unnest($8::numeric[]), unnest($9::numeric[])");
       break;
     case ValueType::kFloat:
-      made.insert_rows = InsertRows(name, ", value, result", ", $8::float8[], $9::float8[]");
+      made.insert_rows = InsertRows(name, ", value, result", ", unnest($8::float8[]), unnest($9::float8[])");
       break;
     case ValueType::kString:
-      made.insert_rows = InsertRows(name, ", value", ", $8::text[]");
+      made.insert_rows = InsertRows(name, ", value", ", unnest($8::text[])");
       break;
     case ValueType::kSet:
       made.insert_rows = InsertRows(name, "", "");
