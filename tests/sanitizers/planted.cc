@@ -70,6 +70,11 @@ void UseAfterFree() {
   std::printf("%d\n", *freed);
 }
 
+void Leak() {
+  auto* lost = new std::string(1000, 'x');
+  std::printf("%zu\n", lost->size());
+}
+
 void Overflow() {
   volatile int number = std::numeric_limits<int>::max();
   number = number + 1;
@@ -83,6 +88,7 @@ constexpr struct {
     {"race-of-event-loops", RaceOfEventLoops},
     {"race-in-openssl", RaceInOpenSsl},
     {"use-after-free", UseAfterFree},
+    {"leak", Leak},
     {"overflow", Overflow},
 };
 
