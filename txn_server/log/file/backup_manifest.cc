@@ -11,6 +11,7 @@
 
 #include "common/crc32c.h"
 #include "common/errors.h"
+#include "common/hex.h"
 #include "common/limits.h"
 #include "txn_server/log/file/file_bytes.h"
 #include "txn_server/log/file/format.h"
@@ -40,8 +41,8 @@ bool ParseFile(absl::string_view text, BackupManifest& manifest) {
 
 bool ParseLine(absl::string_view line, BackupManifest& manifest) {
   if (absl::ConsumePrefix(&line, "log ")) {
-    manifest.log_id = absl::HexStringToBytes(line);
-    return line.size() == 2 * kLogIdBytes;
+    manifest.log_id = BytesOfHex(line).value_or("");
+    return manifest.log_id.size() == kLogIdBytes;
   }
   if (absl::ConsumePrefix(&line, "epoch ")) return absl::SimpleAtoi(line, &manifest.epoch);
   if (absl::ConsumePrefix(&line, "revision ")) return absl::SimpleAtoi(line, &manifest.revision);
