@@ -14,7 +14,8 @@ if [[ $(id -u) == 0 ]]; then
 fi
 
 if [[ ! -s $PGDATA/PG_VERSION ]]; then
-  initdb --username="$POSTGRES_USER" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD")
+  read -ra arguments <<<"${POSTGRES_INITDB_ARGS:-}"
+  initdb --username="$POSTGRES_USER" "${arguments[@]}" --pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD")
   echo "host all all all scram-sha-256" >>"$PGDATA/pg_hba.conf"
   pg_ctl start --wait --options="-c listen_addresses=''"
   psql --dbname=postgres --set=name="$POSTGRES_DB" <<<'CREATE DATABASE :"name";'
