@@ -1,9 +1,12 @@
 #include "txn_server/config.h"
 
+#include <absl/strings/match.h>
+#include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/config/log_options.h"
 #include "common/config/toml_file.h"
@@ -12,6 +15,26 @@
 #include "txn_server/log/postgres/connection_string.h"
 
 namespace kvs::txn {
+namespace {
+
+// What may be a URL among the arguments, without the kind of ledger before it, and what people call it; nothing if this
+// argument is none. `next` is the argument behind it.
+std::pair<absl::string_view, absl::string_view> UrlIn(absl::string_view argument, absl::string_view next) {
+  absl::string_view name = "an argument";
+  if (absl::StartsWith(argument, "-")) {
+    const size_t equals = argument.find('=');
+    name = argument.substr(0, equals);
+    if (name != "--postgres-url" && name != "--from" && name != "--to") return {};
+    argument = equals == absl::string_view::npos ? next : argument.substr(equals + 1);
+    if (absl::StartsWith(argument, "file:")) return {};
+  } else if (!absl::StrContains(argument, "://")) {
+    return {};
+  }
+  if (!absl::StartsWith(argument, "postgres://")) absl::ConsumePrefix(&argument, "postgres:");
+  return {name, argument};
+}
+
+}  // namespace
 
 void AddSegmentSize(ConfigParser& parser, size_t* bytes, absl::string_view help) {
   parser.AddByteSize("segment-size", bytes, {32 * kMiB, 4096 * kMiB}, help);
@@ -79,16 +102,14 @@ absl::Status CheckConfig(const Config& config) {
 }
 
 absl::Status CheckNoPassword(absl::Span<const char* const> arguments) {
-  constexpr absl::string_view kFlag = "--postgres-url";
   for (size_t i = 0; i < arguments.size(); ++i) {
-    absl::string_view argument = arguments[i];
-    if (!absl::ConsumePrefix(&argument, kFlag)) continue;
-    if (argument.empty() && i + 1 < arguments.size()) argument = arguments[i + 1];
-    absl::ConsumePrefix(&argument, "=");
-    if (!HasPassword(std::string(argument))) continue;
+    const absl::string_view next = i + 1 < arguments.size() ? arguments[i + 1] : "";
+    const auto [name, url] = UrlIn(arguments[i], next);
+    if (!HasPassword(std::string(url))) continue;
     return absl::InvalidArgumentError(
-        "--postgres-url holds a password, which every user of this machine can read in the list of processes: set "
-        "TXN_SERVER_POSTGRES_URL or PGPASSWORD, or name a file with PGPASSFILE, instead");
+        absl::StrCat(name,
+                     " holds a password, which every user of this machine can read in the list of processes: set "
+                     "PGPASSWORD, or name a file with PGPASSFILE, or give the URL in the environment, instead"));
   }
   return absl::OkStatus();
 }

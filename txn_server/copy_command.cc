@@ -104,6 +104,9 @@ ProgressBar::Style StyleFor(OutputFormat output) {
 
 int RunCopy(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
   CopySettings settings;
+  if (const absl::Status status = CheckNoPassword(absl::MakeConstSpan(argv + 1, argc - 1)); !status.ok()) {
+    return Fail(err, kExitBadSettings, status.message());
+  }
   if (const auto exit_code = MakeCopyParser(&settings).ParseMain(argc, argv)) return *exit_code;
   if (settings.from.empty() || settings.to.empty()) return Fail(err, kExitBadSettings, "--from and --to must be set");
   const auto from = ParseLedgerName(settings.from);

@@ -18,7 +18,7 @@ namespace kvs::txn {
 absl::StatusOr<std::unique_ptr<TxnLog>> OpenTxnLog(const Config& config);
 
 // A ledger as a command line names it: "file:DIR" or DIR alone; "postgres:URL" or the URL alone, where what it leaves
-// out comes from the environment. A URL with a password is refused.
+// out comes from the environment.
 struct LedgerName {
   LedgerKind kind = LedgerKind::kFile;
   std::string place;

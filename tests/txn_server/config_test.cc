@@ -22,6 +22,15 @@ TEST_CASE("txn_server config: a password on the command line is refused, and not
       CHECK(status.message().find("cret") == absl::string_view::npos);
     }
   }
+  // As a ledger to copy, and where the flag was forgotten.
+  for (const char* argument : {"--from=postgres:postgresql://kvs:secret@h/kvs", "--to=postgres://kvs:secret@h/kvs",
+                               "--to=postgres:host=h password=secret", "postgresql://kvs:secret@h/kvs"}) {
+    INFO(argument);
+    CHECK(absl::IsInvalidArgument(check({argument})));
+    CHECK(check({argument}).message().find("cret") == absl::string_view::npos);
+  }
+  CHECK(absl::IsInvalidArgument(check({"--from", "postgres:postgresql://kvs:secret@h/kvs"})));
+  CHECK(check({"--from=file:/srv/a:b@c", "--data-dir=/srv/a:b@c", "migrate"}).ok());
   CHECK(check({"--postgres-url", "postgresql://kvs@h/kvs"}).ok());
   CHECK(check({"--postgres-url"}).ok());
 }
