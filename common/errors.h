@@ -1,8 +1,9 @@
 // The errors that kvs answers: one table of reasons, each with its canonical code.
 //
 // Inside the servers an error is an absl::Status that carries a google.rpc.ErrorInfo as a payload; at the border it
-// becomes a grpc::Status with the same details (common/rpc/status.h). Programs branch on the reason, never on the text.
-// The message says what happened and what to do next. docs/errors.md explains every reason, which a test checks.
+// becomes a grpc::Status with the same details (common/rpc/status.h). It may carry other messages as payloads too.
+// Programs branch on the reason, never on the text. The message says what happened and what to do next. docs/errors.md
+// explains every reason, which a test checks.
 #pragma once
 
 #include <absl/status/status.h>
@@ -31,10 +32,13 @@ namespace errors {
   X(kNotFinite, kInvalidArgument, "NOT_FINITE")                             \
   X(kUnknownType, kInvalidArgument, "UNKNOWN_TYPE")                         \
   X(kInvalidLimit, kInvalidArgument, "INVALID_LIMIT")                       \
+  X(kInvalidPrecondition, kInvalidArgument, "INVALID_PRECONDITION")         \
   X(kUnsupportedOption, kUnimplemented, "UNSUPPORTED_OPTION")               \
   X(kUnknownService, kNotFound, "UNKNOWN_SERVICE")                          \
   /* The state does not allow it; nothing was changed. */                   \
   X(kKeyNotFound, kNotFound, "KEY_NOT_FOUND")                               \
+  X(kKeyExists, kAlreadyExists, "KEY_EXISTS")                               \
+  X(kRevisionMismatch, kAborted, "REVISION_MISMATCH")                       \
   X(kOverflow, kOutOfRange, "OVERFLOW")                                     \
   X(kResultTooLarge, kResourceExhausted, "RESULT_TOO_LARGE")                \
   X(kCollectionTooLarge, kResourceExhausted, "COLLECTION_TOO_LARGE")        \
@@ -99,5 +103,7 @@ std::string MetadataOf(const absl::Status& status, absl::string_view name);
 
 // Where the serialized google.rpc.ErrorInfo is kept in an absl::Status.
 inline constexpr absl::string_view kErrorInfoTypeUrl = "type.googleapis.com/google.rpc.ErrorInfo";
+// The same for the kvs.v1.PreconditionFailure of a mutation whose precondition did not hold.
+inline constexpr absl::string_view kPreconditionFailureTypeUrl = "type.googleapis.com/kvs.v1.PreconditionFailure";
 
 }  // namespace kvs

@@ -24,6 +24,10 @@ inline constexpr size_t kDefaultMaxCollectionBytes = 64 * kMiB;
 // The payload of one reply; whatever is larger has to be paged through.
 inline constexpr size_t kMaxReplyBytes = 3 * kMiB;
 
+// A value in the details of an error, serialized. Details travel in HTTP/2 trailers, in base64, of which many clients
+// take 8 KiB in all.
+inline constexpr size_t kMaxDetailValueBytes = 2 * kKiB;
+
 // The pages of ListMembers and ListFields.
 inline constexpr uint32_t kDefaultPageEntries = 1000;
 inline constexpr uint32_t kMaxPageEntries = 10000;

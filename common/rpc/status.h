@@ -1,5 +1,6 @@
-// absl::Status, which the code works with, to and from grpc::Status, which travels. The ErrorInfo of common/errors.h is
-// kept in both directions.
+// absl::Status, which the code works with, to and from grpc::Status, which travels. Payloads are kept in both
+// directions: they are messages, named by type URL, and become the details of google.rpc.Status, the ErrorInfo of
+// common/errors.h first.
 #pragma once
 
 #include <absl/status/status.h>

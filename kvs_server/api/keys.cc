@@ -35,8 +35,12 @@ Outcome Delete(Engine& engine, const std::string& actor, const v1::KeysDeleteReq
   if (!status.ok()) return Refused(status);
   const auto types = CheckTypes(request.types());
   if (!types.ok()) return Refused(types.status());
+  const absl::StatusOr<Precondition> precondition = PreconditionOf(request);
+  if (!precondition.ok()) return Refused(precondition.status());
+  status = CheckPreconditionForTypes(*precondition, types->size());
+  if (!status.ok()) return Refused(status);
   std::vector<ValueType> deleted;
-  Outcome outcome = engine.Delete(actor, request.key(), *types, &deleted);
+  Outcome outcome = engine.Delete(actor, request.key(), *types, *precondition, &deleted);
   response->set_deleted(!deleted.empty());
   for (const ValueType type : deleted) response->add_types(ToProto(type));
   return outcome;

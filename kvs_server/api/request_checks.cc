@@ -18,6 +18,10 @@ absl::Status TooLarge(absl::string_view what, size_t bytes) {
                {{"limit", absl::StrCat(kMaxValueBytes)}});
 }
 
+absl::Status InvalidPrecondition(absl::string_view problem) {
+  return Error(errors::kInvalidPrecondition, absl::StrCat("the precondition cannot be checked: ", problem));
+}
+
 }  // namespace
 
 absl::Status CheckName(absl::string_view name, absl::string_view what) {
@@ -120,6 +124,27 @@ absl::Status UnsupportedOption(absl::string_view option) {
   return Error(errors::kUnsupportedOption,
                absl::StrCat("nothing was changed: this version does not serve the option ", option, "; leave it out"),
                {{"option", std::string(option)}});
+}
+
+absl::StatusOr<Precondition> ToPrecondition(const kvs::v1::Precondition& precondition) {
+  switch (precondition.condition_case()) {
+    case kvs::v1::Precondition::kMustNotExist:
+      if (precondition.must_not_exist()) return Precondition::MustNotExist();
+      return InvalidPrecondition("must_not_exist is false, which asks for nothing; set it to true, or use must_exist");
+    case kvs::v1::Precondition::kMustExist:
+      if (precondition.must_exist()) return Precondition::MustExist();
+      return InvalidPrecondition("must_exist is false, which asks for nothing; set it to true, or use must_not_exist");
+    case kvs::v1::Precondition::kRevisionEquals:
+      return Precondition::RevisionEquals(precondition.revision_equals());
+    case kvs::v1::Precondition::CONDITION_NOT_SET:
+      break;
+  }
+  return InvalidPrecondition("it has no condition; set must_not_exist, must_exist or revision_equals, or leave it out");
+}
+
+absl::Status CheckPreconditionForTypes(const Precondition& precondition, size_t type_count) {
+  if (type_count == 1 || !precondition.NeedsOneKey()) return absl::OkStatus();
+  return InvalidPrecondition("revision_equals is about one key, and the request is about several types; name one type");
 }
 
 }  // namespace kvs::server

@@ -15,6 +15,7 @@
 #include "common/model/transaction.h"
 #include "common/model/value.h"
 #include "kvs/v1/common.pb.h"
+#include "kvs_server/engine/precondition.h"
 
 namespace kvs::server {
 
@@ -61,9 +62,20 @@ absl::Status UnsupportedOption(absl::string_view option);
 template <class Request>
 absl::Status CheckOptions(const Request& request) {
   if (!request.request_id().empty()) return UnsupportedOption("request_id");
-  if (request.has_precondition()) return UnsupportedOption("precondition");
   if (request.has_ttl()) return UnsupportedOption("ttl");
   return absl::OkStatus();
 }
+
+// What a mutation asks for, none if it asks for nothing. INVALID_PRECONDITION for one without a condition, or whose
+// condition is false.
+absl::StatusOr<Precondition> ToPrecondition(const kvs::v1::Precondition& precondition);
+template <class Request>
+absl::StatusOr<Precondition> PreconditionOf(const Request& request) {
+  if (!request.has_precondition()) return Precondition();
+  return ToPrecondition(request.precondition());
+}
+
+// For mutations of a key in several types: INVALID_PRECONDITION if the precondition is about one key's revision.
+absl::Status CheckPreconditionForTypes(const Precondition& precondition, size_t type_count);
 
 }  // namespace kvs::server

@@ -135,7 +135,9 @@ class Builder {
           if (!status.ok()) return Refused(status);
           auto operands = check(request);
           if (!operands.ok()) return Refused(operands.status());
-          return engine.Mutate<T>(actor, request.key(), [&](const T* current) -> MaybeOperation {
+          const absl::StatusOr<Precondition> precondition = PreconditionOf(request);
+          if (!precondition.ok()) return Refused(precondition.status());
+          return engine.Mutate<T>(actor, request.key(), *precondition, [&](const T* current) -> MaybeOperation {
             return evaluate(current, *operands, response);
           });
         });

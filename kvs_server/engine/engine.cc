@@ -41,26 +41,35 @@ void Engine::Commit(Shard& shard, size_t hash, absl::Span<Transaction> transacti
   outcome.latest_revision = std::max(outcome.latest_revision, outcome.revision);
 }
 
-uint64_t Engine::RevisionOf(Shard& shard, ValueType type, absl::string_view key, size_t hash) {
-  const auto revision_in = [&](auto& table) {
-    const auto* entry = table.Find(key, hash);
-    return entry ? entry->revision : 0;
-  };
+template <class Call>
+auto Engine::WithEntry(Shard& shard, ValueType type, absl::string_view key, size_t hash, Call call) {
   switch (type) {
     case ValueType::kInt:
-      return revision_in(shard.table<int64_t>());
+      return call(shard.table<int64_t>().Find(key, hash));
     case ValueType::kUint:
-      return revision_in(shard.table<uint64_t>());
+      return call(shard.table<uint64_t>().Find(key, hash));
     case ValueType::kFloat:
-      return revision_in(shard.table<double>());
+      return call(shard.table<double>().Find(key, hash));
     case ValueType::kString:
-      return revision_in(shard.table<std::string>());
+      return call(shard.table<std::string>().Find(key, hash));
     case ValueType::kSet:
-      return revision_in(shard.table<SetValue>());
+      return call(shard.table<SetValue>().Find(key, hash));
     case ValueType::kMap:
-      return revision_in(shard.table<MapValue>());
+      return call(shard.table<MapValue>().Find(key, hash));
   }
-  return 0;
+  std::abort();
+}
+
+uint64_t Engine::RevisionOf(Shard& shard, ValueType type, absl::string_view key, size_t hash) {
+  return WithEntry(shard, type, key, hash, [](const auto* entry) { return entry ? entry->revision : 0; });
+}
+
+Outcome Engine::ObserveSeveral(const Shard& shard, const std::vector<ValueType>& types, size_t present_count,
+                               uint64_t newest_revision) const {
+  Outcome outcome = Observe(shard, newest_revision);
+  // Where it is absent from some of the types, that was observed as well.
+  if (present_count < types.size()) outcome.observed_revision = std::max(newest_revision, shard.newest_delete());
+  return outcome;
 }
 
 Outcome Engine::Exists(absl::string_view key, const std::vector<ValueType>& types, std::vector<ValueType>* present) {
@@ -74,21 +83,20 @@ Outcome Engine::Exists(absl::string_view key, const std::vector<ValueType>& type
     present->push_back(type);
     newest = std::max(newest, revision);
   }
-  Outcome outcome = Observe(shard, newest);
-  // Where it is absent from some of the types, that was observed as well.
-  if (present->size() < types.size()) outcome.observed_revision = std::max(newest, shard.newest_delete());
-  return outcome;
+  return ObserveSeveral(shard, types, present->size(), newest);
 }
 
 Outcome Engine::Delete(absl::string_view actor, absl::string_view key, const std::vector<ValueType>& types,
-                       std::vector<ValueType>* deleted) {
+                       Precondition precondition, std::vector<ValueType>* deleted) {
   const size_t hash = HashKey(key);
   Shard& shard = store_->shard(hash);
   MutexLock lock(&shard.mutex());
   std::vector<Transaction> transactions;
+  uint64_t newest = 0;
   for (const ValueType type : types) {
     const uint64_t revision = RevisionOf(shard, type, key, hash);
     if (revision == 0) continue;
+    newest = std::max(newest, revision);
     deleted->push_back(type);
     Transaction& transaction = transactions.emplace_back();
     transaction.previous_revision = revision;
@@ -96,6 +104,15 @@ Outcome Engine::Delete(absl::string_view actor, absl::string_view key, const std
     transaction.type = type;
     transaction.key = key;
     transaction.operation = operation::Delete{};
+  }
+  if (!precondition.Holds(newest)) {
+    Outcome outcome = ObserveSeveral(shard, types, transactions.size(), newest);
+    outcome.status = types.size() > 1 ? precondition.Failure(newest)
+                                      : WithEntry(shard, types.front(), key, hash, [&](const auto* entry) {
+                                          return precondition.Failure(newest, entry ? &entry->value : nullptr);
+                                        });
+    deleted->clear();
+    return outcome;
   }
   uint32_t remaining = static_cast<uint32_t>(transactions.size());
   for (Transaction& transaction : transactions) transaction.batch_remaining = --remaining;

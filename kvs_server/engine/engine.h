@@ -1,8 +1,8 @@
 // Engine: the order of a read and of a write.
 //
-// A mutation, under its shard's lock: evaluate → Journal::Enqueue, which gives it its revision or refuses it →
-// Shard::Apply. Then the lock is released and the reply waits until it is durable. A read, under the same lock: look,
-// and note what was observed.
+// A mutation, under its shard's lock: check its precondition → evaluate → Journal::Enqueue, which gives it its revision
+// or refuses it → Shard::Apply. Then the lock is released and the reply waits until it is durable. A read, under the
+// same lock: look, and note what was observed.
 //
 // Every reply shows only durable state: it leaves when the newest revision that it could have observed is durable. For
 // a key that is present that is its own revision, for an absent one its shard's newest delete, for several keys the
@@ -23,6 +23,7 @@
 
 #include "common/model/transaction.h"
 #include "common/model/transaction_codec.h"
+#include "kvs_server/engine/precondition.h"
 #include "kvs_server/journal/journal.h"
 #include "kvs_server/store/store.h"
 
@@ -54,16 +55,22 @@ class Engine {
     return outcome;
   }
 
-  // Calls evaluate(const T*), which returns absl::StatusOr<std::optional<Operation>>, with the value or null, under the
-  // shard's lock; then logs and applies the operation, if there is one. `actor` is empty for anonymous callers.
+  // If the precondition holds, calls evaluate(const T*), which returns absl::StatusOr<std::optional<Operation>>, with
+  // the value or null, under the shard's lock; then logs and applies the operation, if there is one. `actor` is empty
+  // for anonymous callers.
   template <class T, class Evaluate>
-  Outcome Mutate(absl::string_view actor, absl::string_view key, Evaluate evaluate) {
+  Outcome Mutate(absl::string_view actor, absl::string_view key, Precondition precondition, Evaluate evaluate) {
     const size_t hash = HashKey(key);
     Shard& shard = store_->shard(hash);
     MutexLock lock(&shard.mutex());
     const Entry<T>* entry = shard.table<T>().Find(key, hash);
     Outcome outcome = Observe(shard, entry ? entry->revision : 0);
-    absl::StatusOr<std::optional<Operation>> operation = evaluate(entry ? &entry->value : nullptr);
+    const T* current = entry ? &entry->value : nullptr;
+    if (!precondition.Holds(outcome.revision)) {
+      outcome.status = precondition.Failure(outcome.revision, current);
+      return outcome;
+    }
+    absl::StatusOr<std::optional<Operation>> operation = evaluate(current);
     if (!operation.ok()) {
       outcome.status = operation.status();
     } else if (*operation) {
@@ -81,9 +88,10 @@ class Engine {
   // Tells in which of `types` the key is present.
   Outcome Exists(absl::string_view key, const std::vector<ValueType>& types, std::vector<ValueType>* present);
 
-  // Deletes the key from `types`, all of it or nothing, in one record.
+  // Deletes the key from `types`, all of it or nothing, in one record. With several types, the precondition is about
+  // the newest of the key's revisions.
   Outcome Delete(absl::string_view actor, absl::string_view key, const std::vector<ValueType>& types,
-                 std::vector<ValueType>* deleted);
+                 Precondition precondition, std::vector<ValueType>* deleted);
 
   // Number of keys by type.
   Outcome Count(std::array<uint64_t, kValueTypeCount>* keys);
@@ -94,9 +102,19 @@ class Engine {
   // What a caller sees of a key of this revision, 0 if it is absent.
   Outcome Observe(const Shard& shard, uint64_t revision) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex());
 
+  // Returns call(const Entry<T>*) with the key's entry of that type, or null.
+  template <class Call>
+  static auto WithEntry(Shard& shard, ValueType type, absl::string_view key, size_t hash, Call call)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex());
+
   // The revision of a key, 0 if it is absent.
   static uint64_t RevisionOf(Shard& shard, ValueType type, absl::string_view key, size_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex());
+
+  // What a caller sees of a key that was looked for in `types` and is present in `present_count` of them, the newest of
+  // this revision.
+  Outcome ObserveSeveral(const Shard& shard, const std::vector<ValueType>& types, size_t present_count,
+                         uint64_t newest_revision) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex());
 
   // Logs and applies the transactions of one mutation. All keys are of `shard`.
   void Commit(Shard& shard, size_t hash, absl::Span<Transaction> transactions, Outcome& outcome)

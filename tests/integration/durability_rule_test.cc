@@ -98,6 +98,22 @@ TEST_CASE_METHOD(DurabilityRule, "a limit that a pending value has reached waits
   CHECK(Release().back() == "RESOURCE_EXHAUSTED RESULT_TOO_LARGE");
 }
 
+TEST_CASE_METHOD(DurabilityRule,
+                 "a precondition that failed at a pending value waits, as does one at a pending delete") {
+  StartWaiting("IntStore.Put", "key: 'k' value: 5");
+  StartWaiting("IntStore.Put", "key: 'k' value: 6 precondition { must_not_exist: true }");
+  StartWaiting("IntStore.Increment", "key: 'k' precondition { revision_equals: 1 }");
+  StartWaiting("Keys.Delete", "key: 'k' precondition { must_not_exist: true }");
+  StartWaiting("IntStore.Delete", "key: 'durable'");
+  StartWaiting("IntStore.Delete", "key: 'durable' precondition { must_exist: true }");
+  CHECK(LatestRevision() == 4);
+  const Replies replies = Release();
+  CHECK(replies[1] == "ALREADY_EXISTS KEY_EXISTS");
+  CHECK(replies[2] == "ABORTED REVISION_MISMATCH");
+  CHECK(replies[3] == "ALREADY_EXISTS KEY_EXISTS");
+  CHECK(replies[5] == "NOT_FOUND KEY_NOT_FOUND");
+}
+
 TEST_CASE_METHOD(DurabilityRule, "Size and Contains of a pending set wait") {
   StartWaiting("SetStore.Add", "key: 's' members: 'a'");
   StartWaiting("SetStore.Size", "key: 's'");
@@ -156,6 +172,8 @@ TEST_CASE_METHOD(DurabilityRule, "reads of other keys, which are durable, answer
   CHECK(Ask("StringStore.Get", "key: 'k'") == "value: \"durable text\" revision: 2 latest_revision: 2");
   CHECK(Ask("IntStore.Get", "key: 'absent'") == "NOT_FOUND KEY_NOT_FOUND");
   CHECK(Ask("IntStore.Increment", "key: 'durable' delta: 0") == "previous: 1 value: 1 revision: 1 latest_revision: 2");
+  CHECK(Ask("IntStore.Put", "key: 'durable' value: 2 precondition { revision_equals: 7 }") ==
+        "ABORTED REVISION_MISMATCH");
   CHECK(Ask("Keys.Exists", "key: 'k' types: VALUE_TYPE_STRING") ==
         "exists: true types: VALUE_TYPE_STRING revision: 2 latest_revision: 2");
   CHECK(client().List("types: VALUE_TYPE_STRING") == Replies{"VALUE_TYPE_STRING k 2"});

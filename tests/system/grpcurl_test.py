@@ -21,7 +21,7 @@ with Pair() as pair:
     address = f"localhost:{pair.kvs_port}"
 
     def call(method, request, expect=0):
-        done = run([grpcurl, *tls, "-d", json.dumps(request), address, method], check=False)
+        done = run([grpcurl, *tls, "-d", "@", address, method], check=False, input=json.dumps(request))
         check(done.returncode == expect, f"{method} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stderr if expect else json.loads(done.stdout)
 
@@ -50,5 +50,23 @@ with Pair() as pair:
     invalid = 64 + 3
     error = call("kvs.v1.IntStore/Put", {"key": "visits"}, expect=invalid)
     check("value must be set" in error, error)
+
+    # A precondition that fails shows what is there, as JSON: the reflection knows the detail's message.
+    already_exists, aborted = 64 + 6, 64 + 10
+    small = call("kvs.v1.StringStore/Put", {"key": "small", "value": "text"})["revision"]
+    error = call("kvs.v1.StringStore/Put", {"key": "small", "value": "x", "precondition": {"mustNotExist": True}},
+                 expect=already_exists)
+    check("KEY_EXISTS" in error and "kvs.v1.PreconditionFailure" in error, error)
+    check(f'"currentRevision": "{small}"' in error and '"stringValue": "text"' in error, error)
+    check("valueOmitted" not in error and "@value" not in error, error)
+
+    large = call("kvs.v1.StringStore/Put", {"key": "large", "value": "x" * (1 << 20)})["revision"]
+    error = call("kvs.v1.StringStore/Put", {"key": "large", "value": "y", "precondition": {"revisionEquals": small}},
+                 expect=aborted)
+    check("Code: Aborted" in error and "REVISION_MISMATCH" in error, error)
+    check(f'"currentRevision": "{large}"' in error and '"valueOmitted": true' in error, error)
+    check("currentValue" not in error and "@value" not in error, error)
+    kept = call("kvs.v1.StringStore/Put", {"key": "large", "value": "y", "precondition": {"revisionEquals": large}})
+    check_equal(kept["replaced"], True)
 
 print("ok")

@@ -171,9 +171,10 @@ class Pair:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-def run(args, check=True, env=None):
+def run(args, check=True, env=None, input=None):
     """Runs a program to its end and returns it with its output as text."""
-    done = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=DEADLINE_SECONDS, env=env)
+    done = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=DEADLINE_SECONDS, env=env,
+                          input=input)
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, args))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done

@@ -143,12 +143,46 @@ TEST_CASE("options that are not served yet are refused by name") {
   request.set_request_id("id");
   CHECK(MetadataOf(CheckOptions(request), "option") == "request_id");
   request.Clear();
-  request.mutable_precondition();
-  CHECK(MetadataOf(CheckOptions(request), "option") == "precondition");
-  request.Clear();
   request.mutable_ttl();
   CHECK(MetadataOf(CheckOptions(request), "option") == "ttl");
   CHECK(Is(CheckOptions(request), errors::kUnsupportedOption));
+}
+
+TEST_CASE("a precondition is what the request says, and none where it says nothing") {
+  kvs::v1::IntStorePutRequest request;
+  CHECK(PreconditionOf(request)->Holds(0));
+  CHECK(PreconditionOf(request)->Holds(7));
+  request.mutable_precondition()->set_must_not_exist(true);
+  CHECK(PreconditionOf(request)->Holds(0));
+  CHECK_FALSE(PreconditionOf(request)->Holds(7));
+  request.mutable_precondition()->set_must_exist(true);
+  CHECK_FALSE(PreconditionOf(request)->Holds(0));
+  CHECK(PreconditionOf(request)->Holds(7));
+  request.mutable_precondition()->set_revision_equals(7);
+  CHECK_FALSE(PreconditionOf(request)->Holds(6));
+  CHECK(PreconditionOf(request)->Holds(7));
+  request.mutable_precondition()->set_revision_equals(0);
+  CHECK(PreconditionOf(request)->Holds(0));
+  CHECK_FALSE(PreconditionOf(request)->Holds(7));
+}
+
+TEST_CASE("a precondition without a condition, or with one that asks for nothing, is refused") {
+  kvs::v1::IntStorePutRequest request;
+  request.mutable_precondition();
+  CHECK(Is(PreconditionOf(request).status(), errors::kInvalidPrecondition));
+  request.mutable_precondition()->set_must_exist(false);
+  CHECK(Is(PreconditionOf(request).status(), errors::kInvalidPrecondition));
+  request.mutable_precondition()->set_must_not_exist(false);
+  CHECK(Is(PreconditionOf(request).status(), errors::kInvalidPrecondition));
+}
+
+TEST_CASE("only a revision needs a request about one type") {
+  const auto revision = Precondition::RevisionEquals(7);
+  CHECK(CheckPreconditionForTypes(revision, 1).ok());
+  CHECK(Is(CheckPreconditionForTypes(revision, 2), errors::kInvalidPrecondition));
+  for (const Precondition precondition : {Precondition(), Precondition::MustExist(), Precondition::MustNotExist()}) {
+    CHECK(CheckPreconditionForTypes(precondition, 6).ok());
+  }
 }
 
 }  // namespace

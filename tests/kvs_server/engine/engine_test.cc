@@ -21,17 +21,23 @@ const Types kAllTypes(kValueTypes.begin(), kValueTypes.end());
 class EngineFixture {
  protected:
   Outcome Put(const std::string& key, int64_t value, const std::string& actor = "") {
-    return engine_.Mutate<int64_t>(actor, key, [value](const int64_t*) -> absl::StatusOr<std::optional<Operation>> {
-      return Operation(operation::Put{value});
-    });
+    return PutIf({}, key, value, actor);
+  }
+  Outcome PutIf(Precondition precondition, const std::string& key, int64_t value, const std::string& actor = "") {
+    return engine_.Mutate<int64_t>(actor, key, precondition,
+                                   [&](const int64_t*) -> absl::StatusOr<std::optional<Operation>> {
+                                     ++evaluated_;
+                                     return Operation(operation::Put{value});
+                                   });
   }
   Outcome PutText(const std::string& key, const std::string& text) {
-    return engine_.Mutate<std::string>("", key, [&](const std::string*) -> absl::StatusOr<std::optional<Operation>> {
-      return Operation(operation::Put{absl::string_view(text)});
-    });
+    return engine_.Mutate<std::string>("", key, {},
+                                       [&](const std::string*) -> absl::StatusOr<std::optional<Operation>> {
+                                         return Operation(operation::Put{absl::string_view(text)});
+                                       });
   }
   Outcome Increment(const std::string& key, int64_t delta) {
-    return engine_.Mutate<int64_t>("", key,
+    return engine_.Mutate<int64_t>("", key, {},
                                    [delta](const int64_t* current) -> absl::StatusOr<std::optional<Operation>> {
                                      auto result = verbs::Increment(current, delta);
                                      if (!result.ok()) return result.status();
@@ -50,9 +56,9 @@ class EngineFixture {
     types_.clear();
     return engine_.Exists(key, types, &types_);
   }
-  Outcome Delete(const std::string& key, const Types& types = kAllTypes) {
+  Outcome Delete(const std::string& key, const Types& types = kAllTypes, Precondition precondition = {}) {
     types_.clear();
-    return engine_.Delete("", key, types, &types_);
+    return engine_.Delete("", key, types, precondition, &types_);
   }
 
   // Every key of the store with its revision, in order.
@@ -72,6 +78,7 @@ class EngineFixture {
   Engine engine_{&store_, &ledger_.journal()};
   std::optional<int64_t> value_;
   Types types_;
+  std::atomic<int> evaluated_{0};  // puts whose verb was evaluated
 };
 
 TEST_CASE_METHOD(EngineFixture, "mutations get consecutive revisions, and wait for their own") {
@@ -140,6 +147,88 @@ TEST_CASE_METHOD(EngineFixture, "a mutation that fails changes nothing, and wait
   Get("k");
   CHECK(value_ == std::numeric_limits<int64_t>::max());
   CHECK(ledger_.journal().status().latest_revision == 1);
+}
+
+// What is there, as the error of a precondition tells it; "none" where it tells nothing.
+std::string FailureOf(const Outcome& outcome) {
+  kvs::v1::PreconditionFailure failure;
+  const auto payload = outcome.status.GetPayload(kPreconditionFailureTypeUrl);
+  return payload && failure.ParseFromString(std::string(*payload)) ? failure.ShortDebugString() : "none";
+}
+
+TEST_CASE_METHOD(EngineFixture,
+                 "a precondition that fails keeps the verb from being evaluated, and takes no revision") {
+  Put("k", 5);
+  evaluated_ = 0;
+  const Outcome outcome = PutIf(Precondition::MustNotExist(), "k", 6);
+  CHECK(Is(outcome.status, errors::kKeyExists));
+  CHECK(FailureOf(outcome) == "current_revision: 1 current_value { int_value: 5 }");
+  CHECK(evaluated_ == 0);
+  CHECK_FALSE(outcome.logged);
+  CHECK(outcome.observed_revision == 1);
+  CHECK(ledger_.journal().status().latest_revision == 1);
+}
+
+TEST_CASE_METHOD(EngineFixture, "a precondition that holds lets the mutation happen") {
+  CHECK(PutIf(Precondition::MustNotExist(), "k", 1).revision == 1);
+  CHECK(PutIf(Precondition::MustExist(), "k", 2).revision == 2);
+  CHECK(PutIf(Precondition::RevisionEquals(2), "k", 3).revision == 3);
+  CHECK(PutIf(Precondition::RevisionEquals(0), "other", 4).revision == 4);
+  CHECK(evaluated_ == 4);
+}
+
+TEST_CASE_METHOD(EngineFixture, "a precondition that fails at an absent key waits for the delete that made it so") {
+  Put("k", 5);
+  Delete("k");
+  for (const Precondition precondition : {Precondition::MustExist(), Precondition::RevisionEquals(1)}) {
+    const Outcome outcome = PutIf(precondition, "k", 6);
+    CHECK(FailureOf(outcome) == "current_revision: 0");
+    CHECK(outcome.observed_revision == 2);
+  }
+}
+
+TEST_CASE_METHOD(EngineFixture, "a precondition that fails is told even while the journal refuses changes") {
+  Put("k", 5);
+  ledger_.journal().SetState(LedgerState::kAway, "gone");
+  CHECK(Is(PutIf(Precondition::MustNotExist(), "k", 6).status, errors::kKeyExists));
+  CHECK(Is(PutIf(Precondition::MustExist(), "k", 6).status, errors::kNotApplied));
+}
+
+TEST_CASE_METHOD(EngineFixture, "a delete from one type has the precondition of any mutation") {
+  PutText("k", "text");
+  const Types text = {ValueType::kString};
+  Outcome outcome = Delete("k", text, Precondition::RevisionEquals(7));
+  CHECK(Is(outcome.status, errors::kRevisionMismatch));
+  CHECK(FailureOf(outcome) == "current_revision: 1 current_value { string_value: \"text\" }");
+  CHECK(types_.empty());
+  outcome = Delete("k", {ValueType::kInt}, Precondition::MustExist());
+  CHECK(Is(outcome.status, errors::kKeyNotFound));
+  CHECK(FailureOf(outcome) == "current_revision: 0");
+  CHECK(Delete("k", text, Precondition::RevisionEquals(1)).revision == 2);
+  CHECK(types_ == text);
+}
+
+TEST_CASE_METHOD(EngineFixture, "a delete from several types needs the key in one of them, or in none") {
+  CHECK(FailureOf(Delete("k", kAllTypes, Precondition::MustExist())) == "current_revision: 0");
+  CHECK(Delete("k", kAllTypes, Precondition::MustNotExist()).status.ok());
+  PutText("k", "text");
+  Put("k", 5);
+  const Outcome outcome = Delete("k", kAllTypes, Precondition::MustNotExist());
+  CHECK(Is(outcome.status, errors::kKeyExists));
+  CHECK(FailureOf(outcome) == "current_revision: 2");
+  CHECK(outcome.observed_revision == 2);
+  CHECK(types_.empty());
+  CHECK(Delete("k", kAllTypes, Precondition::MustExist()).revision == 4);
+  CHECK(types_.size() == 2);
+}
+
+TEST_CASE_METHOD(EngineFixture, "a delete from several types that failed waits for a delete that it saw") {
+  PutText("k", "text");
+  Put("k", 5);
+  Delete("k", {ValueType::kInt});
+  const Outcome outcome = Delete("k", kAllTypes, Precondition::MustNotExist());
+  CHECK(FailureOf(outcome) == "current_revision: 1");
+  CHECK(outcome.observed_revision == 3);
 }
 
 TEST_CASE_METHOD(EngineFixture, "a mutation that the journal refuses changes nothing, and its error need not wait") {
@@ -252,11 +341,11 @@ class MovingKey {
   void Run(Engine& engine, ManualLedger& ledger) {
     for (int i = 0; !stop_; i = (i + 1) % 100) {
       const std::string key = "key-" + std::to_string(i);
-      engine.Mutate<int64_t>("", key, [](const int64_t*) -> absl::StatusOr<std::optional<Operation>> {
+      engine.Mutate<int64_t>("", key, {}, [](const int64_t*) -> absl::StatusOr<std::optional<Operation>> {
         return Operation(operation::Put{int64_t{1}});
       });
       Types deleted;
-      engine.Delete("", key, {ValueType::kInt}, &deleted);
+      engine.Delete("", key, {ValueType::kInt}, {}, &deleted);
       ledger.Persist();
     }
   }
@@ -304,7 +393,7 @@ TEST_CASE_METHOD(EngineFixture, "threads write one history, and its replay gives
             PutText(key, "text");
             break;
           case 3:
-            engine_.Delete("", key, kAllTypes, &ignored);
+            engine_.Delete("", key, kAllTypes, {}, &ignored);
             break;
         }
       }
