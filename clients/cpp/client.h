@@ -8,6 +8,8 @@
 // Errors are absl::Status with the server's code and message; common/errors.h (ReasonOf, MetadataOf, Is) reads the
 // reason that programs branch on. docs/errors.md lists the reasons.
 //
+// Mutations can be made to depend on what is there: see clients/cpp/precondition.h.
+//
 // Retries happen inside a call, with growing and jittered pauses, as long as its timeout leaves the next attempt a fair
 // share of time:
 // 1. A call that found no connection was not sent and is tried again (kUnreachable if that does not help), unless

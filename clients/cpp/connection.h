@@ -46,6 +46,15 @@ class Connection {
     return response;
   }
 
+  // The same for a mutation: puts into the request what the options say about it.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Mutate(Stub& stub,
+                                  grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+                                  Request request, const MutationOptions& options) const {
+    if (options.precondition) *request.mutable_precondition() = options.precondition->proto();
+    return Call(Effect::kMutation, stub, method, request, {.timeout = options.timeout});
+  }
+
   // Makes attempts until one succeeds or its error is final. `attempt` is given the time at which it has to end.
   absl::Status Retry(Effect effect, const CallOptions& options,
                      absl::FunctionRef<grpc::Status(absl::Time deadline)> attempt) const;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "clients/cpp/precondition.h"
 #include "common/config/address.h"
 
 namespace kvs::client {
@@ -40,10 +41,21 @@ struct Options {
   std::function<void(const absl::Status&)> on_retry;
 };
 
-// What one call does differently.
+// What one mutation does differently.
+struct MutationOptions {
+  // Instead of Options::timeout.
+  std::optional<absl::Duration> timeout;
+  // What must be true of the key; if it is not, nothing is changed and PreconditionFailureOf(status) tells what is
+  // there.
+  std::optional<Precondition> precondition;
+};
+
+// What one call does differently; mutations take it too.
 struct CallOptions {
   // Instead of Options::timeout.
   std::optional<absl::Duration> timeout;
+
+  operator MutationOptions() const { return {.timeout = timeout}; }  // NOLINT(google-explicit-constructor)
 };
 
 // Reads Options::address; kInvalidAddress if it is none.

@@ -2,6 +2,8 @@
 
 #include <absl/time/clock.h>
 
+#include <utility>
+
 #include "clients/cpp/connection.h"
 #include "common/rpc/status.h"
 
@@ -52,10 +54,10 @@ void AddTypes(Types types, Request* request) {
 }  // namespace
 
 absl::StatusOr<v1::IntStorePutResponse> IntStore::Put(absl::string_view key, int64_t value,
-                                                      const CallOptions& options) const {
+                                                      const MutationOptions& options) const {
   auto request = ForKey<v1::IntStorePutRequest>(key);
   request.set_value(value);
-  return connection_->Call(Effect::kMutation, *connection_->ints, &v1::IntStore::Stub::Put, request, options);
+  return connection_->Mutate(*connection_->ints, &v1::IntStore::Stub::Put, std::move(request), options);
 }
 
 absl::StatusOr<v1::IntStoreGetResponse> IntStore::Get(absl::string_view key, const CallOptions& options) const {
@@ -63,23 +65,24 @@ absl::StatusOr<v1::IntStoreGetResponse> IntStore::Get(absl::string_view key, con
   return connection_->Call(Effect::kRead, *connection_->ints, &v1::IntStore::Stub::Get, request, options);
 }
 
-absl::StatusOr<v1::IntStoreDeleteResponse> IntStore::Delete(absl::string_view key, const CallOptions& options) const {
-  const auto request = ForKey<v1::IntStoreDeleteRequest>(key);
-  return connection_->Call(Effect::kMutation, *connection_->ints, &v1::IntStore::Stub::Delete, request, options);
+absl::StatusOr<v1::IntStoreDeleteResponse> IntStore::Delete(absl::string_view key,
+                                                            const MutationOptions& options) const {
+  auto request = ForKey<v1::IntStoreDeleteRequest>(key);
+  return connection_->Mutate(*connection_->ints, &v1::IntStore::Stub::Delete, std::move(request), options);
 }
 
 absl::StatusOr<v1::IntStoreIncrementResponse> IntStore::Increment(absl::string_view key, int64_t delta,
-                                                                  const CallOptions& options) const {
+                                                                  const MutationOptions& options) const {
   auto request = ForKey<v1::IntStoreIncrementRequest>(key);
   request.set_delta(delta);
-  return connection_->Call(Effect::kMutation, *connection_->ints, &v1::IntStore::Stub::Increment, request, options);
+  return connection_->Mutate(*connection_->ints, &v1::IntStore::Stub::Increment, std::move(request), options);
 }
 
 absl::StatusOr<v1::UintStorePutResponse> UintStore::Put(absl::string_view key, uint64_t value,
-                                                        const CallOptions& options) const {
+                                                        const MutationOptions& options) const {
   auto request = ForKey<v1::UintStorePutRequest>(key);
   request.set_value(value);
-  return connection_->Call(Effect::kMutation, *connection_->uints, &v1::UintStore::Stub::Put, request, options);
+  return connection_->Mutate(*connection_->uints, &v1::UintStore::Stub::Put, std::move(request), options);
 }
 
 absl::StatusOr<v1::UintStoreGetResponse> UintStore::Get(absl::string_view key, const CallOptions& options) const {
@@ -87,30 +90,31 @@ absl::StatusOr<v1::UintStoreGetResponse> UintStore::Get(absl::string_view key, c
   return connection_->Call(Effect::kRead, *connection_->uints, &v1::UintStore::Stub::Get, request, options);
 }
 
-absl::StatusOr<v1::UintStoreDeleteResponse> UintStore::Delete(absl::string_view key, const CallOptions& options) const {
-  const auto request = ForKey<v1::UintStoreDeleteRequest>(key);
-  return connection_->Call(Effect::kMutation, *connection_->uints, &v1::UintStore::Stub::Delete, request, options);
+absl::StatusOr<v1::UintStoreDeleteResponse> UintStore::Delete(absl::string_view key,
+                                                              const MutationOptions& options) const {
+  auto request = ForKey<v1::UintStoreDeleteRequest>(key);
+  return connection_->Mutate(*connection_->uints, &v1::UintStore::Stub::Delete, std::move(request), options);
 }
 
 absl::StatusOr<v1::UintStoreIncrementResponse> UintStore::Increment(absl::string_view key, uint64_t delta,
-                                                                    const CallOptions& options) const {
+                                                                    const MutationOptions& options) const {
   auto request = ForKey<v1::UintStoreIncrementRequest>(key);
   request.set_delta(delta);
-  return connection_->Call(Effect::kMutation, *connection_->uints, &v1::UintStore::Stub::Increment, request, options);
+  return connection_->Mutate(*connection_->uints, &v1::UintStore::Stub::Increment, std::move(request), options);
 }
 
 absl::StatusOr<v1::UintStoreIncrementResponse> UintStore::Decrement(absl::string_view key, uint64_t decrement,
-                                                                    const CallOptions& options) const {
+                                                                    const MutationOptions& options) const {
   auto request = ForKey<v1::UintStoreIncrementRequest>(key);
   request.set_decrement(decrement);
-  return connection_->Call(Effect::kMutation, *connection_->uints, &v1::UintStore::Stub::Increment, request, options);
+  return connection_->Mutate(*connection_->uints, &v1::UintStore::Stub::Increment, std::move(request), options);
 }
 
 absl::StatusOr<v1::FloatStorePutResponse> FloatStore::Put(absl::string_view key, double value,
-                                                          const CallOptions& options) const {
+                                                          const MutationOptions& options) const {
   auto request = ForKey<v1::FloatStorePutRequest>(key);
   request.set_value(value);
-  return connection_->Call(Effect::kMutation, *connection_->floats, &v1::FloatStore::Stub::Put, request, options);
+  return connection_->Mutate(*connection_->floats, &v1::FloatStore::Stub::Put, std::move(request), options);
 }
 
 absl::StatusOr<v1::FloatStoreGetResponse> FloatStore::Get(absl::string_view key, const CallOptions& options) const {
@@ -119,23 +123,23 @@ absl::StatusOr<v1::FloatStoreGetResponse> FloatStore::Get(absl::string_view key,
 }
 
 absl::StatusOr<v1::FloatStoreDeleteResponse> FloatStore::Delete(absl::string_view key,
-                                                                const CallOptions& options) const {
-  const auto request = ForKey<v1::FloatStoreDeleteRequest>(key);
-  return connection_->Call(Effect::kMutation, *connection_->floats, &v1::FloatStore::Stub::Delete, request, options);
+                                                                const MutationOptions& options) const {
+  auto request = ForKey<v1::FloatStoreDeleteRequest>(key);
+  return connection_->Mutate(*connection_->floats, &v1::FloatStore::Stub::Delete, std::move(request), options);
 }
 
 absl::StatusOr<v1::FloatStoreIncrementResponse> FloatStore::Increment(absl::string_view key, double delta,
-                                                                      const CallOptions& options) const {
+                                                                      const MutationOptions& options) const {
   auto request = ForKey<v1::FloatStoreIncrementRequest>(key);
   request.set_delta(delta);
-  return connection_->Call(Effect::kMutation, *connection_->floats, &v1::FloatStore::Stub::Increment, request, options);
+  return connection_->Mutate(*connection_->floats, &v1::FloatStore::Stub::Increment, std::move(request), options);
 }
 
 absl::StatusOr<v1::StringStorePutResponse> StringStore::Put(absl::string_view key, absl::string_view value,
-                                                            const CallOptions& options) const {
+                                                            const MutationOptions& options) const {
   auto request = ForKey<v1::StringStorePutRequest>(key);
   request.set_value(std::string(value));
-  return connection_->Call(Effect::kMutation, *connection_->strings, &v1::StringStore::Stub::Put, request, options);
+  return connection_->Mutate(*connection_->strings, &v1::StringStore::Stub::Put, std::move(request), options);
 }
 
 absl::StatusOr<v1::StringStoreGetResponse> StringStore::Get(absl::string_view key, const CallOptions& options) const {
@@ -144,22 +148,22 @@ absl::StatusOr<v1::StringStoreGetResponse> StringStore::Get(absl::string_view ke
 }
 
 absl::StatusOr<v1::StringStoreDeleteResponse> StringStore::Delete(absl::string_view key,
-                                                                  const CallOptions& options) const {
-  const auto request = ForKey<v1::StringStoreDeleteRequest>(key);
-  return connection_->Call(Effect::kMutation, *connection_->strings, &v1::StringStore::Stub::Delete, request, options);
+                                                                  const MutationOptions& options) const {
+  auto request = ForKey<v1::StringStoreDeleteRequest>(key);
+  return connection_->Mutate(*connection_->strings, &v1::StringStore::Stub::Delete, std::move(request), options);
 }
 
 absl::StatusOr<v1::StringStoreAppendResponse> StringStore::Append(absl::string_view key, absl::string_view text,
-                                                                  const CallOptions& options) const {
+                                                                  const MutationOptions& options) const {
   auto request = ForKey<v1::StringStoreAppendRequest>(key);
   request.set_value(std::string(text));
-  return connection_->Call(Effect::kMutation, *connection_->strings, &v1::StringStore::Stub::Append, request, options);
+  return connection_->Mutate(*connection_->strings, &v1::StringStore::Stub::Append, std::move(request), options);
 }
 
 absl::StatusOr<v1::SetStorePutResponse> SetStore::Put(absl::string_view key, Texts members,
-                                                      const CallOptions& options) const {
-  const auto request = ForMembers<v1::SetStorePutRequest>(key, members);
-  return connection_->Call(Effect::kMutation, *connection_->sets, &v1::SetStore::Stub::Put, request, options);
+                                                      const MutationOptions& options) const {
+  auto request = ForMembers<v1::SetStorePutRequest>(key, members);
+  return connection_->Mutate(*connection_->sets, &v1::SetStore::Stub::Put, std::move(request), options);
 }
 
 absl::StatusOr<v1::SetStoreGetResponse> SetStore::Get(absl::string_view key, const CallOptions& options) const {
@@ -167,21 +171,22 @@ absl::StatusOr<v1::SetStoreGetResponse> SetStore::Get(absl::string_view key, con
   return connection_->Call(Effect::kRead, *connection_->sets, &v1::SetStore::Stub::Get, request, options);
 }
 
-absl::StatusOr<v1::SetStoreDeleteResponse> SetStore::Delete(absl::string_view key, const CallOptions& options) const {
-  const auto request = ForKey<v1::SetStoreDeleteRequest>(key);
-  return connection_->Call(Effect::kMutation, *connection_->sets, &v1::SetStore::Stub::Delete, request, options);
+absl::StatusOr<v1::SetStoreDeleteResponse> SetStore::Delete(absl::string_view key,
+                                                            const MutationOptions& options) const {
+  auto request = ForKey<v1::SetStoreDeleteRequest>(key);
+  return connection_->Mutate(*connection_->sets, &v1::SetStore::Stub::Delete, std::move(request), options);
 }
 
 absl::StatusOr<v1::SetStoreAddResponse> SetStore::Add(absl::string_view key, Texts members,
-                                                      const CallOptions& options) const {
-  const auto request = ForMembers<v1::SetStoreAddRequest>(key, members);
-  return connection_->Call(Effect::kMutation, *connection_->sets, &v1::SetStore::Stub::Add, request, options);
+                                                      const MutationOptions& options) const {
+  auto request = ForMembers<v1::SetStoreAddRequest>(key, members);
+  return connection_->Mutate(*connection_->sets, &v1::SetStore::Stub::Add, std::move(request), options);
 }
 
 absl::StatusOr<v1::SetStoreRemoveResponse> SetStore::Remove(absl::string_view key, Texts members,
-                                                            const CallOptions& options) const {
-  const auto request = ForMembers<v1::SetStoreRemoveRequest>(key, members);
-  return connection_->Call(Effect::kMutation, *connection_->sets, &v1::SetStore::Stub::Remove, request, options);
+                                                            const MutationOptions& options) const {
+  auto request = ForMembers<v1::SetStoreRemoveRequest>(key, members);
+  return connection_->Mutate(*connection_->sets, &v1::SetStore::Stub::Remove, std::move(request), options);
 }
 
 absl::StatusOr<v1::SetStoreContainsResponse> SetStore::Contains(absl::string_view key, absl::string_view member,
@@ -204,9 +209,9 @@ absl::StatusOr<v1::SetStoreListMembersResponse> SetStore::ListMembers(absl::stri
 }
 
 absl::StatusOr<v1::MapStorePutResponse> MapStore::Put(absl::string_view key, const Fields& fields,
-                                                      const CallOptions& options) const {
-  const auto request = ForFields<v1::MapStorePutRequest>(key, fields);
-  return connection_->Call(Effect::kMutation, *connection_->maps, &v1::MapStore::Stub::Put, request, options);
+                                                      const MutationOptions& options) const {
+  auto request = ForFields<v1::MapStorePutRequest>(key, fields);
+  return connection_->Mutate(*connection_->maps, &v1::MapStore::Stub::Put, std::move(request), options);
 }
 
 absl::StatusOr<v1::MapStoreGetResponse> MapStore::Get(absl::string_view key, const CallOptions& options) const {
@@ -214,15 +219,16 @@ absl::StatusOr<v1::MapStoreGetResponse> MapStore::Get(absl::string_view key, con
   return connection_->Call(Effect::kRead, *connection_->maps, &v1::MapStore::Stub::Get, request, options);
 }
 
-absl::StatusOr<v1::MapStoreDeleteResponse> MapStore::Delete(absl::string_view key, const CallOptions& options) const {
-  const auto request = ForKey<v1::MapStoreDeleteRequest>(key);
-  return connection_->Call(Effect::kMutation, *connection_->maps, &v1::MapStore::Stub::Delete, request, options);
+absl::StatusOr<v1::MapStoreDeleteResponse> MapStore::Delete(absl::string_view key,
+                                                            const MutationOptions& options) const {
+  auto request = ForKey<v1::MapStoreDeleteRequest>(key);
+  return connection_->Mutate(*connection_->maps, &v1::MapStore::Stub::Delete, std::move(request), options);
 }
 
 absl::StatusOr<v1::MapStorePutFieldsResponse> MapStore::PutFields(absl::string_view key, const Fields& fields,
-                                                                  const CallOptions& options) const {
-  const auto request = ForFields<v1::MapStorePutFieldsRequest>(key, fields);
-  return connection_->Call(Effect::kMutation, *connection_->maps, &v1::MapStore::Stub::PutFields, request, options);
+                                                                  const MutationOptions& options) const {
+  auto request = ForFields<v1::MapStorePutFieldsRequest>(key, fields);
+  return connection_->Mutate(*connection_->maps, &v1::MapStore::Stub::PutFields, std::move(request), options);
 }
 
 absl::StatusOr<v1::MapStoreGetFieldsResponse> MapStore::GetFields(absl::string_view key, Texts names,
@@ -232,9 +238,9 @@ absl::StatusOr<v1::MapStoreGetFieldsResponse> MapStore::GetFields(absl::string_v
 }
 
 absl::StatusOr<v1::MapStoreRemoveFieldsResponse> MapStore::RemoveFields(absl::string_view key, Texts names,
-                                                                        const CallOptions& options) const {
-  const auto request = ForNames<v1::MapStoreRemoveFieldsRequest>(key, names);
-  return connection_->Call(Effect::kMutation, *connection_->maps, &v1::MapStore::Stub::RemoveFields, request, options);
+                                                                        const MutationOptions& options) const {
+  auto request = ForNames<v1::MapStoreRemoveFieldsRequest>(key, names);
+  return connection_->Mutate(*connection_->maps, &v1::MapStore::Stub::RemoveFields, std::move(request), options);
 }
 
 absl::StatusOr<v1::MapStoreSizeResponse> MapStore::Size(absl::string_view key, const CallOptions& options) const {
@@ -257,10 +263,10 @@ absl::StatusOr<v1::KeysExistsResponse> Keys::Exists(absl::string_view key, Types
 }
 
 absl::StatusOr<v1::KeysDeleteResponse> Keys::Delete(absl::string_view key, Types types,
-                                                    const CallOptions& options) const {
+                                                    const MutationOptions& options) const {
   auto request = ForKey<v1::KeysDeleteRequest>(key);
   AddTypes(types, &request);
-  return connection_->Call(Effect::kMutation, *connection_->keys, &v1::Keys::Stub::Delete, request, options);
+  return connection_->Mutate(*connection_->keys, &v1::Keys::Stub::Delete, std::move(request), options);
 }
 
 absl::StatusOr<v1::KeysCountResponse> Keys::Count(Types types, const CallOptions& options) const {

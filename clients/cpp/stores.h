@@ -2,7 +2,8 @@
 //
 // Each method takes what the request carries and returns the response message, so that everything the server answers is
 // there; the proto files say what the fields mean and which errors a call has. Handles come from a Client, are as cheap
-// to copy as a shared_ptr, keep the connection alive, and may be used by several threads at once. Calls block.
+// to copy as a shared_ptr, keep the connection alive, and may be used by several threads at once. Calls block. Methods
+// that change something take a precondition in their options (clients/cpp/precondition.h).
 #pragma once
 
 #include <absl/functional/function_ref.h>
@@ -37,11 +38,11 @@ class IntStore {
  public:
   explicit IntStore(std::shared_ptr<const Connection> connection) : connection_(std::move(connection)) {}
 
-  absl::StatusOr<v1::IntStorePutResponse> Put(absl::string_view key, int64_t value, const CallOptions& = {}) const;
+  absl::StatusOr<v1::IntStorePutResponse> Put(absl::string_view key, int64_t value, const MutationOptions& = {}) const;
   absl::StatusOr<v1::IntStoreGetResponse> Get(absl::string_view key, const CallOptions& = {}) const;
-  absl::StatusOr<v1::IntStoreDeleteResponse> Delete(absl::string_view key, const CallOptions& = {}) const;
+  absl::StatusOr<v1::IntStoreDeleteResponse> Delete(absl::string_view key, const MutationOptions& = {}) const;
   absl::StatusOr<v1::IntStoreIncrementResponse> Increment(absl::string_view key, int64_t delta = 1,
-                                                          const CallOptions& = {}) const;
+                                                          const MutationOptions& = {}) const;
 
  private:
   std::shared_ptr<const Connection> connection_;
@@ -51,13 +52,14 @@ class UintStore {
  public:
   explicit UintStore(std::shared_ptr<const Connection> connection) : connection_(std::move(connection)) {}
 
-  absl::StatusOr<v1::UintStorePutResponse> Put(absl::string_view key, uint64_t value, const CallOptions& = {}) const;
+  absl::StatusOr<v1::UintStorePutResponse> Put(absl::string_view key, uint64_t value,
+                                               const MutationOptions& = {}) const;
   absl::StatusOr<v1::UintStoreGetResponse> Get(absl::string_view key, const CallOptions& = {}) const;
-  absl::StatusOr<v1::UintStoreDeleteResponse> Delete(absl::string_view key, const CallOptions& = {}) const;
+  absl::StatusOr<v1::UintStoreDeleteResponse> Delete(absl::string_view key, const MutationOptions& = {}) const;
   absl::StatusOr<v1::UintStoreIncrementResponse> Increment(absl::string_view key, uint64_t delta = 1,
-                                                           const CallOptions& = {}) const;
+                                                           const MutationOptions& = {}) const;
   absl::StatusOr<v1::UintStoreIncrementResponse> Decrement(absl::string_view key, uint64_t decrement = 1,
-                                                           const CallOptions& = {}) const;
+                                                           const MutationOptions& = {}) const;
 
  private:
   std::shared_ptr<const Connection> connection_;
@@ -67,11 +69,11 @@ class FloatStore {
  public:
   explicit FloatStore(std::shared_ptr<const Connection> connection) : connection_(std::move(connection)) {}
 
-  absl::StatusOr<v1::FloatStorePutResponse> Put(absl::string_view key, double value, const CallOptions& = {}) const;
+  absl::StatusOr<v1::FloatStorePutResponse> Put(absl::string_view key, double value, const MutationOptions& = {}) const;
   absl::StatusOr<v1::FloatStoreGetResponse> Get(absl::string_view key, const CallOptions& = {}) const;
-  absl::StatusOr<v1::FloatStoreDeleteResponse> Delete(absl::string_view key, const CallOptions& = {}) const;
+  absl::StatusOr<v1::FloatStoreDeleteResponse> Delete(absl::string_view key, const MutationOptions& = {}) const;
   absl::StatusOr<v1::FloatStoreIncrementResponse> Increment(absl::string_view key, double delta = 1,
-                                                            const CallOptions& = {}) const;
+                                                            const MutationOptions& = {}) const;
 
  private:
   std::shared_ptr<const Connection> connection_;
@@ -82,11 +84,11 @@ class StringStore {
   explicit StringStore(std::shared_ptr<const Connection> connection) : connection_(std::move(connection)) {}
 
   absl::StatusOr<v1::StringStorePutResponse> Put(absl::string_view key, absl::string_view value,
-                                                 const CallOptions& = {}) const;
+                                                 const MutationOptions& = {}) const;
   absl::StatusOr<v1::StringStoreGetResponse> Get(absl::string_view key, const CallOptions& = {}) const;
-  absl::StatusOr<v1::StringStoreDeleteResponse> Delete(absl::string_view key, const CallOptions& = {}) const;
+  absl::StatusOr<v1::StringStoreDeleteResponse> Delete(absl::string_view key, const MutationOptions& = {}) const;
   absl::StatusOr<v1::StringStoreAppendResponse> Append(absl::string_view key, absl::string_view text,
-                                                       const CallOptions& = {}) const;
+                                                       const MutationOptions& = {}) const;
 
  private:
   std::shared_ptr<const Connection> connection_;
@@ -98,12 +100,12 @@ class SetStore {
  public:
   explicit SetStore(std::shared_ptr<const Connection> connection) : connection_(std::move(connection)) {}
 
-  absl::StatusOr<v1::SetStorePutResponse> Put(absl::string_view key, Texts members, const CallOptions& = {}) const;
+  absl::StatusOr<v1::SetStorePutResponse> Put(absl::string_view key, Texts members, const MutationOptions& = {}) const;
   absl::StatusOr<v1::SetStoreGetResponse> Get(absl::string_view key, const CallOptions& = {}) const;
-  absl::StatusOr<v1::SetStoreDeleteResponse> Delete(absl::string_view key, const CallOptions& = {}) const;
-  absl::StatusOr<v1::SetStoreAddResponse> Add(absl::string_view key, Texts members, const CallOptions& = {}) const;
+  absl::StatusOr<v1::SetStoreDeleteResponse> Delete(absl::string_view key, const MutationOptions& = {}) const;
+  absl::StatusOr<v1::SetStoreAddResponse> Add(absl::string_view key, Texts members, const MutationOptions& = {}) const;
   absl::StatusOr<v1::SetStoreRemoveResponse> Remove(absl::string_view key, Texts members,
-                                                    const CallOptions& = {}) const;
+                                                    const MutationOptions& = {}) const;
   absl::StatusOr<v1::SetStoreContainsResponse> Contains(absl::string_view key, absl::string_view member,
                                                         const CallOptions& = {}) const;
   absl::StatusOr<v1::SetStoreSizeResponse> Size(absl::string_view key, const CallOptions& = {}) const;
@@ -122,15 +124,15 @@ class MapStore {
   explicit MapStore(std::shared_ptr<const Connection> connection) : connection_(std::move(connection)) {}
 
   absl::StatusOr<v1::MapStorePutResponse> Put(absl::string_view key, const Fields& fields,
-                                              const CallOptions& = {}) const;
+                                              const MutationOptions& = {}) const;
   absl::StatusOr<v1::MapStoreGetResponse> Get(absl::string_view key, const CallOptions& = {}) const;
-  absl::StatusOr<v1::MapStoreDeleteResponse> Delete(absl::string_view key, const CallOptions& = {}) const;
+  absl::StatusOr<v1::MapStoreDeleteResponse> Delete(absl::string_view key, const MutationOptions& = {}) const;
   absl::StatusOr<v1::MapStorePutFieldsResponse> PutFields(absl::string_view key, const Fields& fields,
-                                                          const CallOptions& = {}) const;
+                                                          const MutationOptions& = {}) const;
   absl::StatusOr<v1::MapStoreGetFieldsResponse> GetFields(absl::string_view key, Texts names,
                                                           const CallOptions& = {}) const;
   absl::StatusOr<v1::MapStoreRemoveFieldsResponse> RemoveFields(absl::string_view key, Texts names,
-                                                                const CallOptions& = {}) const;
+                                                                const MutationOptions& = {}) const;
   absl::StatusOr<v1::MapStoreSizeResponse> Size(absl::string_view key, const CallOptions& = {}) const;
   // One page: the fields after the name `start_after`, at most `limit` of them, 0 for the server's default.
   absl::StatusOr<v1::MapStoreListFieldsResponse> ListFields(absl::string_view key, absl::string_view start_after = "",
@@ -148,7 +150,8 @@ class Keys {
   explicit Keys(std::shared_ptr<const Connection> connection) : connection_(std::move(connection)) {}
 
   absl::StatusOr<v1::KeysExistsResponse> Exists(absl::string_view key, Types types = {}, const CallOptions& = {}) const;
-  absl::StatusOr<v1::KeysDeleteResponse> Delete(absl::string_view key, Types types = {}, const CallOptions& = {}) const;
+  absl::StatusOr<v1::KeysDeleteResponse> Delete(absl::string_view key, Types types = {},
+                                                const MutationOptions& = {}) const;
   absl::StatusOr<v1::KeysCountResponse> Count(Types types = {}, const CallOptions& = {}) const;
   // Calls `visit` for each part of the list until it returns false or the list is at its end. A list that breaks off in
   // the middle is not resumed: the error is returned and what was visited was true.
