@@ -39,6 +39,8 @@ struct Context {
   Settings settings;
   Output& output;
   const Environment& environment;
+  // What the flags ask of a change.
+  client::MutationOptions mutation = {};
 
   std::optional<std::string> FlagValue(const std::string& name) const;
 
@@ -66,7 +68,7 @@ struct Command {
   std::vector<Flag> flags = {};
   Kind completion = Kind::kNothing;  // of the first argument; kDirectory of all
   absl::string_view words = {};      // for Kind::kWords
-  bool changes = false;              // whether it changes data
+  bool changes = false;              // whether it changes data; it has the flags of conditions then
   // The exit status, or the error to report.
   absl::StatusOr<int> (*run)(const Context& context) = nullptr;
   // For arguments that are too few, too many, or not of this command: a command line that may have been meant.

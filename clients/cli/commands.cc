@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "clients/cli/condition.h"
 #include "clients/cli/suggest.h"
 
 namespace kvs::cli {
@@ -63,6 +64,17 @@ std::vector<Command> Joined(const std::vector<std::vector<Command>>& lists) {
   return all;
 }
 
+// Every command that changes data can be made to depend on what is there.
+std::vector<Section> WithConditions(std::vector<Section> sections) {
+  for (Section& section : sections) {
+    for (Command& command : section.commands) {
+      if (!command.changes) continue;
+      command.flags.insert(command.flags.end(), ConditionFlags().begin(), ConditionFlags().end());
+    }
+  }
+  return sections;
+}
+
 std::vector<absl::string_view> FirstWords() {
   std::set<absl::string_view> words;
   for (const Section& section : Sections()) {
@@ -74,7 +86,7 @@ std::vector<absl::string_view> FirstWords() {
 }  // namespace
 
 const std::vector<Section>& Sections() {
-  static const auto* const sections = new std::vector<Section>{
+  static const auto* const sections = new std::vector<Section>(WithConditions({
       {"Values", ValueCommands()},
       {"Sets", SetCommands()},
       {"Maps", MapCommands()},
@@ -85,7 +97,7 @@ const std::vector<Section>& Sections() {
       {"Certificates", CertsCommands()},
       {"The ledger's files", Joined({LogCommands(), LogStatCommands(), LogBackupCommands()})},
       {"The shell", CompletionCommands()},
-  };
+  }));
   return *sections;
 }
 

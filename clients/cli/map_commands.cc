@@ -16,7 +16,7 @@ absl::StatusOr<int> Put(const Context& context) {
   if (!fields.ok()) return fields.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return ShowAdded(context, client->maps().PutFields(KeyOf(context), *fields));
+  return ShowAdded(context, client->maps().PutFields(KeyOf(context), *fields, context.mutation));
 }
 
 absl::StatusOr<int> GetAll(const Context& context, const client::Client& client) {
@@ -55,7 +55,7 @@ absl::StatusOr<int> Get(const Context& context) {
 absl::StatusOr<int> Remove(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return ShowRemoved(context, client->maps().RemoveFields(KeyOf(context), ElementsOf(context)));
+  return ShowRemoved(context, client->maps().RemoveFields(KeyOf(context), ElementsOf(context), context.mutation));
 }
 
 absl::StatusOr<int> Size(const Context& context) {

@@ -6,6 +6,7 @@
 
 #include <ostream>
 
+#include "clients/cli/condition.h"
 #include "clients/cli/exit_status.h"
 #include "clients/cli/json.h"
 #include "clients/cpp/client.h"
@@ -29,6 +30,10 @@ bool IsAboutSettings(const absl::Status& status) {
 }
 
 std::string MessageOf(const absl::Status& status, const Settings& settings) {
+  if (const auto failure = client::PreconditionFailureOf(status)) {
+    const std::string there = WhatIsThere(*failure);
+    return absl::StrCat(status.message(), there.empty() ? "" : "; ", there);
+  }
   if (!IsOtherServer(status)) return std::string(status.message());
   return absl::StrCat("what answers at ", settings.address.value,
                       " does not know this call: it is no kvs_server, or one of another version",
@@ -38,6 +43,7 @@ std::string MessageOf(const absl::Status& status, const Settings& settings) {
 // What the server's message cannot know: how this command goes on. Empty where the message says it all.
 std::string NextStep(const absl::Status& status, bool changes) {
   if (Is(status, kUsageError)) return {};
+  if (const auto failure = client::PreconditionFailureOf(status)) return NextStepAfter(status, *failure);
   if (Is(status, errors::kUnreachable)) {
     return "start the pair with `make run`, or let `kvs doctor` find out what is wrong";
   }
@@ -66,12 +72,14 @@ std::string ErrorAsJson(const absl::Status& status, const Settings& settings) {
   if (ExitStatusOf(status) == kUnreachable || IsOtherServer(status)) {
     metadata.Add("address", settings.address.value).Add("address_source", settings.address.source);
   }
-  return JsonObject()
-      .Add("code", absl::StatusCodeToString(status.code()))
+  JsonObject error;
+  error.Add("code", absl::StatusCodeToString(status.code()))
       .Add("reason", ReasonOf(status))
       .Add("message", MessageOf(status, settings))
-      .AddJson("metadata", metadata.ToString())
-      .ToString();
+      .AddJson("metadata", metadata.ToString());
+  if (const auto failure = client::PreconditionFailureOf(status))
+    error.AddJson("preconditionFailure", JsonOf(*failure));
+  return error.ToString();
 }
 
 }  // namespace

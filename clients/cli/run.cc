@@ -7,6 +7,7 @@
 
 #include "clients/cli/command_line.h"
 #include "clients/cli/commands.h"
+#include "clients/cli/condition.h"
 #include "clients/cli/exit_status.h"
 #include "clients/cli/help.h"
 #include "clients/cli/output.h"
@@ -25,11 +26,20 @@ std::map<std::string, std::string> Last(const std::map<std::string, std::vector<
 
 Format FormatOf(const Settings& settings) { return settings.output.value == "json" ? Format::kJson : Format::kText; }
 
+absl::StatusOr<int> RunIn(Context& context, const Command& command) {
+  if (command.changes) {
+    auto condition = ConditionOf(context.flags);
+    if (!condition.ok()) return condition.status();
+    context.mutation.precondition = *std::move(condition);
+  }
+  return command.run(context);
+}
+
 int RunCommand(CommandLine line, const Environment& environment) {
   Settings settings = FindSettings(Last(line.flags), environment);
   Output output(FormatOf(settings), environment.out, environment.err);
-  const Context context{std::move(line.arguments), std::move(line.flags), std::move(settings), output, environment};
-  const auto status = line.command->run(context);
+  Context context{std::move(line.arguments), std::move(line.flags), std::move(settings), output, environment};
+  const auto status = RunIn(context, *line.command);
   environment.out.flush();
   if (status.ok() && environment.out.good()) return *status;
   const absl::Status error = status.ok() ? absl::AbortedError("cannot write to the standard output") : status.status();

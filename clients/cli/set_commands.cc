@@ -13,13 +13,13 @@ namespace {
 absl::StatusOr<int> Add(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return ShowAdded(context, client->sets().Add(KeyOf(context), ElementsOf(context)));
+  return ShowAdded(context, client->sets().Add(KeyOf(context), ElementsOf(context), context.mutation));
 }
 
 absl::StatusOr<int> Remove(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return ShowRemoved(context, client->sets().Remove(KeyOf(context), ElementsOf(context)));
+  return ShowRemoved(context, client->sets().Remove(KeyOf(context), ElementsOf(context), context.mutation));
 }
 
 absl::StatusOr<int> Contains(const Context& context) {

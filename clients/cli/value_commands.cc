@@ -123,7 +123,7 @@ absl::StatusOr<int> PutNumber(const Context& context, const Target& target,
   if (!value.ok()) return value.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return Stored(context, ((*client).*store)().Put(target.key, *value));
+  return Stored(context, ((*client).*store)().Put(target.key, *value, context.mutation));
 }
 
 absl::StatusOr<int> PutString(const Context& context, const Target& target) {
@@ -131,7 +131,7 @@ absl::StatusOr<int> PutString(const Context& context, const Target& target) {
   if (!text.ok()) return text.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return Stored(context, client->strings().Put(target.key, *text));
+  return Stored(context, client->strings().Put(target.key, *text, context.mutation));
 }
 
 absl::StatusOr<int> PutMap(const Context& context, const Target& target) {
@@ -139,13 +139,13 @@ absl::StatusOr<int> PutMap(const Context& context, const Target& target) {
   if (!fields.ok()) return fields.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return Stored(context, client->maps().Put(target.key, *fields));
+  return Stored(context, client->maps().Put(target.key, *fields, context.mutation));
 }
 
 absl::StatusOr<int> PutSet(const Context& context, const Target& target) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return Stored(context, client->sets().Put(target.key, target.rest));
+  return Stored(context, client->sets().Put(target.key, target.rest, context.mutation));
 }
 
 absl::StatusOr<int> Put(const Context& context) {
@@ -233,24 +233,24 @@ absl::StatusOr<int> DeleteOne(const Context& context, const client::Client& clie
                               const std::string& key) {
   switch (type) {
     case ValueType::kInt:
-      return Deleted(context, client.ints().Delete(key));
+      return Deleted(context, client.ints().Delete(key, context.mutation));
     case ValueType::kUint:
-      return Deleted(context, client.uints().Delete(key));
+      return Deleted(context, client.uints().Delete(key, context.mutation));
     case ValueType::kFloat:
-      return Deleted(context, client.floats().Delete(key));
+      return Deleted(context, client.floats().Delete(key, context.mutation));
     case ValueType::kString:
-      return Deleted(context, client.strings().Delete(key));
+      return Deleted(context, client.strings().Delete(key, context.mutation));
     case ValueType::kSet:
-      return Deleted(context, client.sets().Delete(key));
+      return Deleted(context, client.sets().Delete(key, context.mutation));
     case ValueType::kMap:
-      return Deleted(context, client.maps().Delete(key));
+      return Deleted(context, client.maps().Delete(key, context.mutation));
   }
   return kUsage;
 }
 
 absl::StatusOr<int> DeleteSeveral(const Context& context, const client::Client& client,
                                   const std::vector<v1::ValueType>& types, const std::string& key) {
-  const auto response = client.keys().Delete(key, types);
+  const auto response = client.keys().Delete(key, types, context.mutation);
   if (!response.ok()) return response.status();
   context.output.Result(*response, response->deleted()
                                        ? absl::StrCat("deleted ", absl::StrJoin(TypeNamesOf(response->types()), ", "),
@@ -281,7 +281,7 @@ absl::StatusOr<int> IncrementInt(const Context& context, const Target& target, D
   }
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return Show(context, client->ints().Increment(target.key, *delta));
+  return Show(context, client->ints().Increment(target.key, *delta, context.mutation));
 }
 
 absl::StatusOr<int> IncrementUint(const Context& context, const Target& target, Direction direction) {
@@ -296,8 +296,8 @@ absl::StatusOr<int> IncrementUint(const Context& context, const Target& target, 
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
   const auto& uints = client->uints();
-  return Show(context,
-              direction == Direction::kUp ? uints.Increment(target.key, *delta) : uints.Decrement(target.key, *delta));
+  return Show(context, direction == Direction::kUp ? uints.Increment(target.key, *delta, context.mutation)
+                                                   : uints.Decrement(target.key, *delta, context.mutation));
 }
 
 absl::StatusOr<int> IncrementFloat(const Context& context, const Target& target, Direction direction) {
@@ -305,7 +305,8 @@ absl::StatusOr<int> IncrementFloat(const Context& context, const Target& target,
   if (!delta.ok()) return delta.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return Show(context, client->floats().Increment(target.key, direction == Direction::kUp ? *delta : -*delta));
+  return Show(context,
+              client->floats().Increment(target.key, direction == Direction::kUp ? *delta : -*delta, context.mutation));
 }
 
 absl::StatusOr<int> Increment(const Context& context, Direction direction) {
@@ -341,7 +342,7 @@ absl::StatusOr<int> Append(const Context& context) {
   if (!text.ok()) return text.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  const auto response = client->strings().Append(target->key, *text);
+  const auto response = client->strings().Append(target->key, *text, context.mutation);
   if (!response.ok()) return response.status();
   return Done(context, response, absl::StrCat(response->size_bytes()));
 }

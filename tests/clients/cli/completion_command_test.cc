@@ -52,6 +52,10 @@ TEST_CASE("bash completes flags and their values") {
   const Bash bash;
   CHECK(bash.Offer("kvs keys --pre") == "--prefix");
   CHECK(bash.Offer("kvs count --pre").empty());
+  CHECK(bash.Offer("kvs set add --if") == "--if-absent --if-present --if-revision");
+  CHECK(bash.Offer("kvs get --if").empty());
+  CHECK(bash.Offer("kvs put --if-revision i").empty());
+  CHECK(bash.Offer("kvs put --if-revision 7 i") == "int");
   CHECK(bash.Offer("kvs get --out") == "--output");
   CHECK(bash.Offer("kvs get --output j") == "json");
   CHECK(bash.Offer("kvs keys --type u") == "uint");
