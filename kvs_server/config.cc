@@ -9,6 +9,10 @@ namespace {
 void AddAddresses(ConfigParser& parser, Config* config) {
   parser.AddSection("Addresses");
   parser.AddAddress("listen", &config->listen, "Where clients connect. Port 0 takes a free one, which the log tells.");
+  parser.AddChoice(
+      "ledger", &config->has_ledger, {{"txn-server", true}, {"none", false}},
+      "Where changes are persisted. With none they are not: everything is forgotten when the server stops, "
+      "as caches and tests may want it.");
   parser.AddAddress("ledger-address", &config->ledger, "Where txn_server listens. It need not run yet.");
   parser.AddInteger(
       "take-over", &config->take_over, kAnyInteger,
@@ -66,15 +70,18 @@ ConfigParser MakeConfigParser(Config* config) {
 
 absl::Status CheckConfig(const Config& config) {
   absl::Status status;
-  if (!config.insecure || !config.insecure_ledger) status = CheckTlsFilesAreSet(config.tls);
+  if (!config.insecure || config.NeedsLedgerTls()) status = CheckTlsFilesAreSet(config.tls);
   if (status.ok()) status = CheckTrustDomain(config.trust_domain);
   if (!status.ok()) return status;
   if (config.insecure && config.require_client_certificate) {
     return absl::InvalidArgumentError("--tls-client-auth=require cannot go with --insecure");
   }
+  if (!config.has_ledger && config.take_over != 0) {
+    return absl::InvalidArgumentError("--take-over cannot go with --ledger=none");
+  }
   if (config.insecure_any_address) return absl::OkStatus();
   if (config.insecure) status = CheckPlaintextStaysHere("--insecure would serve plaintext on", config.listen);
-  if (status.ok() && config.insecure_ledger) {
+  if (status.ok() && config.has_ledger && config.insecure_ledger) {
     status = CheckPlaintextStaysHere("--insecure-ledger would send plaintext to", config.ledger);
   }
   return status;

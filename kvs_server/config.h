@@ -18,6 +18,7 @@ struct Config {
   Address listen{"127.0.0.1", 5050};
   uint64_t event_loops = 1;
 
+  bool has_ledger = true;
   Address ledger{"127.0.0.1", 5051};
   uint64_t take_over = 0;
 
@@ -36,6 +37,8 @@ struct Config {
   absl::Duration drain_timeout = absl::Seconds(10);
 
   LogOptions log;
+
+  bool NeedsLedgerTls() const { return has_ledger && !insecure_ledger; }
 };
 
 // The table of settings, with `config` as fields and defaults.

@@ -68,10 +68,10 @@ absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config
 }
 
 absl::Status KvsServer::LoadCredentials() {
-  if (config_.insecure && config_.insecure_ledger) return absl::OkStatus();
+  if (config_.insecure && !config_.NeedsLedgerTls()) return absl::OkStatus();
   ReloadOptions options;
   options.use.by_server = !config_.insecure;
-  if (!config_.insecure_ledger) {
+  if (config_.NeedsLedgerTls()) {
     options.use.by_client = true;
     options.use.role = std::string(kWriterRole);
     options.use.trust_domain = config_.trust_domain;
@@ -103,9 +103,14 @@ absl::Status KvsServer::Listen() {
   // responder, which is asked only when calls arrive.
   MakeServices();
   if (absl::Status status = server_->Listen(); !status.ok()) return status;
-  ConnectLedger();
+  if (config_.has_ledger) ConnectLedger();
   server_->Run();
-  link_->Start();
+  is_running_ = true;
+  if (link_) {
+    link_->Start();
+  } else {
+    ServeWithoutLedger();
+  }
   LogInfo("listening", {{"address", Address{config_.listen.host, static_cast<uint16_t>(port())}.ToString()},
                         {"tls", !config_.insecure}});
   return absl::OkStatus();
@@ -113,6 +118,7 @@ absl::Status KvsServer::Listen() {
 
 void KvsServer::MakeServices() {
   JournalOptions journal_options;
+  journal_options.is_volatile = !config_.has_ledger;
   journal_options.max_pending_bytes = config_.max_pending_bytes;
   journal_options.max_waiting_replies = config_.max_waiting_replies;
   journal_options.max_commit_wait = config_.max_commit_wait;
@@ -122,9 +128,9 @@ void KvsServer::MakeServices() {
                                            [this](const grpc::ServerContext& context) { return ActorOf(context); });
   services_ = MakeStoreServices(engine_.get(), responder_.get(), StoreOptions{config_.max_collection_bytes});
   services_.push_back(MakeKeysService(engine_.get(), responder_.get()));
-  services_.push_back(
-      MakeMaintenanceService(engine_.get(), responder_.get(),
-                             MaintenanceOptions{std::string(Version()), config_.ledger.ToString(), start_time_}));
+  services_.push_back(MakeMaintenanceService(
+      engine_.get(), responder_.get(),
+      MaintenanceOptions{std::string(Version()), config_.has_ledger ? config_.ledger.ToString() : "", start_time_}));
   std::vector<std::string> names;
   for (const auto& service : services_) {
     server_->Add(service.get());
@@ -164,6 +170,11 @@ void KvsServer::ConnectLedger() {
       std::make_unique<LedgerLink>(options, std::move(channel), &server_->loop(), journal_.get(), std::move(events));
 }
 
+void KvsServer::ServeWithoutLedger() {
+  LogWarn("there is no ledger: everything is forgotten when this server stops", {{"ledger", "none"}});
+  health_.SetAll(rpc::HealthService::Status::kServing);
+}
+
 void KvsServer::OnReplayed() {
   LogInfo("serving", {{"revision", journal_->durable_revision()}, {"after", absl::Now() - start_time_}});
   if (responder_->draining()) return;
@@ -185,20 +196,20 @@ void KvsServer::OnFatal(const absl::Status& status) {
 }
 
 void KvsServer::Drain() {
-  drained_ = true;
+  is_running_ = false;
   responder_->Drain();
   health_.SetAll(rpc::HealthService::Status::kNotServing);
   server_->loop().Post([this] {
     server_->loop().RunAfter(config_.drain_timeout * kDrainShareForAnswers, [this] { journal_->Abandon(); });
   });
   server_->Drain(config_.drain_timeout);
-  link_->Stop();
+  if (link_) link_->Stop();
   server_->Stop();
   LogInfo("drained", {{"durable_revision", journal_->durable_revision()}});
 }
 
 KvsServer::~KvsServer() {
-  if (link_ && !drained_) Drain();
+  if (is_running_) Drain();
 }
 
 }  // namespace kvs::server

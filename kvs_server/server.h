@@ -31,7 +31,8 @@ class KvsServer {
   // loss.
   using Fatal = absl::AnyInvocable<void(ExitCode, const absl::Status&)>;
 
-  // Opens the port, answers calls, and begins to look for the ledger. REQUIRES: CheckConfig(config) is OK.
+  // Opens the port, answers calls, and begins to look for the ledger, if there is to be one. REQUIRES:
+  // CheckConfig(config) is OK.
   static absl::StatusOr<std::unique_ptr<KvsServer>> Start(const Config& config, Fatal fatal);
 
   // Drains if that has not happened.
@@ -50,6 +51,7 @@ class KvsServer {
   absl::Status Listen();
   void MakeServices();
   void ConnectLedger();
+  void ServeWithoutLedger();
   void OnReplayed();
   void OnLinkState(LedgerState state);
   void OnFatal(const absl::Status& status);
@@ -67,8 +69,8 @@ class KvsServer {
   rpc::HealthService health_;
   std::unique_ptr<rpc::ReflectionService> reflection_;
   std::vector<std::unique_ptr<rpc::Service>> services_;
-  std::unique_ptr<LedgerLink> link_;
-  bool drained_ = false;
+  std::unique_ptr<LedgerLink> link_;  // null without a ledger
+  bool is_running_ = false;
 };
 
 }  // namespace kvs::server

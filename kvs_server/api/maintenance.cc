@@ -32,6 +32,8 @@ v1::LedgerState LedgerStateOf(LedgerState state) {
       return v1::LEDGER_STATE_FENCED;
     case LedgerState::kDataLoss:
       return v1::LEDGER_STATE_DATA_LOSS;
+    case LedgerState::kNone:
+      return v1::LEDGER_STATE_NONE;
   }
   return v1::LEDGER_STATE_UNSPECIFIED;
 }
@@ -47,7 +49,7 @@ void FillLedger(const JournalStatus& status, const std::string& address, v1::Led
   ledger->set_state(LedgerStateOf(status.state));
   ledger->set_address(address);
   ledger->set_log_id(absl::BytesToHexString(status.log_id));
-  ledger->set_epoch(status.epoch);
+  if (status.state != LedgerState::kNone) ledger->set_epoch(status.epoch);
   ledger->set_latest_revision(status.latest_revision);
   ledger->set_durable_revision(status.durable_revision);
   ledger->set_pending_bytes(status.pending_bytes);

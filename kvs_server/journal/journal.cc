@@ -9,6 +9,13 @@
 
 namespace kvs::server {
 
+Journal::Journal(JournalOptions options)
+    : options_(options),
+      replayed_(options.is_volatile),
+      state_(options.is_volatile ? LedgerState::kNone : LedgerState::kWaiting),
+      detail_(options.is_volatile ? "nothing is persisted: everything is forgotten when the server stops" : ""),
+      window_(options.max_pending_bytes) {}
+
 absl::Status Journal::CheckWritable(absl::Span<const EncodedTransaction> transactions) const {
   if (!IsWritable(state_)) {
     return Error(errors::kNotApplied, absl::StrCat("nothing was changed: the ledger cannot persist it (", detail_,
@@ -35,6 +42,11 @@ absl::StatusOr<Stamp> Journal::Enqueue(absl::Span<EncodedTransaction> transactio
   {
     MutexLock lock(&mutex_);
     if (absl::Status status = CheckWritable(transactions); !status.ok()) return status;
+    if (options_.is_volatile) {
+      stamp = window_.Assign(transactions, now_micros);
+      durable_revision_.store(window_.latest_revision(), std::memory_order_release);
+      return stamp;
+    }
     stamp = window_.Add(transactions, now_micros);
   }
   NotifyLoop();

@@ -31,6 +31,8 @@
 namespace kvs::server {
 
 struct JournalOptions {
+  // There is no ledger and no LedgerLink: whatever gets a revision counts as durable at once.
+  bool is_volatile = false;
   size_t max_pending_bytes = kDefaultMaxPendingBytes;
   size_t max_waiting_replies = kDefaultMaxWaitingReplies;
   absl::Duration max_commit_wait = absl::Seconds(5);
@@ -47,11 +49,12 @@ enum class LedgerState {
   kRefused,       // can never accept what is pending: as kAway, for good
   kFenced,        // belongs to another writer: as kAway, for good
   kDataLoss,      // holds less than it acknowledged: as kAway, for good
+  kNone,          // there is none, and there never was
 };
 
 // Whether mutations are accepted in this state.
 inline bool IsWritable(LedgerState state) {
-  return state == LedgerState::kConnected || state == LedgerState::kReconnecting;
+  return state == LedgerState::kConnected || state == LedgerState::kReconnecting || state == LedgerState::kNone;
 }
 
 struct JournalStatus {
@@ -70,9 +73,10 @@ struct JournalStatus {
 
 class Journal {
  public:
-  explicit Journal(JournalOptions options) : options_(options), window_(options.max_pending_bytes) {}
+  explicit Journal(JournalOptions options);
 
-  // The loop that polls the link, which is told when something is pending. Called once, before any call of Enqueue.
+  // The loop that polls the link, which is told when something is pending. Called once, before any call of Enqueue;
+  // not at all without a ledger.
   void SetLoop(rpc::EventLoop* loop) { loop_ = loop; }
 
   // Gives the transactions of one mutation consecutive revisions and one time, and queues them for the ledger.

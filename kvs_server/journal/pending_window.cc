@@ -25,9 +25,15 @@ bool PendingWindow::HasRoomFor(absl::Span<const EncodedTransaction> transactions
   return bytes_ + TotalBytes(transactions) <= max_bytes_;
 }
 
-Stamp PendingWindow::Add(absl::Span<EncodedTransaction> transactions, int64_t now_micros) {
+Stamp PendingWindow::Assign(absl::Span<EncodedTransaction> transactions, int64_t now_micros) {
   latest_time_micros_ = std::max(latest_time_micros_, now_micros);
   const Stamp stamp{latest_revision_ + 1, latest_time_micros_};
+  for (EncodedTransaction& transaction : transactions) transaction.Stamp(++latest_revision_, stamp.time_micros);
+  return stamp;
+}
+
+Stamp PendingWindow::Add(absl::Span<EncodedTransaction> transactions, int64_t now_micros) {
+  const Stamp stamp = Assign(transactions, now_micros);
   const size_t bytes = TotalBytes(transactions);
   const bool open = next_to_send_ < frames_.size() &&
                     frames_.back()->transactions.size() + bytes <= kTargetFrameBytes &&
@@ -37,8 +43,7 @@ Stamp PendingWindow::Add(absl::Span<EncodedTransaction> transactions, int64_t no
     frames_.back()->first_revision = stamp.first_revision;
   }
   Frame& frame = *frames_.back();
-  for (EncodedTransaction& transaction : transactions) {
-    transaction.Stamp(++latest_revision_, stamp.time_micros);
+  for (const EncodedTransaction& transaction : transactions) {
     frame.transactions += transaction.bytes();
     frame.count++;
   }

@@ -43,8 +43,11 @@ class PendingWindow {
 
   bool HasRoomFor(absl::Span<const EncodedTransaction> transactions) const;
 
-  // Gives the transactions of one mutation their revisions and time and keeps them, in one frame. The time is
-  // `now_micros`, or that of the transaction before if the clock has gone back. REQUIRES: HasRoomFor.
+  // Gives the transactions of one mutation their revisions and time. The time is `now_micros`, or that of the
+  // transaction before if the clock has gone back.
+  Stamp Assign(absl::Span<EncodedTransaction> transactions, int64_t now_micros);
+
+  // The same, and keeps them, in one frame. REQUIRES: HasRoomFor.
   Stamp Add(absl::Span<EncodedTransaction> transactions, int64_t now_micros);
 
   // The next frame to send, or null if there is none. It stays the same until Trim has passed it.

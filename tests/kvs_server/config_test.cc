@@ -43,6 +43,19 @@ TEST_CASE("TLS is asked for where it is not turned off on both sides") {
   CheckRefused(config, "--tls-ca");
 }
 
+TEST_CASE("without a ledger there is no link to secure, and nothing to take over") {
+  Config config;
+  config.has_ledger = false;
+  CheckRefused(config, "--tls-ca");
+  config.insecure = true;
+  CHECK(CheckConfig(config).ok());
+  config.insecure_ledger = true;
+  config.ledger.host = "ledger.example.com";
+  CHECK(CheckConfig(config).ok());
+  config.take_over = 1;
+  CheckRefused(config, "--take-over cannot go with --ledger=none");
+}
+
 TEST_CASE("each of the TLS files is needed") {
   for (std::string TlsFiles::* file : {&TlsFiles::ca, &TlsFiles::certificate, &TlsFiles::key}) {
     Config config = WithTls();

@@ -332,8 +332,8 @@ bool Examination::ServerStatus(const client::Client& client) {
 }
 
 bool Examination::Ledger(const v1::LedgerStatus& ledger) {
-  const std::string detail = absl::StrCat(LedgerStateText(ledger.state()), ", ", ledger.address(),
-                                          ledger.detail().empty() ? "" : ": ", ledger.detail());
+  const std::string detail = absl::StrCat(LedgerStateText(ledger.state()), ledger.address().empty() ? "" : ", ",
+                                          ledger.address(), ledger.detail().empty() ? "" : ": ", ledger.detail());
   switch (ledger.state()) {
     case v1::LEDGER_STATE_CONNECTED:
       return Ok("ledger", absl::StrCat(detail, ", durable up to revision ", ledger.durable_revision()));
@@ -345,6 +345,10 @@ bool Examination::Ledger(const v1::LedgerStatus& ledger) {
       return Fail("ledger", detail, "make room on the disk of txn_server; it goes on by itself");
     case v1::LEDGER_STATE_FENCED:
       return Fail("ledger", detail, "another kvs_server has taken over: talk to that one");
+    case v1::LEDGER_STATE_REFUSED:
+      return Fail("ledger", detail, "values are read but not written; the log of txn_server tells what it refuses");
+    case v1::LEDGER_STATE_NONE:
+      return Ok("ledger", detail);
     case v1::LEDGER_STATE_DATA_LOSS:
       return Fail(
           "ledger", detail,
@@ -357,7 +361,7 @@ bool Examination::Ledger(const v1::LedgerStatus& ledger) {
 bool Examination::Caller(const client::Client& client) {
   const auto echo = client.maintenance().Echo("doctor", {.timeout = timeout_});
   if (!echo.ok()) return Fail("caller", echo.status().message(), "read the server's log");
-  return Ok("caller", absl::StrCat("the ledger records what you change as by ", echo->actor()));
+  return Ok("caller", absl::StrCat("the server takes you for ", echo->actor()));
 }
 
 }  // namespace

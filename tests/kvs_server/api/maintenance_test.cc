@@ -80,7 +80,8 @@ TEST_CASE_METHOD(MaintenanceFixture, "Status names every state of the link") {
       {LedgerState::kReadOnly, v1::LEDGER_STATE_READ_ONLY},
       {LedgerState::kRefused, v1::LEDGER_STATE_REFUSED},
       {LedgerState::kFenced, v1::LEDGER_STATE_FENCED},
-      {LedgerState::kDataLoss, v1::LEDGER_STATE_DATA_LOSS}};
+      {LedgerState::kDataLoss, v1::LEDGER_STATE_DATA_LOSS},
+      {LedgerState::kNone, v1::LEDGER_STATE_NONE}};
   for (const auto& [state, shown] : states) {
     journal().SetState(state, "the reason");
     const auto status = Status();

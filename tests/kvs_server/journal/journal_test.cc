@@ -259,5 +259,32 @@ TEST_CASE_METHOD(JournalFixture, "threads get revisions without gaps, and every 
   CHECK(ledger_->Transactions().transactions_size() == kThreads * kEach);
 }
 
+TEST_CASE("a volatile journal takes everything at once, and keeps nothing") {
+  JournalOptions options;
+  options.is_volatile = true;
+  options.max_pending_bytes = 100;
+  Journal journal(options);
+  CHECK(journal.replayed());
+  CHECK(journal.status().state == LedgerState::kNone);
+  int64_t time_micros = 0;
+  for (uint64_t revision = 1; revision <= 10; ++revision) {
+    Transaction transaction;
+    transaction.key = "key";
+    transaction.operation = operation::Put{int64_t{1}};
+    EncodedTransaction encoded[] = {EncodedTransaction(transaction)};
+    const auto stamp = journal.Enqueue(absl::MakeSpan(encoded));
+    REQUIRE(stamp.ok());
+    CHECK(stamp->first_revision == revision);
+    CHECK(stamp->time_micros >= time_micros);
+    time_micros = stamp->time_micros;
+    bool durable = false;
+    journal.WhenDurable(revision, [&](Durability how) { durable = how == Durability::kDurable; });
+    CHECK(durable);
+  }
+  CHECK(journal.status().latest_revision == 10);
+  CHECK(journal.status().durable_revision == 10);
+  CHECK(journal.status().pending_bytes == 0);
+}
+
 }  // namespace
 }  // namespace kvs::server

@@ -319,12 +319,23 @@ TEST_CASE("doctor: the ledger is away") {
   CHECK_THAT(result.out, ContainsText(" ledger       "));
 }
 
+TEST_CASE("doctor: a server without a ledger is in order, and what that means is told") {
+  Pair pair;
+  pair.kvs_config().has_ledger = false;
+  pair.StartKvs();
+  const CommandResult result = PlaintextDoctor("127.0.0.1:" + std::to_string(pair.kvs().port()));
+  INFO(result.out);
+  CHECK(result.status == 0);
+  CHECK_THAT(result.out, ContainsText("none: nothing is persisted: everything is forgotten when the server stops"));
+}
+
 TEST_CASE("doctor: every state of the ledger has its remedy") {
   const std::pair<v1::LedgerState, std::string> cases[] = {
       {v1::LEDGER_STATE_AWAY, "start txn_server"},
       {v1::LEDGER_STATE_READ_ONLY, "make room on the disk"},
       {v1::LEDGER_STATE_FENCED, "another kvs_server has taken over"},
       {v1::LEDGER_STATE_DATA_LOSS, "do not stop this kvs_server"},
+      {v1::LEDGER_STATE_REFUSED, "the log of txn_server tells"},
       {static_cast<v1::LedgerState>(77), "newer than this program"},
   };
   for (const auto& [state, remedy] : cases) {
