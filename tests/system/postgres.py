@@ -85,6 +85,14 @@ class Cluster:
         check(done.returncode == 0, f"{text}\n{done.stderr}")
         return done.stdout.rstrip("\n")
 
+    def dump(self, database):
+        """A backup of a database, as SQL."""
+        done = subprocess.run(
+            [self.programs / "pg_dump", database], env=self.environment(), capture_output=True, text=True, timeout=DEADLINE_SECONDS
+        )
+        check(done.returncode == 0, done.stderr)
+        return done.stdout
+
     def __enter__(self):
         return self
 

@@ -1,6 +1,7 @@
 #include "txn_server/log/postgres/postgres_txn_log.h"
 
 #include <absl/base/thread_annotations.h>
+#include <absl/strings/escaping.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
@@ -138,6 +139,31 @@ absl::Status CheckNothingIsAbove(Connection& connection) {
                absl::StrCat("PostgreSQL: there is a change of revision ", revision, ", but the table ledger says that ",
                             (*rows)[0][1].c_str(), " is the newest: rows were changed by hand; restore a backup"),
                {{"revision", revision}});
+}
+
+// Why a group of `epoch` does not follow what was `seen` in the database, where `before` was durable.
+absl::Status Difference(const LogPosition& before, const LogPosition& seen, uint64_t epoch) {
+  if (seen.log_id != before.log_id) {
+    return Error(errors::kFenced,
+                 absl::StrCat("the database holds another ledger now, of log id ", absl::BytesToHexString(seen.log_id),
+                              ", not ", absl::BytesToHexString(before.log_id)),
+                 {{"epoch", absl::StrCat(seen.epoch)}});
+  }
+  if (seen.epoch < epoch) {
+    return Error(errors::kLedgerLostData, absl::StrCat("the database was at epoch ", epoch, " and is at epoch ",
+                                                       seen.epoch, " now: it was put back to an older copy"));
+  }
+  if (seen.epoch > epoch || seen.writer_id != before.writer_id) {
+    return Error(errors::kFenced, absl::StrCat("another txn_server has begun epoch ", seen.epoch, " in the database"),
+                 {{"epoch", absl::StrCat(seen.epoch)}});
+  }
+  if (seen.durable_revision < before.durable_revision) {
+    return Error(errors::kLedgerLostData,
+                 absl::StrCat("the database acknowledged revision ", before.durable_revision, " and ends at ",
+                              seen.durable_revision, " now: it was put back to an older copy"));
+  }
+  return Error(errors::kGap, absl::StrCat("the database is at revision ", seen.durable_revision, " and not at ",
+                                          before.durable_revision, ": it is not the one that was written to"));
 }
 
 size_t SizeOf(const std::vector<Frame>& frames) {
@@ -389,14 +415,9 @@ absl::StatusOr<uint64_t> PostgresTxnLog::BeginEpoch(absl::string_view writer_id)
 absl::Status PostgresTxnLog::Explain(Connection& connection, uint64_t epoch) {
   const auto seen = Confirm(connection);
   if (!seen.ok()) return seen.status();
-  const uint64_t expected = position().durable_revision;
+  const LogPosition before = position();
   SetPosition(*seen);
-  if (seen->epoch != epoch) {
-    return Error(errors::kFenced, absl::StrCat("another txn_server has begun epoch ", seen->epoch, " in the database"),
-                 {{"epoch", absl::StrCat(seen->epoch)}});
-  }
-  return Error(errors::kGap, absl::StrCat("the database is at revision ", seen->durable_revision, " and not at ",
-                                          expected, ": it is not the one that was written to"));
+  return Difference(before, *seen, epoch);
 }
 
 absl::StatusOr<LogPosition> PostgresTxnLog::WriteGroup(Connection& connection, uint64_t epoch, const Frame& sum,

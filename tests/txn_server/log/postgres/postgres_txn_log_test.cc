@@ -489,13 +489,40 @@ TEST_CASE("postgres: of two copies into one empty database one is refused") {
   CHECK(ledger.Query("SELECT importing FROM ledger") == "t");
 }
 
-TEST_CASE("postgres: a database that was put back to an older copy is noticed") {
+TEST_CASE("postgres: a database that was put back to an older copy has lost data") {
   PostgresLedger ledger;
   ledger.Begin();
   REQUIRE(ledger.Append(MakeFrame(1, 3)) == absl::OkStatus());
-  ledger.Query("UPDATE ledger SET durable_revision = 2; DELETE FROM string_transactions WHERE id = 3");
-  CHECK(Is(ledger.Append(MakeFrame(4, 1)), errors::kGap));
-  CHECK(ledger.revision() == 2);
+  const uint64_t epoch = ledger.log().position().epoch;
+  SECTION("of the same epoch") {
+    ledger.Query("UPDATE ledger SET durable_revision = 2; DELETE FROM string_transactions WHERE id = 3");
+    CHECK(Is(ledger.Append(MakeFrame(4, 1)), errors::kLedgerLostData));
+    CHECK(ledger.revision() == 2);
+  }
+  SECTION("of an older epoch, with all transactions") {
+    ledger.Query("UPDATE ledger SET epoch = epoch - 1, writer_id = 'the one before'");
+    CHECK(Is(ledger.Append(MakeFrame(4, 1)), errors::kLedgerLostData));
+    // What a writer that resumes is compared with.
+    CHECK(ledger.log().position().epoch == epoch - 1);
+  }
+}
+
+TEST_CASE("postgres: what is no older copy of the ledger is told apart from one") {
+  PostgresLedger ledger;
+  ledger.Begin();
+  REQUIRE(ledger.Append(MakeFrame(1, 3)) == absl::OkStatus());
+  SECTION("a ledger that goes on") {
+    ledger.Query("UPDATE ledger SET durable_revision = 4");
+    CHECK(Is(ledger.Append(MakeFrame(4, 1)), errors::kGap));
+  }
+  SECTION("another ledger, however little it holds") {
+    ledger.Query("UPDATE ledger SET log_id = gen_random_uuid(), epoch = 0, durable_revision = 0");
+    CHECK(Is(ledger.Append(MakeFrame(4, 1)), errors::kFenced));
+  }
+  SECTION("another writer of an epoch of the same number") {
+    ledger.Query("UPDATE ledger SET writer_id = 'another', durable_revision = 1");
+    CHECK(Is(ledger.Append(MakeFrame(4, 1)), errors::kFenced));
+  }
 }
 
 TEST_CASE("postgres: servers, databases and roles that will not do are refused") {
