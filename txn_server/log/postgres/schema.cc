@@ -64,18 +64,14 @@ absl::StatusOr<size_t> CountApplied(Connection& connection, absl::Span<const Mig
   return count;
 }
 
-absl::Status CheckComplete(Connection& connection, absl::Span<const Migration> migrations) {
+absl::StatusOr<size_t> CountAppliedIfAny(Connection& connection, absl::Span<const Migration> migrations) {
   const auto has_records = HasRecords(connection);
   if (!has_records.ok()) return has_records.status();
-  size_t applied = 0;
-  if (*has_records) {
-    const auto count = CountApplied(connection, migrations);
-    if (!count.ok()) return count.status();
-    applied = *count;
-  }
-  if (applied == migrations.size()) return absl::OkStatus();
-  return Unusable(absl::StrCat("the tables are of version ", applied, ", this txn_server needs version ",
-                               migrations.size(),
+  return *has_records ? CountApplied(connection, migrations) : 0;
+}
+
+absl::Status Incomplete(size_t applied, size_t needed) {
+  return Unusable(absl::StrCat("the tables are of version ", applied, ", this txn_server needs version ", needed,
                                "; make them with the rights of their owner: txn_server migrate "
                                "--postgres-url=postgresql://OWNER@HOST/DATABASE"));
 }
@@ -109,8 +105,11 @@ absl::Status ApplyMissing(Connection& connection, absl::Span<const Migration> mi
 }  // namespace
 
 absl::Status Migrate(Connection& connection, MigrateMode mode, absl::Span<const Migration> migrations) {
-  const absl::Status complete = CheckComplete(connection, migrations);
-  if (complete.ok() || mode == MigrateMode::kCheck) return complete;
+  // What is there may be wrong, and then it needs no rights to say so.
+  const auto applied = CountAppliedIfAny(connection, migrations);
+  if (!applied.ok()) return applied.status();
+  if (*applied == migrations.size()) return absl::OkStatus();
+  if (mode == MigrateMode::kCheck) return Incomplete(*applied, migrations.size());
   return ApplyMissing(connection, migrations);
 }
 

@@ -549,11 +549,18 @@ TEST_CASE("postgres: servers, databases and roles that will not do are refused")
   refused(open(cluster.Url(database, "user=reader")), "permission denied");
   refused(open(cluster.Url(cluster.NewDatabase(), "user=reader")), "permission denied");
 
+  // It does not take the rights to make tables to be told what is wrong with them.
+  cluster.Query("postgres", "CREATE ROLE writer LOGIN");
+  cluster.Query(database, "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer");
+  const std::string as_writer = cluster.Url(database, "user=writer");
+  REQUIRE(open(as_writer) == absl::OkStatus());
   cluster.Query(database, "INSERT INTO schema_migrations VALUES (1000, 'later', 'x')");
   refused(open(cluster.Url(database)), "newer");
+  refused(open(as_writer), "newer");
   cluster.Query(database, "DELETE FROM schema_migrations WHERE number = 1000");
   cluster.Query(database, "UPDATE schema_migrations SET checksum = 'x' WHERE number = 1");
   refused(open(cluster.Url(database)), "001_ledger.sql");
+  refused(open(as_writer), "001_ledger.sql");
 
   cluster.Set("fsync", "off");
   refused(open(cluster.Url(database)), "fsync");
