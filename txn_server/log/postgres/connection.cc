@@ -196,12 +196,13 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
   std::unique_ptr<Connection> connection;
   absl::Status status = Catch([&] { connection.reset(new Connection(std::make_unique<Session>(connection_string))); });
   if (!status.ok()) return status;
-  const auto set_up = connection->Exec(kSetUp);
-  if (!set_up.ok()) return set_up.status();
+  // First of all: older servers do not know all of the settings.
   const auto answer = connection->Exec(kAskServer);
   if (!answer.ok()) return answer.status();
   status = CheckServer(*answer, connection->session_->backend_pid());
   if (!status.ok()) return status;
+  const auto set_up = connection->Exec(kSetUp);
+  if (!set_up.ok()) return set_up.status();
   if (IsWeak((*answer)[0][4].c_str())) {
     const auto stronger = connection->Exec("SET synchronous_commit = on");
     if (!stronger.ok()) return stronger.status();

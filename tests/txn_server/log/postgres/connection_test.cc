@@ -32,6 +32,17 @@ TEST_CASE("postgres connection: the oldest server is 13") {
   CHECK(Open(DatabaseThatSays(SettingIs("server_version_num", "130000"))) == absl::OkStatus());
 }
 
+TEST_CASE("postgres connection: a server that does not know the settings is asked for its version first") {
+  const absl::Status status =
+      Open(DatabaseThatSays("current_setting(text) RETURNS text LANGUAGE plpgsql AS $$BEGIN"
+                            " IF pg_catalog.current_setting('plan_cache_mode') <> 'auto' THEN"
+                            " RAISE 'unrecognized configuration parameter \"plan_cache_mode\"'; END IF;"
+                            " RETURN CASE $1 WHEN 'server_version_num' THEN '110022' WHEN 'server_version' THEN '11.22'"
+                            " ELSE pg_catalog.current_setting($1) END; END$$"));
+  CHECK(Is(status, errors::kUnusableDatabase));
+  CHECK_THAT(std::string(status.message()), ContainsText("its version is 11.22, 13 or later is needed"));
+}
+
 TEST_CASE("postgres connection: a pooler in between is found out") {
   const absl::Status status = Open(
       DatabaseThatSays("pg_backend_pid() RETURNS integer LANGUAGE sql AS 'SELECT pg_catalog.pg_backend_pid() + 1'"));
