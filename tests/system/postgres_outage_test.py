@@ -30,3 +30,13 @@ with Cluster() as cluster:
         check_equal(len(told), 2)
         check("lost the connection to PostgreSQL" in told[0] and "connected to PostgreSQL again" in told[1], told)
         check("the server closed the connection" in told[0], told[0])
+
+        # An index of the user's that fails for a value: nothing more is written until it is dropped, and then everything.
+        cluster.sql("CREATE INDEX of_mine ON string_transactions ((value::integer))", "kvs")
+        caught = pair.cli("--timeout=1s", "put", "string", "note", "no number", check=False)
+        check_equal(caught.returncode == 0, False)
+        pair.txn.wait_for(r"the log did not accept a group.*an index.*22P02")
+        cluster.sql("DROP INDEX of_mine", "kvs")
+        check_equal(pair.cli("incr", "int", "visits").stdout, "3\n")
+        check_equal(pair.cli("get", "string", "note").stdout, "no number\n")
+        check("no number" not in pair.txn.log() + pair.kvs.log(), "a value is logged")

@@ -83,7 +83,14 @@ absl::Status FromSqlError(const pqxx::sql_error& error) {
   const std::string message = absl::StrCat("PostgreSQL: ", FirstLine(error.what()), " (", sqlstate, ")");
   if (sqlstate.empty() || IsTransient(sqlstate)) return Error(errors::kDatabaseUnavailable, message);
   if (sqlstate == "53100") return Error(errors::kNoSpace, message);
-  if (absl::StartsWith(sqlstate, "22") || sqlstate == "54000") return Error(errors::kMalformedFrame, message);
+  // No UTF-8, or a 0. Everything else that the ledger could not keep was found before.
+  if (sqlstate == "22021") return Error(errors::kMalformedFrame, message);
+  // PostgreSQL's own words may quote the value.
+  if (absl::StartsWith(sqlstate, "22")) {
+    return absl::InternalError(absl::StrCat(
+        "PostgreSQL: an index, a constraint or a trigger that was added to the tables cannot work with a value (",
+        sqlstate, "): drop it"));
+  }
   if (IsMissing(sqlstate)) return Error(errors::kUnusableDatabase, message);
   return absl::InternalError(message);
 }

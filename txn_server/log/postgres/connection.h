@@ -2,7 +2,8 @@
 // differ.
 //
 // Errors: kDatabaseUnavailable where the connection is lost or another attempt may succeed, kNoSpace, kMalformedFrame
-// for values that PostgreSQL cannot keep, kUnusableDatabase where rights or objects are missing, Internal for the rest.
+// for text that PostgreSQL cannot keep, kUnusableDatabase where rights or objects are missing, Internal for the rest,
+// which others may have made and may mend.
 // After an error the session is not used again.
 #pragma once
 

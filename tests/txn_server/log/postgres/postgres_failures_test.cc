@@ -92,6 +92,35 @@ TEST_CASE("postgres: rights that are taken away refuse a group, and let it in wh
   ledger.Query("DROP ROLE clerk");
 }
 
+TEST_CASE("postgres: an index of the user's that has no room for a value refuses a group until it is gone") {
+  const std::string sqlstate = GENERATE("54000", "22P02", "22012", "22003");
+  const std::string indexed = sqlstate == "54000"   ? "value"
+                              : sqlstate == "22P02" ? "(value::integer)"
+                              : sqlstate == "22012" ? "(1 / (length(value) - 100000))"
+                                                    : "(length(value) * 100000)";
+  PostgresLedger ledger;
+  ledger.Begin();
+  std::mt19937 random(1);
+  std::string text;
+  while (text.size() < 100'000) text += static_cast<char>('!' + random() % 90);
+  const SampleFrame frame =
+      PostgresHistory().Add(ValueType::kString, "k", 0, operation::Put{absl::string_view(text)}).frame();
+  ledger.Query("CREATE INDEX of_mine ON string_transactions (" + indexed + ")");
+  const absl::Status status = ledger.Append(frame);
+  const std::string message(status.message().substr(0, 200));
+  INFO(message);
+  CHECK(absl::IsInternal(status));
+  CHECK_FALSE(Is(status, errors::kLogFailed));
+  CHECK_THAT(message, ContainsText("(" + sqlstate + ")"));
+  const bool quotes_value = message.find(text.substr(0, 20)) != std::string::npos;
+  CHECK_FALSE(quotes_value);
+  CHECK(ledger.revision() == 0);
+  ledger.Query("DROP INDEX of_mine");
+  CHECK(ledger.Append(frame) == absl::OkStatus());
+  const bool same = ledger.Bytes() == frame.bytes;
+  CHECK(same);
+}
+
 // A file system in memory with so much room, which a test may only mount as root.
 class SmallDisk {
  public:
