@@ -33,7 +33,7 @@ constexpr char kSetUp[] =
 constexpr char kAskServer[] =
     "SELECT current_setting('server_version_num'), current_setting('server_version'), current_setting('fsync'),"
     " current_setting('server_encoding'), current_setting('synchronous_commit'), pg_backend_pid(),"
-    " pg_is_in_recovery()";
+    " pg_is_in_recovery(), current_setting('default_transaction_read_only')";
 
 // Notes whether the server said anything beside its answer.
 class Listener : public pqxx::errorhandler {
@@ -180,6 +180,12 @@ absl::Status CheckServer(const pqxx::result& answer, int backend_pid) {
     return Error(errors::kDatabaseUnavailable,
                  "PostgreSQL: this server is a standby; with target_session_attrs=read-write in --postgres-url the "
                  "primary is looked for among several hosts");
+  }
+  if (text(7) == "on") {
+    return Error(
+        errors::kDatabaseUnavailable,
+        "PostgreSQL: default_transaction_read_only is on for this server, database or role, so that nothing can "
+        "be written; set it to off");
   }
   return absl::OkStatus();
 }

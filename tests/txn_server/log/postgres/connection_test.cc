@@ -57,6 +57,15 @@ TEST_CASE("postgres connection: a standby is none to write to, and says how to f
   CHECK_THAT(std::string(status.message()), ContainsText("target_session_attrs=read-write"));
 }
 
+TEST_CASE("postgres connection: a database that is set to read only is none to write to") {
+  PostgresCluster& cluster = PostgresCluster::Shared();
+  const std::string database = cluster.NewDatabase();
+  cluster.Query("postgres", "ALTER DATABASE " + database + " SET default_transaction_read_only = on");
+  const absl::Status status = Open(cluster.Url(database));
+  CHECK(Is(status, errors::kDatabaseUnavailable));
+  CHECK_THAT(std::string(status.message()), ContainsText("default_transaction_read_only"));
+}
+
 TEST_CASE("postgres connection: what PostgreSQL does not let in is told in its words") {
   PostgresCluster& cluster = PostgresCluster::Shared();
   cluster.Query("postgres", "CREATE ROLE stranger NOLOGIN");

@@ -121,6 +121,29 @@ TEST_CASE("postgres: an index of the user's that has no room for a value refuses
   CHECK(same);
 }
 
+TEST_CASE("postgres: a database that is set to read only is told as that, and only once") {
+  PostgresLedger ledger;
+  std::vector<std::string> notices;
+  ledger.options().notice = [&](const std::string& notice) { notices.push_back(notice); };
+  ledger.options().reconnect_timeout = absl::Milliseconds(100);
+  ledger.Open();
+  ledger.Begin();
+  PostgresCluster& cluster = ledger.cluster();
+  const std::string alter = "ALTER DATABASE " + ledger.database();
+  cluster.Query("postgres", alter + " SET default_transaction_read_only = on");
+  cluster.Query("postgres", "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '" +
+                                ledger.database() + "'");
+  for (int i = 0; i < 3; ++i) {
+    const absl::Status status = ledger.Append(PutInt(1));
+    CHECK(Is(status, errors::kDatabaseUnavailable));
+    CHECK_THAT(std::string(status.message()), ContainsText("default_transaction_read_only is on"));
+  }
+  CHECK(notices.size() == 1);
+  cluster.Query("postgres", alter + " RESET default_transaction_read_only");
+  CHECK(ledger.Append(PutInt(1)) == absl::OkStatus());
+  CHECK(notices.size() == 2);
+}
+
 // A file system in memory with so much room, which a test may only mount as root.
 class SmallDisk {
  public:
