@@ -398,7 +398,13 @@ void LedgerService::Resume(rpc::UnaryCall& call, const pb::ResumeRequest& reques
   // Or what the log is written to may still be away: the writer asks again, instead of queueing for it.
   if (status.ok()) status = log.CheckReachable();
   if (!status.ok()) return call.Finish(rpc::ToGrpc(status));
-  LogInfo("the writer resumed", {{"epoch", position.epoch}, {"durable_revision", position.durable_revision}});
+  {
+    MutexLock lock(&mutex_);
+    // While groups are refused it resumes again and again.
+    if (refusal_.empty()) {
+      LogInfo("the writer resumed", {{"epoch", position.epoch}, {"durable_revision", position.durable_revision}});
+    }
+  }
   pb::ResumeResponse response;
   response.set_durable_revision(position.durable_revision);
   call.Reply(response);
@@ -474,7 +480,9 @@ void LedgerService::Committed(const absl::Status& status, size_t bytes) {
   MutexLock lock(&mutex_);
   queued_bytes_ -= bytes;
   if (status.ok()) {
-    refusal_.clear();
+    if (!std::exchange(refusal_, "").empty()) {
+      LogInfo("the log accepts groups again", {{"durable_revision", log_->position().durable_revision}});
+    }
     if (!active_) return;
     active_->Acknowledge(log_->position().durable_revision);
     if (reading_paused_ && queued_bytes_ < options_.max_queued_bytes / 2) {

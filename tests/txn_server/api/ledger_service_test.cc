@@ -9,6 +9,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/compaction_samples.h"
 #include "tests/support/gate.h"
+#include "tests/support/log_capture.h"
 #include "tests/support/memory_txn_log.h"
 #include "tests/support/remote_txn_log.h"
 #include "tests/support/sample_frames.h"
@@ -334,6 +335,27 @@ TEST_CASE("no space ends the stream, keeps nothing of what was not acknowledged,
   session = ledger.Attach(kFirst, 1);
   session->Send(MakeFrame(1, 1).frame());
   CHECK(session->AwaitDurable(1) == absl::OkStatus());
+}
+
+TEST_CASE("while groups are refused, a writer that resumes again and again is no news") {
+  LogCapture log;
+  Ledger ledger;
+  auto session = ledger.OpenAndAttach();
+  ledger.storage().SetBeforeAppend([] { return Error(errors::kNoSpace, "full"); });
+  for (int i = 0; i < 3; ++i) {
+    session->Send(MakeFrame(1, 1).frame());
+    CHECK(Is(session->AwaitEnd(), errors::kNoSpace));
+    REQUIRE(ledger.Resume(kFirst, 1) == absl::OkStatus());
+    session = ledger.Attach(kFirst, 1);
+  }
+  CHECK(log.Count("the log did not accept a group") == 1);
+  CHECK(log.Count("the writer resumed") == 0);
+  ledger.storage().SetBeforeAppend(nullptr);
+  session->Send(MakeFrame(1, 1).frame());
+  CHECK(session->AwaitDurable(1) == absl::OkStatus());
+  CHECK(log.Count("the log accepts groups again") == 1);
+  REQUIRE(ledger.Resume(kFirst, 1, 1) == absl::OkStatus());
+  CHECK(log.Count("the writer resumed") == 1);
 }
 
 TEST_CASE("a failed log ends the stream and tells once") {
