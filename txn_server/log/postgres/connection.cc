@@ -196,15 +196,6 @@ bool IsWeak(absl::string_view synchronous_commit) {
 
 }  // namespace
 
-std::string BytesOfHex(absl::string_view digits) {
-  const auto value = [](char digit) { return digit <= '9' ? digit - '0' : digit - 'a' + 10; };
-  std::string bytes(digits.size() / 2, '\0');
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    bytes[i] = static_cast<char>(value(digits[2 * i]) << 4 | value(digits[2 * i + 1]));
-  }
-  return bytes;
-}
-
 absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& connection_string) {
   std::unique_ptr<Connection> connection;
   absl::Status status = Catch([&] { connection.reset(new Connection(std::make_unique<Session>(connection_string))); });

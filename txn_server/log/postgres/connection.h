@@ -21,9 +21,6 @@ namespace kvs::txn {
 // A text of a row. REQUIRES: `rows` lives, and the value is not null.
 inline absl::string_view TextOf(const pqxx::field& field) { return {field.c_str(), field.size()}; }
 
-// The bytes that encode(..., 'hex') of PostgreSQL writes as `digits`. REQUIRES: nothing else is in it.
-std::string BytesOfHex(absl::string_view digits);
-
 // Used by one thread at a time.
 class Connection {
  public:

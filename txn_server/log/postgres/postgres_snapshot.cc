@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "common/hex.h"
 #include "common/limits.h"
 #include "txn_server/log/postgres/binary_parameters.h"
 
@@ -42,7 +43,7 @@ class PartCursor : public SnapshotCursor {
     const auto rows = connection_->Exec(kReadPart, {BinaryBigint(id_), BinaryBigint(part_)});
     if (!rows.ok()) return rows.status();
     if (rows->empty()) return Damaged(absl::StrCat("snapshot_parts lacks part ", part_, " of snapshot ", id_));
-    bytes_ = BytesOfHex(TextOf((*rows)[0][0]));
+    bytes_ = BytesOfHex(TextOf((*rows)[0][0])).value_or("");
     ++part_;
     return SnapshotChunk{bytes_};
   }

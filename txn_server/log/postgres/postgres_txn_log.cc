@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/errors.h"
+#include "common/hex.h"
 #include "common/sync.h"
 #include "txn_server/log/frame.h"
 #include "txn_server/log/postgres/binary_parameters.h"
@@ -96,8 +97,8 @@ absl::StatusOr<LogPosition> ReadPosition(const pqxx::result& rows) {
   if (rows.size() != 1) return Error(errors::kDamagedLog, "PostgreSQL: the table ledger does not have its one row");
   const auto row = rows[0];
   LogPosition position;
-  position.log_id = BytesOfHex(absl::StrReplaceAll(TextOf(row[0]), {{"-", ""}}));
-  position.writer_id = BytesOfHex(TextOf(row[2]));
+  position.log_id = BytesOfHex(absl::StrReplaceAll(TextOf(row[0]), {{"-", ""}})).value_or("");
+  position.writer_id = BytesOfHex(TextOf(row[2])).value_or("");
   if (!absl::SimpleAtoi(TextOf(row[1]), &position.epoch) ||
       !absl::SimpleAtoi(TextOf(row[3]), &position.durable_revision)) {
     return Error(errors::kDamagedLog, "PostgreSQL: the row of the table ledger has no numbers");
