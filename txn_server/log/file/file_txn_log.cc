@@ -404,6 +404,7 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options
                                  listing->foreign_names.front(),
                                  "; name an empty directory or one that holds a ledger"));
   }
+  if (absl::Status status = CheckHasSegments(*listing, directory); !status.ok()) return status;
   for (const std::string& name : listing->temporary_names) {
     const absl::Status status = file_system.Remove(absl::StrCat(directory, "/", name));
     if (!status.ok()) return ExplainOpening(status, directory);

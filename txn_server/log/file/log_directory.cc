@@ -118,6 +118,18 @@ absl::Status CheckFinished(const DirectoryListing& listing, const std::string& d
                             directory));
 }
 
+absl::Status CheckHasSegments(const DirectoryListing& listing, const std::string& directory) {
+  if (!listing.segment_ids.empty() || listing.snapshot_ids.empty()) return absl::OkStatus();
+  const std::string newest = SnapshotPath(directory, listing.snapshot_ids.back());
+  return Error(errors::kDamagedLog,
+               absl::StrCat("the segments of the ledger in ", directory, " (*", kSegmentSuffix,
+                            ") are missing, and with them all that came after the snapshots, of which ", newest,
+                            " is the newest. Nothing was changed. Put them back or restore a backup; where neither can "
+                            "be had, \"kvs log salvage ",
+                            directory, " TARGET\" makes a ledger of what is there"),
+               {{"file", newest}});
+}
+
 absl::Status CheckOutside(const std::string& target, const std::string& source) {
   const auto inner = Canonical(target);
   const auto outer = Canonical(source);

@@ -52,6 +52,9 @@ absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const st
 // kUnusableDirectory if the directory is being filled, or was when that was interrupted.
 absl::Status CheckFinished(const DirectoryListing& listing, const std::string& directory);
 
+// kDamagedLog if there are snapshots and no segments: a ledger always has one, so that they were removed.
+absl::Status CheckHasSegments(const DirectoryListing& listing, const std::string& directory);
+
 // kUnusableDirectory if `target` is `source` or inside of it, by whatever name.
 absl::Status CheckOutside(const std::string& target, const std::string& source);
 

@@ -32,6 +32,7 @@ absl::Status CheckLedgerDirectory(FileSystem& file_system, const std::string& di
   }
   if (!listing.ok()) return listing.status();
   if (absl::Status status = CheckFinished(*listing, directory); !status.ok()) return status;
+  if (absl::Status status = CheckHasSegments(*listing, directory); !status.ok()) return status;
   if (!listing->segment_ids.empty()) return absl::OkStatus();
   return Error(errors::kUnusableDirectory, absl::StrCat(directory, " holds no ledger"));
 }

@@ -316,6 +316,27 @@ TEST_CASE("a missing directory is made, for its owner alone; a trailing slash is
   CHECK(info.st_size == 64 * kKiB);
 }
 
+TEST_CASE("a ledger whose segments were all removed is refused, and nothing is started in their place") {
+  FileLedger ledger;
+  ledger.options().compaction.min_bytes = 4 * kKiB;
+  ledger.Start();
+  while (ledger.reports().empty()) ledger.Write(1, std::string(600, 'x'));
+  ledger.Stop();
+  for (const auto& [path, bytes] : ledger.Snapshot()) {
+    if (absl::EndsWith(path, ".log")) ledger.files().Delete(path);
+  }
+  const auto left = ledger.Snapshot();
+  REQUIRE_FALSE(left.empty());
+  const std::string snapshot = left.back().first;
+  const absl::Status inspected = InspectLog("/log", nullptr, ledger.files()).status();
+  for (const absl::Status& status : {inspected, ledger.Open()}) {
+    CHECK(Is(status, errors::kDamagedLog));
+    CHECK_THAT(std::string(status.message()), ContainsText(snapshot + " is the newest"));
+    CHECK_THAT(std::string(status.message()), ContainsText("kvs log salvage /log TARGET"));
+  }
+  CHECK(ledger.Snapshot() == left);
+}
+
 TEST_CASE("a missing parent is refused with what to do") {
   TempDir temp;
   const absl::Status status = OpenFileTxnLog(OnDisk(temp / "no/data")).status();
