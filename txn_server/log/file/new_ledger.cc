@@ -36,15 +36,34 @@ absl::Status RemoveLedger(FileSystem& file_system, const std::string& directory)
   return file_system.RemoveDirectory(directory);
 }
 
+// The directory that becomes `directory`.
+std::string PartialPath(std::string directory) {
+  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  return absl::StrCat(directory, ".partial");
+}
+
+// Only what is marked may be removed. A crash just before a ledger gets its name leaves a whole one without the mark.
+absl::Status CheckLeftovers(const DirectoryListing& listing, const std::string& directory) {
+  if (!listing.foreign_names.empty()) {
+    return Unusable(absl::StrCat(directory, " is needed to make the ledger in, and holds other files, such as ",
+                                 listing.foreign_names.front(), "; move it away"));
+  }
+  const bool empty = listing.segment_ids.empty() && listing.snapshot_ids.empty() && listing.temporary_names.empty() &&
+                     !listing.has_ballast;
+  if (listing.is_unfinished || empty) return absl::OkStatus();
+  return Unusable(absl::StrCat(directory,
+                               " is needed to make the ledger in, and holds a whole ledger: one that was just made "
+                               "when its making was interrupted, or another one. It was not changed; look at it with "
+                               "\"kvs log verify ",
+                               directory, "\", and rename it, or remove it if nobody needs it"));
+}
+
 // Removes what an interrupted attempt left.
 absl::Status RemoveLeftovers(FileSystem& file_system, const std::string& directory) {
   const auto listing = ListDirectory(file_system, directory);
   if (absl::IsNotFound(listing.status())) return absl::OkStatus();
   if (!listing.ok()) return listing.status();
-  if (!listing->foreign_names.empty()) {
-    return Unusable(absl::StrCat(directory, " is needed to make the ledger in, and holds other files, such as ",
-                                 listing->foreign_names.front(), "; move it away"));
-  }
+  if (absl::Status status = CheckLeftovers(*listing, directory); !status.ok()) return status;
   const auto lock = file_system.Lock(LockPath(directory));
   if (!lock.ok()) return lock.status();
   return RemoveLedger(file_system, directory);
@@ -93,7 +112,11 @@ absl::Status Publish(FileSystem& file_system, const std::string& from, const std
 
 }  // namespace
 
-absl::Status CheckNewLedgerDirectory(FileSystem& file_system, const std::string& directory) {
+absl::Status CheckNewLedgerDirectory(FileSystem& file_system, const std::string& directory, const std::string& source) {
+  if (!source.empty()) {
+    if (absl::Status status = CheckOutside(directory, source); !status.ok()) return status;
+    if (absl::Status status = CheckOutside(PartialPath(directory), source); !status.ok()) return status;
+  }
   const auto names = file_system.List(directory);
   if (absl::IsNotFound(names.status())) return absl::OkStatus();
   if (!names.ok()) return names.status();
@@ -106,13 +129,13 @@ absl::StatusOr<LogPosition> CreateLedger(const NewLedgerOptions& options,
   FileSystem& file_system = *options.file_system;
   std::string directory = options.directory;
   while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
-  if (absl::Status status = CheckNewLedgerDirectory(file_system, directory); !status.ok()) return status;
+  if (absl::Status status = CheckNewLedgerDirectory(file_system, directory, ""); !status.ok()) return status;
   // A mount point cannot be replaced: better to say so now.
   const absl::Status removed = file_system.RemoveDirectory(directory);
   if (!removed.ok() && !absl::IsNotFound(removed)) {
     return Unusable(absl::StrCat(removed.message(), "; name a directory inside of it"));
   }
-  const std::string partial = absl::StrCat(directory, ".partial");
+  const std::string partial = PartialPath(directory);
   if (absl::Status status = RemoveLeftovers(file_system, partial); !status.ok()) return status;
   const auto position = Fill(options, partial, fill);
   absl::Status status = position.status();

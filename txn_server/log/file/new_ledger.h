@@ -19,11 +19,15 @@ struct NewLedgerOptions {
   FileSystem* file_system = &PosixFileSystem();
 };
 
-// kUnusableDirectory unless a ledger can be made there.
-absl::Status CheckNewLedgerDirectory(FileSystem& file_system, const std::string& directory);
+// kUnusableDirectory unless a ledger can be made there, and without changing what is in `source`, which it is made of:
+// a directory, or empty if it is made of something else.
+absl::Status CheckNewLedgerDirectory(FileSystem& file_system, const std::string& directory, const std::string& source);
 
 // Calls `fill` with an empty log, whose id is new, in a directory beside, DIRECTORY.partial, which becomes `directory`
 // when that is done and reads back as it was written. After an error nothing is left. Returns where the log ends.
+//
+// What an interrupted attempt left in DIRECTORY.partial is replaced. kUnusableDirectory if anything else is there, such
+// as a whole ledger.
 absl::StatusOr<LogPosition> CreateLedger(const NewLedgerOptions& options,
                                          absl::FunctionRef<absl::Status(TxnLog& log)> fill);
 

@@ -31,19 +31,15 @@ class Restore {
   explicit Restore(const RestoreOptions& options) : options_(options), file_system_(*options.file_system) {}
 
   absl::StatusOr<RestoreReport> Run() {
-    if (absl::Status status = CheckNewLedgerDirectory(file_system_, options_.data_directory); !status.ok()) {
-      return status;
-    }
-    if (absl::Status status = CheckOutside(options_.data_directory, options_.backup_directory); !status.ok()) {
-      return status;
-    }
+    absl::Status status = CheckNewLedgerDirectory(file_system_, options_.data_directory, options_.backup_directory);
+    if (!status.ok()) return status;
     auto manifest = FindManifest();
     if (!manifest.ok()) return manifest.status();
     report_.manifest = *std::move(manifest);
-    if (absl::Status status = CheckFiles(); !status.ok()) return status;
+    if (status = CheckFiles(); !status.ok()) return status;
     BackupView view(file_system_, report_.manifest);
     LogScan scan;
-    if (absl::Status status = Scan(view, scan); !status.ok()) return status;
+    if (status = Scan(view, scan); !status.ok()) return status;
     const auto position = Copy(view, scan);
     if (!position.ok()) return position.status();
     report_.log_id = position->log_id;

@@ -87,8 +87,7 @@ class Salvage {
     const auto locked = file_system_.IsLocked(LockPath(directory));
     if (!locked.ok()) return locked.status();
     if (*locked) return Error(errors::kLogInUse, absl::StrCat("a server uses ", directory, "; stop it first"));
-    if (absl::Status status = CheckOutside(options_.target_directory, directory); !status.ok()) return status;
-    return CheckNewLedgerDirectory(file_system_, options_.target_directory);
+    return CheckNewLedgerDirectory(file_system_, options_.target_directory, directory);
   }
 
   // The log is the one that most of the files belong to.

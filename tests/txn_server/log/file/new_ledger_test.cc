@@ -65,7 +65,7 @@ TEST_CASE("an error of the filling is returned and nothing is left") {
 TEST_CASE("a ledger is not made over other files") {
   MemoryFileSystem files;
   files.SetContents("/new/letter.txt", "dear");
-  CHECK(Is(CheckNewLedgerDirectory(files, "/new"), errors::kUnusableDirectory));
+  CHECK(Is(CheckNewLedgerDirectory(files, "/new", ""), errors::kUnusableDirectory));
   CHECK(Is(CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree).status(), errors::kUnusableDirectory));
   CHECK(files.Contents("/new/letter.txt") == "dear");
   files.SetContents("/other.partial/letter.txt", "dear");
@@ -76,9 +76,36 @@ TEST_CASE("a ledger is not made over other files") {
 TEST_CASE("what an interrupted attempt left is replaced") {
   MemoryFileSystem files;
   files.SetContents("/new.partial/0000000001.log", "half");
+  files.SetContents("/new.partial/UNFINISHED", "");
   const auto position = CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree);
   REQUIRE(position.status() == absl::OkStatus());
   CHECK_FALSE(HasFiles(files, "/new.partial"));
+}
+
+TEST_CASE("a whole ledger that is where one is to be made is left alone") {
+  MemoryFileSystem files;
+  REQUIRE(CreateLedger({"/new.partial", 8 * kKiB, &files}, FillWithThree).status() == absl::OkStatus());
+  files.SetContents("/new.partial/0000000001.snap", "a snapshot");
+  files.Delete("/new.partial/0000000002.log");
+  const absl::Status status = CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree).status();
+  CHECK(Is(status, errors::kUnusableDirectory));
+  CHECK_THAT(std::string(status.message()), ContainsText("/new.partial"));
+  CHECK(files.Exists("/new.partial/0000000001.log"));
+  CHECK(files.Contents("/new.partial/0000000001.snap") == "a snapshot");
+}
+
+TEST_CASE("a ledger is not made in its source, nor where its source would be removed") {
+  const TempDir directory;
+  const auto check = [&](const std::string& target, const std::string& source) {
+    return CheckNewLedgerDirectory(PosixFileSystem(), directory / target, directory / source);
+  };
+  REQUIRE(PosixFileSystem().CreateDirectory(directory / "x.partial") == absl::OkStatus());
+  CHECK(check("x", "other") == absl::OkStatus());
+  for (const char* target : {"x", "x/", "./x//", "x.partial", "x.partial/in"}) {
+    INFO(target);
+    CHECK(Is(check(target, "x.partial"), errors::kUnusableDirectory));
+    CHECK(Is(check(target, "./x.partial/"), errors::kUnusableDirectory));
+  }
 }
 
 TEST_CASE("what was left at any moment of making a ledger is refused, unless it is all of it") {
@@ -99,6 +126,12 @@ TEST_CASE("what was left at any moment of making a ledger is refused, unless it 
     if (log.ok()) {
       CHECK((*log)->position().durable_revision == 3);
       log->reset();
+      const absl::Status refused = CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree).status();
+      CHECK(Is(refused, errors::kUnusableDirectory));
+      CHECK_THAT(std::string(refused.message()), ContainsText("/new.partial is needed to make the ledger in"));
+      CHECK_THAT(std::string(refused.message()), ContainsText("rename it"));
+      CHECK(InspectLog("/new.partial", nullptr, files)->scan.tip.last_revision == 3);
+      CHECK(files.Rename("/new.partial", "/elsewhere") == absl::OkStatus());
     } else {
       CHECK(Is(log.status(), errors::kUnusableDirectory));
       CHECK_THAT(std::string(log.status().message()), ContainsText("interrupted copy, restore or salvage"));

@@ -348,6 +348,11 @@ TEST_CASE("a ledger in use, none at all, an unfinished one, and one of which not
   CHECK(Is(SalvageOf(ledger).status(), errors::kUnusableDirectory));
   ledger.files().Delete("/log/UNFINISHED");
   CHECK(Is(SalvageLog({"/log", "/log/new", nullptr, &ledger.files()}).status(), errors::kUnusableDirectory));
+  const auto before = ledger.Snapshot();
+  REQUIRE(ledger.files().Rename("/log", "/new.partial") == absl::OkStatus());
+  CHECK(Is(SalvageLog({"/new.partial", "/new", nullptr, &ledger.files()}).status(), errors::kUnusableDirectory));
+  REQUIRE(ledger.files().Rename("/new.partial", "/log") == absl::OkStatus());
+  CHECK(ledger.Snapshot() == before);
   const auto names = ledger.files().List("/log");
   for (const std::string& name : *names) {
     ledger.files().SetContents("/log/" + name, std::string(8192, '?'));
