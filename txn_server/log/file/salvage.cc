@@ -142,10 +142,10 @@ class Salvage {
         intact_.push_back(*summary);
       }
     }
-    // The newest intact one has all that is in the others.
-    if (!intact_.empty()) damaged_.clear();
     for (const SnapshotSummary& snapshot : damaged_) Reach(snapshot.header.point);
     for (const SnapshotSummary& snapshot : intact_) Reach(snapshot.header.point);
+    // The newest intact one has all that is in the others.
+    if (!intact_.empty()) damaged_.clear();
   }
 
   void LoseSnapshot(const std::string& path, const absl::Status& status) {
@@ -200,12 +200,18 @@ class Salvage {
     if (position_.writer_id.empty() && position_.durable_revision > 0) position_.writer_id = "salvage";
     if (position_.epoch == 0 && position_.durable_revision > 0) position_.epoch = 1;
     segment_bytes_ = frames->segment_bytes() > 0 ? frames->segment_bytes() : kDefaultSegmentBytes;
-    history_is_whole_ = frames->run_start() == 1;
+    history_is_whole_ = IsWholeBehind(0, *frames);
     for (const SnapshotSummary& snapshot : intact_) {
-      if (history_is_whole_ || snapshot.header.point.revision + 1 < frames->run_start()) continue;
+      if (history_is_whole_ || !IsWholeBehind(snapshot.header.point.revision, *frames)) continue;
       history_is_whole_ = true;
       base_ = snapshot;
     }
+  }
+
+  // Whether the frames have all that follows a revision. A snapshot may reach further than they do.
+  bool IsWholeBehind(uint64_t revision, const RescuedFrames& frames) const {
+    return revision + 1 >= frames.run_start() &&
+           std::max(revision, frames.last_revision()) == position_.durable_revision;
   }
 
   absl::StatusOr<CopyReport> CopyHistory(TxnLog& log) {

@@ -158,6 +158,42 @@ TEST_CASE("a damaged newest snapshot costs nothing") {
   CHECK(StateOf(*OpenNew(ledger)).size() == ledger.revisions());
 }
 
+TEST_CASE("a snapshot that reaches further than the segments is salvaged") {
+  Compacted ledger;
+  const auto scan = InspectLog("/log", nullptr, ledger.files())->scan;
+  const LogPoint& point = scan.snapshots.back().header.point;
+  const uint64_t first = scan.segments.front().header.segment_id;
+  for (uint64_t id = first + 1; ledger.files().Exists(FileLedger::Path(id)); ++id) {
+    ledger.files().Delete(FileLedger::Path(id));
+  }
+  SECTION("all but the first are gone") {}
+  SECTION("the first is cut, too") { ledger.Truncate(first, 1536); }
+  SECTION("there is none") { ledger.files().Delete(FileLedger::Path(first)); }
+  REQUIRE(point.segment_id > first);
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  CHECK(report->copy.revision == point.revision);
+  CHECK(report->copy.snapshot_revision == point.revision);
+  const TextState state = StateOf(*OpenNew(ledger));
+  CHECK(state.size() == point.revision);
+}
+
+TEST_CASE("with all of history, too, a snapshot that reaches further than the segments is salvaged") {
+  FileLedger ledger;
+  ledger.options().compaction.min_bytes = 16 * kKiB;
+  ledger.Start();
+  while (ledger.reports().empty()) ledger.Write(1, std::string(600, 'x'));
+  ledger.Stop();
+  const uint64_t revision = ledger.reports().back().snapshot.header.point.revision;
+  for (uint64_t id = 2; ledger.files().Exists(FileLedger::Path(id)); ++id) ledger.files().Delete(FileLedger::Path(id));
+  SECTION("the first segment is whole") {}
+  SECTION("the first segment is cut") { ledger.Truncate(1, 2048); }
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  CHECK(report->copy.snapshot_revision == revision);
+  CHECK(StateOf(*OpenNew(ledger)).size() == revision);
+}
+
 TEST_CASE("damage before the newest snapshot costs history alone") {
   Compacted ledger;
   const auto scan = InspectLog("/log", nullptr, ledger.files())->scan;
