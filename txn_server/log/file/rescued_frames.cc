@@ -101,6 +101,8 @@ void RescuedFrames::OpenSegment(uint64_t id) {
   if (problem.empty() && header.state == SegmentState::kSpare) return;
   segment_ = std::move(segment);
   segment_->header.segment_id = id;
+  end_is_cut_ = false;
+  end_id_ = id;
   if (!end_.has_value()) end_ = Loss{path, 0, 0, 0, "what should be before it is missing"};
   if (problem.empty()) {
     BeginSegment(header, SegmentHeaderCrc(*sector));
@@ -112,6 +114,7 @@ void RescuedFrames::OpenSegment(uint64_t id) {
 void RescuedFrames::BeginSegment(const SegmentHeader& header, uint32_t crc32c) {
   segment_->header = header;
   segment_->tip = TipAtStartOf(header, crc32c);
+  end_is_cut_ = segment_->limit < header.segment_bytes;
   segment_->limit = std::min(segment_->limit, header.segment_bytes);
   segment_bytes_ = std::max(segment_bytes_, header.segment_bytes);
   NoteEpoch(header.epoch, header.writer_id);
@@ -197,10 +200,21 @@ void RescuedFrames::CloseDamage(uint64_t next_revision) {
 
 void RescuedFrames::Finish() {
   finished_ = true;
+  if (!damage_) damage_ = MissingEnd();
   if (!damage_) return;
   damage_->first_revision = reached_ + 1;
   damage_->last_revision = 0;
   losses_.push_back(*std::exchange(damage_, std::nullopt));
+}
+
+std::optional<Loss> RescuedFrames::MissingEnd() const {
+  if (end_id_ == 0) return Loss{SegmentPath(directory_, next_id_), 0, 0, 0, "the file is missing"};
+  const bool has_frames = end_->offset > kSegmentHeaderBytes;
+  if (last_id_ == end_id_ && (has_frames || end_is_cut_)) {
+    return Loss{SegmentPath(directory_, end_id_ + 1), 0, 0, 0, "the file is missing"};
+  }
+  if (!end_is_cut_) return std::nullopt;
+  return Loss{end_->path, end_->offset, 0, 0, "the file ends here, and no segment goes on behind it"};
 }
 
 }  // namespace kvs::txn

@@ -72,6 +72,9 @@ class RescuedFrames : public LogCursor {
   // Reports the damage that nothing was found behind.
   void CloseDamage(uint64_t next_revision);
   void Finish();
+  // What tells that the log went on behind the last segment that was read: that it has frames and no successor, or was
+  // cut behind them.
+  std::optional<Loss> MissingEnd() const;
 
   FileSystem& file_system_;
   const std::string directory_;
@@ -84,6 +87,8 @@ class RescuedFrames : public LogCursor {
   std::vector<Loss> losses_;
   std::optional<Loss> damage_;  // of which the revisions are not known yet
   std::optional<Loss> end_;     // where the last segment ended, should something be missing there
+  uint64_t end_id_ = 0;         // of that segment, 0 if there is none
+  bool end_is_cut_ = false;     // whether it is shorter than it was made
   uint64_t reached_;
   uint64_t run_start_;
   uint64_t epoch_ = 0;

@@ -14,6 +14,7 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "txn_server/log/file/log_directory.h"
+#include "txn_server/log/file/log_scan.h"
 #include "txn_server/log/file/new_ledger.h"
 #include "txn_server/log/file/rescued_snapshot.h"
 #include "txn_server/log/file/snapshot_reader.h"
@@ -191,7 +192,8 @@ class Salvage {
       if (!frame.ok() || !*frame) break;
       if (options_.progress) options_.progress("looking for what can be read", frames->bytes_read(), 0);
     }
-    report_.losses.insert(report_.losses.end(), frames->losses().begin(), frames->losses().end());
+    for (const Loss& loss : frames->losses()) report_.losses.push_back(WithSnapshot(loss));
+    AddDamage();
     LogPoint end;
     end.revision = frames->last_revision();
     end.epoch = frames->epoch();
@@ -206,6 +208,35 @@ class Salvage {
       history_is_whole_ = true;
       base_ = snapshot;
     }
+  }
+
+  // Of what is missing at the end, a snapshot may have the state.
+  Loss WithSnapshot(Loss loss) const {
+    const uint64_t revision = position_.durable_revision;
+    if (loss.first_revision == 0 || loss.last_revision > 0 || loss.first_revision > revision) return loss;
+    if (intact_.empty() || intact_.back().header.point.revision < revision) return loss;
+    absl::StrAppend(&loss.what, "; the snapshot ", intact_.back().path, " has the state of revision ", revision,
+                    ", and what followed that is lost");
+    return loss;
+  }
+
+  // What "kvs log verify" finds is told also where no transaction is missing because of it.
+  void AddDamage() {
+    if (listing_.segment_ids.empty()) return;
+    ScanOptions options;
+    options.check_transactions = true;
+    uint64_t read = 0;
+    options.visit = [&](const SegmentSummary&, const StoredFrame& frame) {
+      read += frame.bytes();
+      if (options_.progress) options_.progress("looking for damage", read, 0);
+    };
+    LogScan scan;
+    ScanLog(file_system_, options_.data_directory, options, &scan).IgnoreError();
+    if (!scan.damage) return;
+    for (const Loss& loss : report_.losses) {
+      if (loss.path == scan.damage->path) return;
+    }
+    report_.losses.push_back({scan.damage->path, scan.damage->offset, 0, 0, scan.damage->what});
   }
 
   // Whether the frames have all that follows a revision. A snapshot may reach further than they do.

@@ -139,6 +139,43 @@ TEST_CASE("what is damaged at the end may have had any number of revisions") {
   CHECK(ledger.frames().last_revision() == 29);
 }
 
+TEST_CASE("what was behind the last segment that there is, is told to be missing") {
+  Damaged ledger;
+  const uint64_t segment = ledger.PlaceOf(15).first;
+  uint64_t last = 15;
+  while (ledger.PlaceOf(last + 1).first == segment) ++last;
+  for (uint64_t id = segment + 1; ledger.files().Exists(FileLedger::Path(id)); ++id) {
+    ledger.files().Delete(FileLedger::Path(id));
+  }
+  CHECK(ledger.Rescue() == AllBut(last + 1, 30));
+  REQUIRE(ledger.frames().losses().size() == 1);
+  ledger.CheckLoss(0, FileLedger::Path(segment + 1), 0, last + 1, 0);
+}
+
+TEST_CASE("a newest segment that was cut behind a frame is told") {
+  Damaged ledger;
+  const auto [segment, offset] = ledger.PlaceOf(30);
+  ledger.Truncate(segment, offset);
+  CHECK(ledger.Rescue() == AllBut(30, 30));
+  REQUIRE(ledger.frames().losses().size() == 1);
+  ledger.CheckLoss(0, FileLedger::Path(segment), offset, 30, 0);
+}
+
+TEST_CASE("a missing spare behind the newest segment may have been in use") {
+  Damaged ledger;
+  const uint64_t segment = ledger.newest_segment();
+  ledger.files().Delete(FileLedger::Path(segment + 1));
+  CHECK(ledger.Rescue() == AllBut(0, 0));
+  ledger.CheckLoss(0, FileLedger::Path(segment + 1), 0, 31, 0);
+}
+
+TEST_CASE("where there is no segment at all, all of them are missing") {
+  Damaged ledger;
+  for (const auto& [path, bytes] : ledger.Snapshot()) ledger.files().Delete(path);
+  CHECK(ledger.Rescue().empty());
+  ledger.CheckLoss(0, FileLedger::Path(1), 0, 1, 0);
+}
+
 TEST_CASE("a segment of another ledger is left out") {
   Damaged ledger;
   FileLedger other;

@@ -158,6 +158,41 @@ TEST_CASE("a damaged newest snapshot costs nothing") {
   CHECK(StateOf(*OpenNew(ledger)).size() == ledger.revisions());
 }
 
+TEST_CASE("whatever makes verify call a ledger damaged is told") {
+  FileLedger ledger;
+  Fill(ledger);
+  const auto [segment, offset] = PlaceOf(ledger, 40);
+  const auto whole = ledger.Snapshot();
+  const uint64_t newest = segment;
+  const std::vector<std::function<void()>> damages = {
+      [&] { ledger.files().Delete(FileLedger::Path(newest + 1)); },
+      [&] { ledger.Truncate(newest + 1, 1024); },
+      [&] { ledger.Truncate(newest + 1, 0); },
+      [&] { ledger.FlipByte(newest + 1, 20); },
+      [&] { ledger.FlipByte(newest + 1, 2000); },
+      [&, at = offset] { ledger.Truncate(newest, at); },
+      [&] { ledger.files().Delete(FileLedger::Path(newest)); },
+      [&] { ledger.files().Delete(FileLedger::Path(1)); },
+      [&] { ledger.Truncate(1, 1536); },
+      [&] { ledger.Truncate(1, 0); },
+      [&] { ledger.Truncate(1, 512); },
+  };
+  for (size_t i = 0; i < damages.size(); ++i) {
+    INFO("damage " << i);
+    damages[i]();
+    const auto scan = InspectLog("/log", nullptr, ledger.files())->scan;
+    REQUIRE(scan.damage.has_value());
+    INFO(scan.damage->path << ": " << scan.damage->what);
+    const auto report = SalvageOf(ledger);
+    REQUIRE(report.status() == absl::OkStatus());
+    CHECK(std::count_if(report->losses.begin(), report->losses.end(),
+                        [&](const Loss& loss) { return loss.path == scan.damage->path; }) == 1);
+    const auto made = ledger.files().List("/new");
+    for (const std::string& name : *made) ledger.files().Delete("/new/" + name);
+    ledger.Restore(whole);
+  }
+}
+
 TEST_CASE("a snapshot that reaches further than the segments is salvaged") {
   Compacted ledger;
   const auto scan = InspectLog("/log", nullptr, ledger.files())->scan;
@@ -176,6 +211,9 @@ TEST_CASE("a snapshot that reaches further than the segments is salvaged") {
   CHECK(report->copy.snapshot_revision == point.revision);
   const TextState state = StateOf(*OpenNew(ledger));
   CHECK(state.size() == point.revision);
+  REQUIRE(report->losses.size() == 1);
+  CHECK(report->losses[0].last_revision == 0);
+  CHECK_THAT(report->losses[0].what, ContainsText(absl::StrCat("has the state of revision ", point.revision)));
 }
 
 TEST_CASE("with all of history, too, a snapshot that reaches further than the segments is salvaged") {
