@@ -388,7 +388,8 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options
   FileSystem& file_system = *options.file_system;
   const std::string& directory = options.directory;
   if (absl::Status status = PrepareDirectory(file_system, directory); !status.ok()) return status;
-  auto lock = file_system.Lock(LockPath(directory));
+  absl::StatusOr<std::unique_ptr<FileLock>> lock = nullptr;
+  if (!options.unfinished) lock = file_system.Lock(LockPath(directory));
   if (!lock.ok()) return ExplainOpening(lock.status(), directory);
   const auto listing = ListDirectory(file_system, directory);
   if (!listing.ok()) return ExplainOpening(listing.status(), directory);

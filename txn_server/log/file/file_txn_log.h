@@ -47,7 +47,7 @@ struct FileTxnLogOptions {
   CompactionOptions compaction;
   std::function<void(const CompactionReport&)> compacted;
 
-  // Whether it may be a directory that is not finished: only who fills it opens that.
+  // Whether it may be a directory that is not finished: only who fills it, and holds its lock, opens that.
   bool unfinished = false;
 
   // Borrowed.

@@ -18,24 +18,6 @@ namespace {
 
 absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
 
-// Says of a directory that it is not a ledger yet, before there is anything that looks like one.
-absl::Status MarkUnfinished(FileSystem& file_system, const std::string& directory) {
-  if (absl::Status status = file_system.CreateDirectory(directory); !status.ok()) return status;
-  const auto file = file_system.Create(UnfinishedPath(directory));
-  return file.ok() ? file_system.SyncDirectory(directory) : file.status();
-}
-
-// Removes a half-made ledger with its directory; what says so goes last.
-absl::Status RemoveLedger(FileSystem& file_system, const std::string& directory) {
-  auto names = file_system.List(directory);
-  if (!names.ok()) return names.status();
-  std::partition(names->begin(), names->end(), [](const std::string& name) { return name != kUnfinishedFileName; });
-  for (const std::string& name : *names) {
-    if (absl::Status status = file_system.Remove(absl::StrCat(directory, "/", name)); !status.ok()) return status;
-  }
-  return file_system.RemoveDirectory(directory);
-}
-
 // The directory that becomes `directory`.
 std::string PartialPath(std::string directory) {
   while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
@@ -58,15 +40,70 @@ absl::Status CheckLeftovers(const DirectoryListing& listing, const std::string& 
                                directory, "\", and rename it, or remove it if nobody needs it"));
 }
 
-// Removes what an interrupted attempt left.
-absl::Status RemoveLeftovers(FileSystem& file_system, const std::string& directory) {
+absl::Status RemoveFiles(FileSystem& file_system, const std::string& directory) {
+  const auto names = file_system.List(directory);
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    if (name == kUnfinishedFileName || name == kLockFileName) continue;
+    if (absl::Status status = file_system.Remove(absl::StrCat(directory, "/", name)); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+// Removes a half-made ledger with its directory. What says so goes when there is nothing else, and the lock last:
+// whoever can take it finds an empty directory.
+absl::Status RemoveLedger(FileSystem& file_system, const std::string& directory) {
+  if (absl::Status status = RemoveFiles(file_system, directory); !status.ok()) return status;
+  for (const std::string& path : {UnfinishedPath(directory), LockPath(directory)}) {
+    const absl::Status status = file_system.Remove(path);
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+  }
+  return file_system.RemoveDirectory(directory);
+}
+
+absl::Status InUse(const std::string& directory, const std::string& pid) {
+  return Error(errors::kLogInUse,
+               absl::StrCat(pid.empty() ? "another process" : absl::StrCat("process ", pid), " is using ", directory,
+                            ", where the ledger is to be made; wait until it has made one, or name another directory"),
+               {{"pid", pid}});
+}
+
+absl::Status CheckLeftovers(FileSystem& file_system, const std::string& directory) {
   const auto listing = ListDirectory(file_system, directory);
   if (absl::IsNotFound(listing.status())) return absl::OkStatus();
-  if (!listing.ok()) return listing.status();
-  if (absl::Status status = CheckLeftovers(*listing, directory); !status.ok()) return status;
-  const auto lock = file_system.Lock(LockPath(directory));
+  return listing.ok() ? CheckLeftovers(*listing, directory) : listing.status();
+}
+
+// How often the directory of somebody who is just finished is met.
+constexpr int kClaimAttempts = 10;
+
+// Makes the directory, where it is missing, and takes its lock, which goes with it when it is renamed: nobody else
+// makes a ledger there meanwhile.
+absl::StatusOr<std::unique_ptr<FileLock>> Claim(FileSystem& file_system, const std::string& directory) {
+  absl::StatusOr<std::unique_ptr<FileLock>> lock = nullptr;
+  for (int attempt = 0; attempt < kClaimAttempts; ++attempt) {
+    if (absl::Status status = CheckLeftovers(file_system, directory); !status.ok()) {
+      const auto locked = file_system.IsLocked(LockPath(directory));
+      return locked.ok() && *locked ? InUse(directory, "") : status;
+    }
+    if (absl::Status status = file_system.CreateDirectory(directory); !status.ok()) return status;
+    lock = file_system.Lock(LockPath(directory));
+    if (!absl::IsNotFound(lock.status())) break;
+  }
+  if (Is(lock.status(), errors::kLogInUse)) return InUse(directory, MetadataOf(lock.status(), "pid"));
   if (!lock.ok()) return lock.status();
-  return RemoveLedger(file_system, directory);
+  // As it was left by who had the lock before.
+  if (absl::Status status = CheckLeftovers(file_system, directory); !status.ok()) return status;
+  return lock;
+}
+
+// Says of the directory that it is not a ledger yet, before there is anything that looks like one, and removes what an
+// interrupted attempt left.
+absl::Status MarkUnfinished(FileSystem& file_system, const std::string& directory) {
+  const auto file = file_system.Create(UnfinishedPath(directory));
+  if (!file.ok()) return file.status();
+  if (absl::Status status = file_system.SyncDirectory(directory); !status.ok()) return status;
+  return RemoveFiles(file_system, directory);
 }
 
 absl::StatusOr<LogPosition> Fill(const NewLedgerOptions& options, const std::string& directory,
@@ -110,6 +147,26 @@ absl::Status Publish(FileSystem& file_system, const std::string& from, const std
   return file_system.SyncDirectory(ParentOf(to));
 }
 
+// Makes the ledger in `partial`, which is claimed.
+absl::StatusOr<LogPosition> Make(const NewLedgerOptions& options, const std::string& partial,
+                                 const std::string& directory, absl::FunctionRef<absl::Status(TxnLog& log)> fill) {
+  FileSystem& file_system = *options.file_system;
+  // Somebody else may have made one just now.
+  if (absl::Status status = CheckNewLedgerDirectory(file_system, directory, ""); !status.ok()) return status;
+  // A mount point cannot be replaced: better to say so now.
+  const absl::Status removed = file_system.RemoveDirectory(directory);
+  if (!removed.ok() && !absl::IsNotFound(removed)) {
+    return Unusable(absl::StrCat(removed.message(), "; name a directory inside of it"));
+  }
+  const auto position = Fill(options, partial, fill);
+  absl::Status status = position.status();
+  if (status.ok()) status = Verify(file_system, partial, *position);
+  if (status.ok()) status = Publish(file_system, partial, directory);
+  if (status.ok()) return position;
+  if (removed.ok()) file_system.CreateDirectory(directory).IgnoreError();
+  return status;
+}
+
 }  // namespace
 
 absl::Status CheckNewLedgerDirectory(FileSystem& file_system, const std::string& directory, const std::string& source) {
@@ -130,21 +187,12 @@ absl::StatusOr<LogPosition> CreateLedger(const NewLedgerOptions& options,
   std::string directory = options.directory;
   while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
   if (absl::Status status = CheckNewLedgerDirectory(file_system, directory, ""); !status.ok()) return status;
-  // A mount point cannot be replaced: better to say so now.
-  const absl::Status removed = file_system.RemoveDirectory(directory);
-  if (!removed.ok() && !absl::IsNotFound(removed)) {
-    return Unusable(absl::StrCat(removed.message(), "; name a directory inside of it"));
-  }
   const std::string partial = PartialPath(directory);
-  if (absl::Status status = RemoveLeftovers(file_system, partial); !status.ok()) return status;
-  const auto position = Fill(options, partial, fill);
-  absl::Status status = position.status();
-  if (status.ok()) status = Verify(file_system, partial, *position);
-  if (status.ok()) status = Publish(file_system, partial, directory);
-  if (status.ok()) return position;
-  RemoveLedger(file_system, partial).IgnoreError();  // the next attempt does it
-  if (removed.ok()) file_system.CreateDirectory(directory).IgnoreError();
-  return status;
+  const auto lock = Claim(file_system, partial);
+  if (!lock.ok()) return lock.status();
+  const auto position = Make(options, partial, directory, fill);
+  if (!position.ok()) RemoveLedger(file_system, partial).IgnoreError();  // the next attempt does it
+  return position;
 }
 
 }  // namespace kvs::txn

@@ -142,6 +142,13 @@ struct flock WholeFile() {
   return lock;
 }
 
+bool IsAt(int descriptor, const std::string& path) {
+  struct stat opened;
+  struct stat named;
+  return fstat(descriptor, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+         opened.st_ino == named.st_ino;
+}
+
 // The holder writes its process id into the file for people to see; nothing depends on it.
 void WriteProcessId(int descriptor) {
   const std::string text = absl::StrCat(getpid(), "\n");
@@ -221,15 +228,19 @@ class PosixFileSystemImpl : public FileSystem {
   }
 
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
-    auto descriptor = Open(path, O_RDWR | O_CREAT, "open");
-    if (!descriptor.ok()) return descriptor.status();
-    struct flock lock = WholeFile();
-    if (fcntl(descriptor->get(), F_OFD_SETLK, &lock) != 0) {
-      if (errno == EAGAIN || errno == EACCES) return InUse(path, ReadProcessId(descriptor->get()));
-      return SystemError(errno, "lock", path);
+    while (true) {
+      auto descriptor = Open(path, O_RDWR | O_CREAT, "open");
+      if (!descriptor.ok()) return descriptor.status();
+      struct flock lock = WholeFile();
+      if (fcntl(descriptor->get(), F_OFD_SETLK, &lock) != 0) {
+        if (errno == EAGAIN || errno == EACCES) return InUse(path, ReadProcessId(descriptor->get()));
+        return SystemError(errno, "lock", path);
+      }
+      // Its last holder may have removed it, or given it another name, since it was opened.
+      if (!IsAt(descriptor->get(), path)) continue;
+      WriteProcessId(descriptor->get());
+      return std::make_unique<PosixFileLock>(*std::move(descriptor));
     }
-    WriteProcessId(descriptor->get());
-    return std::make_unique<PosixFileLock>(*std::move(descriptor));
   }
 
   absl::StatusOr<bool> IsLocked(const std::string& path) override {

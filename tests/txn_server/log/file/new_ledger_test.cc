@@ -1,5 +1,11 @@
 #include "txn_server/log/file/new_ledger.h"
 
+#include <absl/strings/match.h>
+
+#include <functional>
+#include <thread>
+#include <vector>
+
 #include "tests/support/catch.h"
 #include "tests/support/fault_injection.h"
 #include "tests/support/file_ledger.h"
@@ -92,6 +98,81 @@ TEST_CASE("a whole ledger that is where one is to be made is left alone") {
   CHECK_THAT(std::string(status.message()), ContainsText("/new.partial"));
   CHECK(files.Exists("/new.partial/0000000001.log"));
   CHECK(files.Contents("/new.partial/0000000001.snap") == "a snapshot");
+}
+
+// Does something when one more change was made by the thread that it belongs to.
+class InterruptedFileSystem : public MemoryFileSystem {
+ public:
+  InterruptedFileSystem(int at, std::function<void()> then) : left_(at), then_(std::move(then)) {}
+
+  bool done() const { return left_ < 0; }
+
+  absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override {
+    Count();
+    return MemoryFileSystem::Create(path);
+  }
+  absl::Status Remove(const std::string& path) override {
+    Count();
+    return MemoryFileSystem::Remove(path);
+  }
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    Count();
+    return MemoryFileSystem::Rename(from, to);
+  }
+  absl::Status SyncDirectory(const std::string& directory) override {
+    Count();
+    return MemoryFileSystem::SyncDirectory(directory);
+  }
+
+ private:
+  void Count() {
+    if (std::this_thread::get_id() == thread_ && left_-- == 0) then_();
+  }
+
+  const std::thread::id thread_ = std::this_thread::get_id();
+  int left_;
+  const std::function<void()> then_;
+};
+
+TEST_CASE("of two that make the same ledger at once, the second is refused") {
+  for (int at = 0;; ++at) {
+    INFO("change " << at);
+    absl::Status second;
+    InterruptedFileSystem files(at, [&] {
+      second = CreateLedger({"/new", 8 * kKiB, &files}, [](TxnLog&) { return absl::OkStatus(); }).status();
+    });
+    const absl::Status first = CreateLedger({"/new", 8 * kKiB, &files}, FillWithThree).status();
+    if (!files.done()) {
+      CHECK(at > 8);
+      break;
+    }
+    CHECK(first == absl::OkStatus());
+    INFO(second.ToString());
+    const bool is_published = absl::StrContains(second.message(), "/new is not empty");
+    CHECK((Is(second, errors::kLogInUse) || (is_published && at > 5)));
+    const auto report = InspectLog("/new", nullptr, files);
+    REQUIRE(report.status() == absl::OkStatus());
+    CHECK(report->verdict == absl::OkStatus());
+    CHECK(report->scan.tip.last_revision == 3);
+  }
+}
+
+TEST_CASE("of two that make the same ledger at once on a disk, one makes it") {
+  for (int round = 0; round < 10; ++round) {
+    const TempDir directory;
+    absl::Status results[2];
+    std::vector<std::thread> threads;
+    for (absl::Status& result : results) {
+      threads.emplace_back([&] { result = CreateLedger({directory / "new", 8 * kKiB}, FillWithThree).status(); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    INFO(results[0].ToString() << "\n" << results[1].ToString());
+    CHECK(results[0].ok() != results[1].ok());
+    const absl::Status& refused = results[0].ok() ? results[1] : results[0];
+    CHECK((Is(refused, errors::kLogInUse) || Is(refused, errors::kUnusableDirectory)));
+    CHECK(InspectLog(directory / "new")->scan.tip.last_revision == 3);
+    CHECK(absl::IsNotFound(PosixFileSystem().List(directory / "new.partial").status()));
+  }
 }
 
 TEST_CASE("a ledger is not made in its source, nor where its source would be removed") {
