@@ -1,6 +1,7 @@
 // log dump, log verify: the files of a file ledger, read where they are, without a server.
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
+#include <absl/time/time.h>
 
 #include <utility>
 
@@ -10,7 +11,9 @@
 #include "clients/cli/transaction_text.h"
 #include "common/errors.h"
 #include "common/model/transaction_codec.h"
+#include "common/process/progress_bar.h"
 #include "txn/v1/transaction.pb.h"
+#include "txn_server/log/file/backup_check.h"
 #include "txn_server/log/file/log_inspector.h"
 
 namespace kvs::cli {
@@ -185,7 +188,35 @@ absl::Status Explained(const LogReport& report) {
                absl::StrCat(message, "; keep the folder as it is, and look for a copy of this file"));
 }
 
+// A backup is compared with its list, as a restore does it.
+absl::StatusOr<int> VerifyBackup(const Context& context) {
+  ProgressBar bar(context.environment.err, context.progress_style());
+  const auto backup = txn::CheckBackup(context.arguments[0], [&](absl::string_view what, uint64_t done,
+                                                                 uint64_t total) { bar.Show(what, done, total); });
+  bar.Clear();
+  if (!backup.ok()) return backup.status();
+  const txn::BackupManifest& manifest = backup->manifest;
+  const std::string made = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", manifest.made, absl::UTCTimeZone());
+  uint64_t bytes = 0;
+  for (const txn::BackupFile& file : manifest.files) bytes += file.bytes;
+  context.output.Result(JsonObject()
+                            .Add("good", true)
+                            .Add("backup", true)
+                            .Add("made", made)
+                            .Add("logId", absl::BytesToHexString(manifest.log_id))
+                            .Add("epoch", manifest.epoch)
+                            .Add("files", uint64_t{manifest.files.size()})
+                            .Add("bytes", bytes)
+                            .Add("lastRevision", manifest.revision)
+                            .ToString(),
+                        absl::StrCat("backup     of log ", absl::BytesToHexString(manifest.log_id), ", epoch ",
+                                     manifest.epoch, ", made ", made, "\nfiles      ", manifest.files.size(), ", ",
+                                     bytes, " bytes\nrevisions  up to ", manifest.revision, "\nverdict    good"));
+  return kSuccess;
+}
+
 absl::StatusOr<int> Verify(const Context& context) {
+  if (txn::IsBackup(txn::PosixFileSystem(), context.arguments[0])) return VerifyBackup(context);
   const auto report = txn::InspectLog(context.arguments[0]);
   if (!report.ok()) return report.status();
   std::string text = ReportText(*report);
@@ -217,9 +248,9 @@ std::vector<Command> LogCommands() {
        .run = Dump},
       {.name = "log verify",
        .arguments = "DIR",
-       .summary = "read a whole file ledger and check every byte",
-       .details =
-           "DIR is the --data-dir of txn_server, which may be running. Changes nothing; ends with 1 at any damage.",
+       .summary = "read a whole file ledger or backup and check every byte",
+       .details = "DIR is the --data-dir of txn_server, which may be running, or a backup, which is compared with its\n"
+                  "list of files as \"kvs log restore\" does it. Changes nothing; ends with 1 at any damage.",
        .example = "kvs log verify .kvs/data",
        .min_arguments = 1,
        .max_arguments = 1,

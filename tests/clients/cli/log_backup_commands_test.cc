@@ -68,6 +68,22 @@ TEST_CASE("backup and restore say what they did, as text and as JSON") {
              ContainsText("\"revision\":\"3\",\"epoch\":\"1\",\"snapshotRevision\":\"0\",\"transactions\":\"3\"}"));
 }
 
+TEST_CASE("a backup is verified as a backup, and not taken for a damaged ledger") {
+  Ledger ledger;
+  ledger.Run({"log", "backup", ledger.path("data"), ledger.path("backup")});
+  const std::string text = ledger.Run({"log", "verify", ledger.path("backup")}).out;
+  CHECK_THAT(text, ContainsText("backup     of log "));
+  CHECK_THAT(text, ContainsText("\nrevisions  up to 3\nverdict    good\n"));
+  const std::string json = ledger.Run({"log", "verify", ledger.path("backup"), "--output=json"}).out;
+  CHECK_THAT(json, ContainsText("{\"good\":true,\"backup\":true,\"made\":\""));
+  CHECK_THAT(json, ContainsText("\"lastRevision\":\"3\"}\n"));
+  for (const char* command : {"dump", "stat"}) {
+    ledger.CheckRefused({"log", command, ledger.path("backup")}, "is a backup and no ledger");
+  }
+  std::filesystem::resize_file(ledger.path("backup") + "/0000000001.log", 700);
+  ledger.CheckRefused({"log", "verify", ledger.path("backup")}, "the file was cut short");
+}
+
 TEST_CASE("a restore into a directory that is not empty, and of what is no backup, is refused") {
   Ledger ledger;
   ledger.Run({"log", "backup", ledger.path("data"), ledger.path("backup")});

@@ -13,6 +13,7 @@
 
 #include "common/crc32c.h"
 #include "common/errors.h"
+#include "txn_server/log/file/backup_check.h"
 #include "txn_server/log/file/file_bytes.h"
 #include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/log_inspector.h"
@@ -61,10 +62,9 @@ class Backup {
 
   absl::Status CheckSource() {
     const std::string& directory = options_.data_directory;
-    if (absl::Status status = CheckLedgerDirectory(file_system_, directory); !status.ok()) return status;
-    const auto manifest = file_system_.OpenForReading(absl::StrCat(directory, "/", kBackupManifestName));
-    if (absl::IsNotFound(manifest.status())) return absl::OkStatus();
-    return Unusable(absl::StrCat(directory, " is a backup itself; copy it as it is"));
+    if (IsBackup(file_system_, directory))
+      return Unusable(absl::StrCat(directory, " is a backup itself; copy it as it is"));
+    return CheckLedgerDirectory(file_system_, directory);
   }
 
   absl::Status PrepareTarget() {
