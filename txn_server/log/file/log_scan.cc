@@ -301,8 +301,13 @@ class Scanner {
 
   absl::Status ScanTail(FileWindow& window, const SegmentSummary& segment, const FrameReading& reading) {
     if (segment.file_bytes == segment.valid_bytes && segment.file_bytes < segment.header.segment_bytes) {
-      // A segment is cut behind its last frame when the next one is in use.
-      return Damaged(SegmentPath(directory_, segment.header.segment_id + 1), 0, "the file is missing");
+      // A segment is cut behind its last frame when the next one is in use, which this one is not.
+      const uint64_t next_id = segment.header.segment_id + 1;
+      const Lookup next = Find(next_id);
+      if (!next.problem.empty()) return Damaged(SegmentPath(directory_, next_id), 0, next.problem);
+      return Damaged(segment.path, segment.file_bytes,
+                     absl::StrCat("the file was cut off: it has ", segment.file_bytes, " bytes and should have ",
+                                  segment.header.segment_bytes));
     }
     if (absl::Status status = CheckSize(segment); !status.ok()) return status;
     const auto verdict = JudgeTail(window, segment.header.segment_bytes, segment.valid_bytes, reading);

@@ -38,6 +38,30 @@ TEST_CASE("a report tells segments, frames, revisions, the epoch and the seal") 
   CHECK(report.scan.sealed());
 }
 
+TEST_CASE("the file that is damaged is named, and not the one behind it") {
+  FileLedger ledger;
+  ledger.Start();
+  while (!ledger.files().Exists(FileLedger::Path(4))) ledger.Write(1, std::string(600, 'x'));
+  ledger.Stop();
+  const uint64_t newest = Inspect(ledger).scan.segments.back().header.segment_id;
+  const auto check = [&](uint64_t segment, uint64_t bytes, const std::string& what) {
+    const auto whole = ledger.Snapshot();
+    ledger.Truncate(segment, bytes);
+    INFO("segment " << segment << " of " << bytes << " bytes");
+    const auto damage = Inspect(ledger).scan.damage;
+    REQUIRE(damage.has_value());
+    CHECK(damage->path == FileLedger::Path(segment));
+    CHECK_THAT(damage->what, ContainsText(what));
+    ledger.Restore(whole);
+  };
+  check(newest, 512, "the file was cut off: it has 512 bytes and should have 8192");
+  check(newest, 1536, "the file was cut off: it has 1536 bytes and should have 8192");
+  check(newest, 0, "the file ends inside its header");
+  check(newest, 100, "the file ends inside its header");
+  check(newest + 1, 0, "the file ends inside its header");
+  check(1, 0, "the file ends inside its header");
+}
+
 TEST_CASE("every frame is visited, with its file and offset") {
   FileLedger ledger;
   ledger.Start();
