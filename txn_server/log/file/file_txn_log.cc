@@ -97,7 +97,7 @@ FileTxnLog::FileTxnLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock
       files_(*options_.file_system, scan),
       tip_(scan.tip),
       writer_(std::move(writer)),
-      sealed_(scan.sealed() || !scan.last_frame),
+      sealed_(scan.sealed()),
       compactor_({options_.compaction, *options_.file_system, options_.directory, scan.log_id, options_.notice,
                   options_.compacted},
                  &files_, scan.next_snapshot_id) {

@@ -65,8 +65,9 @@ struct LogScan {
   std::optional<TornTail> torn;
   std::optional<Damage> damage;
 
-  // Whether nothing was written since the log was last idle or closed.
-  bool sealed() const { return last_frame && last_frame->kind == FrameKind::kSeal; }
+  // Whether nothing was written since the log was last idle or closed. A log leaves a segment when it is idle, and the
+  // frames of that one go with it.
+  bool sealed() const { return !last_frame || last_frame->kind == FrameKind::kSeal; }
 
   // Behind the last valid frame. REQUIRES: there is a segment in use.
   LogPoint end() const;

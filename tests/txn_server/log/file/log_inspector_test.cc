@@ -62,6 +62,24 @@ TEST_CASE("the file that is damaged is named, and not the one behind it") {
   check(1, 0, "the file ends inside its header");
 }
 
+TEST_CASE("a closed log of which all frames were compacted away is sealed") {
+  FileLedger ledger;
+  ledger.options().compaction.retention = Retention::kOnDelete;
+  ledger.options().compaction.min_bytes = 4 * kKiB;
+  ledger.Start();
+  LogReport report;
+  do {
+    ledger.Write(1, std::string(6000, 'x'));
+    REQUIRE(ledger.log().Idle() == absl::OkStatus());
+    ledger.AwaitCompactions(1);
+    ledger.Stop();
+    report = Inspect(ledger);
+    ledger.Start();
+  } while (report.scan.last_frame);
+  CHECK(report.verdict == absl::OkStatus());
+  CHECK(report.scan.sealed());
+}
+
 TEST_CASE("every frame is visited, with its file and offset") {
   FileLedger ledger;
   ledger.Start();
