@@ -13,6 +13,7 @@
 #include "common/process/progress_bar.h"
 #include "txn_server/config.h"
 #include "txn_server/log/copy_log.h"
+#include "txn_server/log/file/new_ledger.h"
 #include "txn_server/open_txn_log.h"
 
 namespace kvs::txn {
@@ -55,6 +56,11 @@ struct Copied {
 
 absl::StatusOr<Copied> Copy(const LedgerName& from, const LedgerName& to, const CopySettings& settings,
                             const ProgressFunction& progress) {
+  if (from.kind == LedgerKind::kFile && to.kind == LedgerKind::kFile) {
+    if (absl::Status status = CheckNewLedgerDirectory(PosixFileSystem(), to.place, from.place); !status.ok()) {
+      return status;
+    }
+  }
   if (progress) progress("reading the source", 0, 0);
   const auto source = OpenSourceLog(from);
   if (!source.ok()) return source.status();

@@ -69,6 +69,21 @@ TEST_CASE("a ledger is copied with its revisions, and told as text or JSON") {
              ContainsText("\"revision\":\"3\",\"epoch\":\"1\",\"snapshotRevision\":\"0\",\"transactions\":\"3\"}\n"));
 }
 
+TEST_CASE("a ledger is not copied into itself") {
+  Source source;
+  source.Close();
+  std::filesystem::rename(source.path("data"), source.path("x.partial"));
+  for (const char* target : {"x.partial/in", "x.partial", "x"}) {
+    INFO(target);
+    const Result result = Copy({"--from=file:" + source.path("x.partial"), "--to=file:" + source.path(target)});
+    CHECK(result.code == kExitStartFailed);
+    CHECK_THAT(result.err, ContainsText("name a directory outside"));
+    CHECK_FALSE(std::filesystem::exists(source.path("x.partial/in")));
+    CHECK_FALSE(std::filesystem::exists(source.path("x")));
+  }
+  CHECK(OpenSourceLog({LedgerKind::kFile, source.path("x.partial")}).status() == absl::OkStatus());
+}
+
 TEST_CASE("a ledger in use is not copied, and nothing is copied over files") {
   Source source;
   const Result busy = Copy({"--from=file:" + source.path("data"), "--to=file:" + source.path("new")});
