@@ -126,6 +126,9 @@ class MemoryFileSystem : public FileSystem {
     return absl::OkStatus();
   }
 
+  absl::Status CheckReplaceable(const std::string&) override { return absl::OkStatus(); }
+  absl::Status CopyRights(const std::string&, const std::string&) override { return absl::OkStatus(); }
+
   absl::Status SyncDirectory(const std::string& directory) override {
     MutexLock lock(&mu_);
     if (absl::Status status = Begin(Operation::kSyncDirectory, "sync directory", directory); !status.ok()) {

@@ -72,6 +72,12 @@ class FileSystem {
   virtual absl::Status CreateDirectory(const std::string& directory) = 0;
   // FAILED_PRECONDITION or ALREADY_EXISTS unless it is empty.
   virtual absl::Status RemoveDirectory(const std::string& directory) = 0;
+  // FAILED_PRECONDITION if Rename cannot replace the directory, were it empty: a mount point, a link, or "." at the
+  // end.
+  virtual absl::Status CheckReplaceable(const std::string& directory) = 0;
+  // Gives a file the owner of another, and a directory its mode, too. The owner stays what it is where this process may
+  // not change it.
+  virtual absl::Status CopyRights(const std::string& from, const std::string& to) = 0;
   // Makes what was created, renamed and removed in it durable.
   virtual absl::Status SyncDirectory(const std::string& directory) = 0;
 

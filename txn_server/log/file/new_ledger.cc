@@ -86,7 +86,9 @@ absl::StatusOr<std::unique_ptr<FileLock>> Claim(FileSystem& file_system, const s
       const auto locked = file_system.IsLocked(LockPath(directory));
       return locked.ok() && *locked ? InUse(directory, "") : status;
     }
-    if (absl::Status status = file_system.CreateDirectory(directory); !status.ok()) return status;
+    const absl::Status made = file_system.CreateDirectory(directory);
+    if (absl::IsNotFound(made)) return Unusable(absl::StrCat(made.message(), "; make the directory above it first"));
+    if (!made.ok()) return made;
     lock = file_system.Lock(LockPath(directory));
     if (!absl::IsNotFound(lock.status())) break;
   }
@@ -139,10 +141,20 @@ absl::Status Verify(FileSystem& file_system, const std::string& directory, const
                             " and reads back up to revision ", scan.tip.last_revision, "; look at the disk"));
 }
 
-// Gives the finished ledger its name.
-absl::Status Publish(FileSystem& file_system, const std::string& from, const std::string& to) {
+// Gives the finished ledger its name, and the owner and mode of the empty directory that it replaces.
+absl::Status Publish(FileSystem& file_system, const std::string& from, const std::string& to, bool replaces) {
+  const auto names = replaces ? file_system.List(from) : std::vector<std::string>();
+  if (!names.ok()) return names.status();
+  for (const std::string& name : *names) {
+    if (name == kUnfinishedFileName) continue;
+    const std::string path = absl::StrCat(from, "/", name);
+    if (absl::Status status = file_system.CopyRights(to, path); !status.ok()) return status;
+  }
   if (absl::Status status = file_system.Remove(UnfinishedPath(from)); !status.ok()) return status;
   if (absl::Status status = file_system.SyncDirectory(from); !status.ok()) return status;
+  if (replaces) {
+    if (absl::Status status = file_system.CopyRights(to, from); !status.ok()) return status;
+  }
   if (absl::Status status = file_system.Rename(from, to); !status.ok()) return status;
   return file_system.SyncDirectory(ParentOf(to));
 }
@@ -153,17 +165,16 @@ absl::StatusOr<LogPosition> Make(const NewLedgerOptions& options, const std::str
   FileSystem& file_system = *options.file_system;
   // Somebody else may have made one just now.
   if (absl::Status status = CheckNewLedgerDirectory(file_system, directory, ""); !status.ok()) return status;
-  // A mount point cannot be replaced: better to say so now.
-  const absl::Status removed = file_system.RemoveDirectory(directory);
-  if (!removed.ok() && !absl::IsNotFound(removed)) {
-    return Unusable(absl::StrCat(removed.message(), "; name a directory inside of it"));
+  // Better to say so now.
+  const absl::Status replaceable = file_system.CheckReplaceable(directory);
+  if (!replaceable.ok() && !absl::IsNotFound(replaceable)) {
+    return Unusable(absl::StrCat(replaceable.message(), "; name a directory inside of it"));
   }
   const auto position = Fill(options, partial, fill);
   absl::Status status = position.status();
   if (status.ok()) status = Verify(file_system, partial, *position);
-  if (status.ok()) status = Publish(file_system, partial, directory);
+  if (status.ok()) status = Publish(file_system, partial, directory, replaceable.ok());
   if (status.ok()) return position;
-  if (removed.ok()) file_system.CreateDirectory(directory).IgnoreError();
   return status;
 }
 

@@ -24,7 +24,8 @@ struct NewLedgerOptions {
 absl::Status CheckNewLedgerDirectory(FileSystem& file_system, const std::string& directory, const std::string& source);
 
 // Calls `fill` with an empty log, whose id is new, in a directory beside, DIRECTORY.partial, which becomes `directory`
-// when that is done and reads back as it was written. After an error nothing is left. Returns where the log ends.
+// with the owner and mode of the empty one that it replaces, when that is done and reads back as it was written. After
+// an error nothing is left. Returns where the log ends.
 //
 // What an interrupted attempt left in DIRECTORY.partial is replaced. kUnusableDirectory if anything else is there, such
 // as a whole ledger.

@@ -220,6 +220,34 @@ class PosixFileSystemImpl : public FileSystem {
     return absl::OkStatus();
   }
 
+  absl::Status CheckReplaceable(const std::string& directory) override {
+    const std::string name = directory.substr(directory.rfind('/') + 1);
+    struct statx info;
+    if (statx(AT_FDCWD, directory.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &info) != 0) {
+      return SystemError(errno, "look at", directory);
+    }
+    const bool is_mount = (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+    if (S_ISDIR(info.stx_mode) && !is_mount && name != "." && name != ".." && !name.empty()) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat(directory, is_mount ? " is a mount point" : " is a link or no name of a directory",
+                     ", which another directory cannot replace"));
+  }
+
+  absl::Status CopyRights(const std::string& from, const std::string& to) override {
+    struct stat wanted;
+    struct stat info;
+    if (stat(from.c_str(), &wanted) != 0) return SystemError(errno, "look at", from);
+    if (stat(to.c_str(), &info) != 0) return SystemError(errno, "look at", to);
+    const bool same_owner = wanted.st_uid == info.st_uid && wanted.st_gid == info.st_gid;
+    if (!same_owner && chown(to.c_str(), wanted.st_uid, wanted.st_gid) != 0 && errno != EPERM) {
+      return SystemError(errno, "change the owner of", to);
+    }
+    if (S_ISDIR(info.st_mode) && chmod(to.c_str(), wanted.st_mode & 07777) != 0) {
+      return SystemError(errno, "change the mode of", to);
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status SyncDirectory(const std::string& directory) override {
     auto descriptor = Open(directory, O_RDONLY | O_DIRECTORY, "open");
     if (!descriptor.ok()) return descriptor.status();

@@ -21,6 +21,8 @@ class ReadOnlyFileSystem : public FileSystem {
   absl::Status Remove(const std::string& path) override { return Refuse("remove", path); }
   absl::Status CreateDirectory(const std::string& directory) override { return Refuse("create", directory); }
   absl::Status RemoveDirectory(const std::string& directory) override { return Refuse("remove", directory); }
+  absl::Status CheckReplaceable(const std::string& directory) override { return Refuse("replace", directory); }
+  absl::Status CopyRights(const std::string&, const std::string& to) override { return Refuse("change", to); }
   absl::Status SyncDirectory(const std::string& directory) override { return Refuse("sync", directory); }
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override { return Refuse("lock", path); }
 

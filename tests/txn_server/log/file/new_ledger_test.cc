@@ -1,6 +1,8 @@
 #include "txn_server/log/file/new_ledger.h"
 
 #include <absl/strings/match.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <functional>
 #include <thread>
@@ -231,6 +233,50 @@ TEST_CASE("on a disk, a ledger takes the place of an empty directory") {
   CHECK(InspectLog(path)->scan.tip.last_revision == 3);
   CHECK(absl::IsNotFound(PosixFileSystem().List(path + ".partial").status()));
   CHECK(Is(CreateLedger({path, 64 * kKiB}, FillWithThree).status(), errors::kUnusableDirectory));
+}
+
+struct stat InfoOf(const std::string& path) {
+  struct stat info = {};
+  REQUIRE(stat(path.c_str(), &info) == 0);
+  return info;
+}
+
+TEST_CASE("the owner and mode of the empty directory stay, whether a ledger is made or not") {
+  const TempDir directory;
+  const std::string path = directory / "new";
+  REQUIRE(PosixFileSystem().CreateDirectory(path) == absl::OkStatus());
+  REQUIRE(chmod(path.c_str(), 0750) == 0);
+  const uid_t owner = geteuid() == 0 ? 65534 : geteuid();
+  const gid_t group = geteuid() == 0 ? 65534 : getegid();
+  REQUIRE(chown(path.c_str(), owner, group) == 0);
+  const ino_t before = InfoOf(path).st_ino;
+  const auto failed = CreateLedger({path, 64 * kKiB}, [&](TxnLog&) {
+    CHECK(InfoOf(path).st_ino == before);
+    return absl::DataLossError("the source");
+  });
+  CHECK(absl::IsDataLoss(failed.status()));
+  CHECK(InfoOf(path).st_ino == before);
+  REQUIRE(CreateLedger({path, 64 * kKiB}, FillWithThree).status() == absl::OkStatus());
+  CHECK((InfoOf(path).st_mode & 07777) == 0750);
+  for (const char* name : {"", "/0000000001.log", "/LOCK"}) {
+    INFO(name);
+    CHECK(InfoOf(path + name).st_uid == owner);
+    CHECK(InfoOf(path + name).st_gid == group);
+  }
+  CHECK((InfoOf(path + "/0000000001.log").st_mode & 0777) == 0600);
+}
+
+TEST_CASE("what cannot be replaced, and a place without a parent, is refused with what to do") {
+  const TempDir directory;
+  REQUIRE(PosixFileSystem().CreateDirectory(directory / "empty") == absl::OkStatus());
+  REQUIRE(symlink((directory / "empty").c_str(), (directory / "link").c_str()) == 0);
+  const absl::Status link = CreateLedger({directory / "link", 64 * kKiB}, FillWithThree).status();
+  CHECK(Is(link, errors::kUnusableDirectory));
+  CHECK_THAT(std::string(link.message()), ContainsText("name a directory inside of it"));
+  const absl::Status deep = CreateLedger({directory / "no/deep", 64 * kKiB}, FillWithThree).status();
+  CHECK(Is(deep, errors::kUnusableDirectory));
+  CHECK_THAT(std::string(deep.message()), ContainsText("make the directory above it first"));
+  CHECK(absl::IsNotFound(PosixFileSystem().List(directory / "link.partial").status()));
 }
 
 }  // namespace
