@@ -1,5 +1,6 @@
 #include "clients/cli/run.h"
 
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
 #include <map>
@@ -35,9 +36,21 @@ absl::StatusOr<int> RunIn(Context& context, const Command& command) {
   return command.run(context);
 }
 
+// Other problems of the settings are no matter to commands that read files and connect to nothing.
+absl::Status CheckOutput(const CommandLine& line, const Settings& settings) {
+  const Setting& output = settings.output;
+  const bool known = output.value == "text" || output.value == "json";
+  if (known || !absl::StartsWith(line.command->name, "log ")) return absl::OkStatus();
+  return UsageError(absl::StrCat("output from ", output.source, " must be text or json, not \"", output.value, "\""));
+}
+
 int RunCommand(CommandLine line, const Environment& environment) {
   Settings settings = FindSettings(Last(line.flags), environment);
   Output output(FormatOf(settings), environment.out, environment.err);
+  if (const absl::Status wrong = CheckOutput(line, settings); !wrong.ok()) {
+    output.Error(wrong, settings, /*changes=*/false);
+    return ExitStatusOf(wrong);
+  }
   Context context{std::move(line.arguments), std::move(line.flags), std::move(settings), output, environment};
   const auto status = RunIn(context, *line.command);
   environment.out.flush();

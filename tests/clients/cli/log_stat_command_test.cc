@@ -32,6 +32,15 @@ TEST_CASE("stat tells what a ledger holds, as text and as JSON") {
   CHECK_THAT(json.out, ContainsText("\"string\":\"3\""));
 }
 
+TEST_CASE("an unknown output is a mistake in the command") {
+  const TestCli kvs;
+  for (const char* command : {"stat", "verify", "dump"}) {
+    const CommandResult result = kvs({"log", command, kvs.dir().path(), "--output", "yaml"});
+    CHECK(result.status == 2);
+    CHECK_THAT(result.err, ContainsText("must be text or json, not \"yaml\""));
+  }
+}
+
 TEST_CASE("stat of what is no ledger is refused") {
   const TestCli kvs;
   const CommandResult result = kvs({"log", "stat", kvs.dir().path()});

@@ -41,6 +41,14 @@ class Backup {
     }
     if (absl::Status status = PrepareTarget(); !status.ok()) return status;
     auto lock = file_system_.Lock(Target(kBackupLockName));
+    if (Is(lock.status(), errors::kLogInUse)) {
+      const std::string pid = MetadataOf(lock.status(), "pid");
+      return Error(
+          errors::kLogInUse,
+          absl::StrCat(pid.empty() ? "another process" : absl::StrCat("process ", pid), " is making a backup in ",
+                       options_.backup_directory, "; wait for that, or name another directory"),
+          {{"pid", pid}});
+    }
     if (!lock.ok()) return lock.status();
     absl::Status status;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {

@@ -258,5 +258,16 @@ TEST_CASE("a server does not start on a backup") {
   CHECK_THAT(std::string(status.message()), ContainsText("kvs log restore"));
 }
 
+TEST_CASE("two backups are not made in one directory at once, and it is not called a ledger") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(1);
+  ledger.Stop();
+  const auto lock = ledger.files().Lock("/backup/BACKUP.lock");
+  const absl::Status status = BackUpLog({"/log", "/backup", nullptr, &ledger.files()}).status();
+  CHECK(Is(status, errors::kLogInUse));
+  CHECK_THAT(std::string(status.message()), ContainsText("is making a backup in /backup; wait for that"));
+}
+
 }  // namespace
 }  // namespace kvs::txn
