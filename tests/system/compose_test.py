@@ -184,7 +184,7 @@ def test_file_profile_needs_no_postgres(images, grpcurl):
         project.up()
         check_usage(project, "without PostgreSQL")
         services = project.compose("ps", "--all", "--services").split()
-        check_equal(sorted(services), ["init", "kvs", "txn-file", "usage"])
+        check_equal(sorted(services), ["init", "kvs", "ledger-ready", "txn-file", "usage"])
         check_equal(project.kvs("put", "int", "visits", "41"), "stored, revision 1")
         check_equal(call_from_host(project, grpcurl, "visits"), "41")
         project.compose("kill", "--signal", "KILL")
