@@ -43,11 +43,10 @@ class Backup {
     auto lock = file_system_.Lock(Target(kBackupLockName));
     if (Is(lock.status(), errors::kLogInUse)) {
       const std::string pid = MetadataOf(lock.status(), "pid");
-      return Error(
-          errors::kLogInUse,
-          absl::StrCat(pid.empty() ? "another process" : absl::StrCat("process ", pid), " is making a backup in ",
-                       options_.backup_directory, "; wait for that, or name another directory"),
-          {{"pid", pid}});
+      return Error(errors::kLogInUse,
+                   absl::StrCat(HolderName(pid), " is making a backup in ", options_.backup_directory,
+                                "; wait for that, or name another directory"),
+                   {{"pid", pid}});
     }
     if (!lock.ok()) return lock.status();
     absl::Status status;

@@ -88,6 +88,9 @@ class FileSystem {
   virtual absl::StatusOr<bool> IsLocked(const std::string& path) = 0;
 };
 
+// What people call the holder of a lock: "process 17", or "another process" if its id is not known, and empty.
+std::string HolderName(absl::string_view process_id);
+
 // The file system of this machine. Files are readable by their owner only.
 FileSystem& PosixFileSystem();
 

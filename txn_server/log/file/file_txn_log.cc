@@ -382,7 +382,7 @@ absl::Status CheckOptions(const FileTxnLogOptions& options) {
 
 absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  while (options.directory.size() > 1 && options.directory.back() == '/') options.directory.pop_back();
+  options.directory = WithoutSlashes(std::move(options.directory));
   if (!options.notice) options.notice = [](const std::string&) {};
   if (!options.compacted) options.compacted = [](const CompactionReport&) {};
   FileSystem& file_system = *options.file_system;

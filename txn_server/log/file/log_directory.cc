@@ -50,8 +50,8 @@ absl::Status WriteSegment(File& file, const SegmentHeader& header) {
 }
 
 // Without links, dots and slashes at the end, as far as that can be told.
-std::filesystem::path Canonical(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
+std::filesystem::path Canonical(const std::string& directory) {
+  const std::string path = WithoutSlashes(directory);
   std::error_code error;
   const auto absolute = std::filesystem::absolute(path, error);
   if (error) return path;
@@ -77,6 +77,11 @@ std::string BallastPath(const std::string& directory) { return absl::StrCat(dire
 
 std::string UnfinishedPath(const std::string& directory) { return absl::StrCat(directory, "/", kUnfinishedFileName); }
 std::string LockPath(const std::string& directory) { return absl::StrCat(directory, "/", kLockFileName); }
+
+std::string WithoutSlashes(std::string directory) {
+  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  return directory;
+}
 
 std::string ParentOf(const std::string& directory) {
   const size_t slash = directory.rfind('/');

@@ -35,6 +35,9 @@ std::string BallastPath(const std::string& directory);
 std::string LockPath(const std::string& directory);
 std::string UnfinishedPath(const std::string& directory);
 
+// The same directory, by a name without slashes at its end.
+std::string WithoutSlashes(std::string directory);
+
 // The directory that `directory` is in.
 std::string ParentOf(const std::string& directory);
 

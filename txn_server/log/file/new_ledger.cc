@@ -19,10 +19,7 @@ namespace {
 absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
 
 // The directory that becomes `directory`.
-std::string PartialPath(std::string directory) {
-  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
-  return absl::StrCat(directory, ".partial");
-}
+std::string PartialPath(const std::string& directory) { return absl::StrCat(WithoutSlashes(directory), ".partial"); }
 
 // Only what is marked may be removed. A crash just before a ledger gets its name leaves a whole one without the mark.
 absl::Status CheckLeftovers(const DirectoryListing& listing, const std::string& directory) {
@@ -63,7 +60,7 @@ absl::Status RemoveLedger(FileSystem& file_system, const std::string& directory)
 
 absl::Status InUse(const std::string& directory, const std::string& pid) {
   return Error(errors::kLogInUse,
-               absl::StrCat(pid.empty() ? "another process" : absl::StrCat("process ", pid), " is using ", directory,
+               absl::StrCat(HolderName(pid), " is using ", directory,
                             ", where the ledger is to be made; wait until it has made one, or name another directory"),
                {{"pid", pid}});
 }
@@ -195,8 +192,7 @@ absl::Status CheckNewLedgerDirectory(FileSystem& file_system, const std::string&
 absl::StatusOr<LogPosition> CreateLedger(const NewLedgerOptions& options,
                                          absl::FunctionRef<absl::Status(TxnLog& log)> fill) {
   FileSystem& file_system = *options.file_system;
-  std::string directory = options.directory;
-  while (directory.size() > 1 && directory.back() == '/') directory.pop_back();
+  const std::string directory = WithoutSlashes(options.directory);
   if (absl::Status status = CheckNewLedgerDirectory(file_system, directory, ""); !status.ok()) return status;
   const std::string partial = PartialPath(directory);
   const auto lock = Claim(file_system, partial);

@@ -164,10 +164,10 @@ std::string ReadProcessId(int descriptor) {
 }
 
 absl::Status InUse(const std::string& path, const std::string& pid) {
-  const std::string holder = pid.empty() ? "another process" : absl::StrCat("process ", pid);
-  return Error(errors::kLogInUse,
-               absl::StrCat(holder, " holds ", path, ": only one may use a ledger; stop it, or name another directory"),
-               {{"pid", pid}});
+  return Error(
+      errors::kLogInUse,
+      absl::StrCat(HolderName(pid), " holds ", path, ": only one may use a ledger; stop it, or name another directory"),
+      {{"pid", pid}});
 }
 
 class PosixFileSystemImpl : public FileSystem {
@@ -290,6 +290,10 @@ class PosixFileSystemImpl : public FileSystem {
 };
 
 }  // namespace
+
+std::string HolderName(absl::string_view process_id) {
+  return process_id.empty() ? "another process" : absl::StrCat("process ", process_id);
+}
 
 FileSystem& PosixFileSystem() {
   static PosixFileSystemImpl file_system;
