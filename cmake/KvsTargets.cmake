@@ -77,6 +77,31 @@ function(kvs_executable name)
   endif()
 endfunction()
 
+# kvs_add_grpc_pch(NAME): the slow headers that most sources need, compiled once, for targets whose sources include gRPC
+# headers and which have the same compile options. Sources still include what they use. Named here rather than in a
+# header of ours, so that no absolute path gets into the precompiled file and ccache can share it between checkouts.
+function(kvs_add_grpc_pch name)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc)
+  file(WRITE ${source} "")
+  add_library(${name} OBJECT ${source})
+  target_link_libraries(${name} PRIVATE gRPC::grpc++ protobuf::libprotobuf Threads::Threads)
+  target_precompile_headers(
+    ${name}
+    PRIVATE
+      <absl/functional/any_invocable.h>
+      <absl/status/statusor.h>
+      <absl/strings/str_cat.h>
+      <google/protobuf/arena.h>
+      <google/protobuf/message.h>
+      <grpcpp/grpcpp.h>
+      <memory>
+      <string>
+      <vector>)
+endfunction()
+
+# kvs_use_grpc_pch(NAME [PCH])
 function(kvs_use_grpc_pch name)
-  target_precompile_headers(${name} REUSE_FROM kvs_grpc_pch)
+  set(pch ${ARGN} kvs_grpc_pch)
+  list(GET pch 0 pch)
+  target_precompile_headers(${name} REUSE_FROM ${pch})
 endfunction()
