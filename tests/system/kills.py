@@ -23,7 +23,8 @@ MIN_CALLS_BETWEEN_KILLS = 200
 
 class Writer(threading.Thread):
     def __init__(self, pair, name):
-        super().__init__()
+        # A test that fails does not wait for it.
+        super().__init__(daemon=True)
         self.pair = pair
         self.key = name
         self.acknowledged = 0

@@ -27,18 +27,21 @@ class Cluster:
 
     def __init__(self):
         self.programs = find_programs()
-        self.user = None
+        # What is before the command line of a program. Not Popen's `user`, which needs a real fork: before that gRPC waits until
+        # no call is under way, on Debian 13 for ever.
+        self.as_user = []
         self.process = None
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="kvs-postgres-"))
         self.data = self.directory / "data"
         if os.geteuid() == 0:
-            self.user = "postgres" if "postgres" in (entry.pw_name for entry in pwd.getpwall()) else "nobody"
-            shutil.chown(self.directory, self.user)
+            user = "postgres" if "postgres" in (entry.pw_name for entry in pwd.getpwall()) else "nobody"
+            shutil.chown(self.directory, user)
+            self.as_user = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups", "--"]
         self.directory.chmod(0o755)
         arguments = ["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"]
         subprocess.run(
-            [self.programs / "initdb", *arguments, f"--pgdata={self.data}"],
-            user=self.user, cwd="/", check=True, capture_output=True, timeout=DEADLINE_SECONDS,
+            [*self.as_user, self.programs / "initdb", *arguments, f"--pgdata={self.data}"],
+            cwd="/", check=True, capture_output=True, timeout=DEADLINE_SECONDS,
         )
         (self.data / "pg_hba.conf").write_text(HBA)
         # What clients find it by, as superuser unless they say otherwise.
@@ -48,8 +51,8 @@ class Cluster:
     def start(self):
         with open(self.directory / "server.log", "a") as log:
             self.process = subprocess.Popen(
-                [self.programs / "postgres", "-D", self.data, "-c", "listen_addresses=", "-k", self.directory],
-                user=self.user, cwd="/", stdout=log, stderr=log, start_new_session=True,
+                [*self.as_user, self.programs / "postgres", "-D", self.data, "-c", "listen_addresses=", "-k", self.directory],
+                cwd="/", stdout=log, stderr=log, start_new_session=True,
             )
         deadline = time.monotonic() + DEADLINE_SECONDS
         while subprocess.run([self.programs / "pg_isready", "-q"], env=self.environment()).returncode != 0:

@@ -29,7 +29,9 @@ with Cluster() as cluster:
         told = [line for line in pair.txn.lines if " WARN " in line]
         check_equal(len(told), 2)
         check("lost the connection to PostgreSQL" in told[0] and "connected to PostgreSQL again" in told[1], told)
-        check("the server closed the connection" in told[0], told[0])
+        # As libpqxx 6 and 7 have it.
+        why = ("the server closed the connection", "Lost connection to the database server")
+        check(any(text in told[0] for text in why), told[0])
 
         # An index of the user's that fails for a value: nothing more is written until it is dropped, and then everything.
         cluster.sql("CREATE INDEX of_mine ON string_transactions ((value::integer))", "kvs")
