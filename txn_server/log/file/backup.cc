@@ -13,7 +13,7 @@
 
 #include "common/crc32c.h"
 #include "common/errors.h"
-#include "txn_server/log/file/backup_check.h"
+#include "txn_server/log/file/backup_manifest.h"
 #include "txn_server/log/file/file_bytes.h"
 #include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/log_inspector.h"
@@ -78,11 +78,9 @@ class Backup {
     const absl::Status made = file_system_.CreateDirectory(options_.backup_directory);
     if (absl::IsNotFound(made)) return Unusable(absl::StrCat(made.message(), "; make the directory above it first"));
     if (!made.ok()) return made;
+    if (IsBackup(file_system_, options_.backup_directory)) return absl::OkStatus();
     const auto names = file_system_.List(options_.backup_directory);
     if (!names.ok()) return names.status();
-    for (const std::string& name : *names) {
-      if (name == kBackupManifestName || name == kBackupLockName) return absl::OkStatus();
-    }
     const bool empty = std::all_of(names->begin(), names->end(), [](const std::string& name) {
       return absl::StartsWith(name, ".") || name == "lost+found";
     });

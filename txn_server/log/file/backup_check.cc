@@ -4,7 +4,6 @@
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "common/errors.h"
@@ -43,7 +42,7 @@ class Check {
     const auto names = file_system_.List(directory_);
     if (absl::IsNotFound(names.status())) return Unusable(absl::StrCat(directory_, " does not exist"));
     if (!names.ok()) return names.status();
-    if (std::find(names->begin(), names->end(), kBackupLockName) == names->end()) {
+    if (!IsBackup(file_system_, directory_)) {
       return Unusable(absl::StrCat(directory_, " holds no backup: the file ", kBackupManifestName, " is missing"));
     }
     return BadBackup(directory_, absl::StrCat("the backup was cut short: the file ", kBackupManifestName,
@@ -114,13 +113,6 @@ class Check {
 };
 
 }  // namespace
-
-bool IsBackup(FileSystem& file_system, const std::string& directory) {
-  const auto names = file_system.List(directory);
-  if (!names.ok()) return false;
-  return std::any_of(names->begin(), names->end(),
-                     [](const std::string& name) { return name == kBackupManifestName || name == kBackupLockName; });
-}
 
 absl::StatusOr<CheckedBackup> CheckBackup(const std::string& directory, const ProgressFunction& progress,
                                           FileSystem& file_system) {

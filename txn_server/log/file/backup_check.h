@@ -17,9 +17,6 @@ struct CheckedBackup {
   LogScan scan;  // of its files, through a BackupView
 };
 
-// Whether the directory is that of a backup, be it one that was cut short.
-bool IsBackup(FileSystem& file_system, const std::string& directory);
-
 // Compares every byte with the manifest, and reads the files as a ledger. kUnusableDirectory if there is no backup;
 // kDamagedLog if it was cut short, changed, or is not of one ledger.
 absl::StatusOr<CheckedBackup> CheckBackup(const std::string& directory, const ProgressFunction& progress,

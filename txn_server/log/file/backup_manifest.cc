@@ -65,7 +65,40 @@ absl::StatusOr<std::string> ReadText(File& file) {
   return text;
 }
 
+// What of a backup is in a directory.
+struct BackupNames {
+  bool manifest = false;
+  bool lock = false;
+};
+
+BackupNames FindNames(FileSystem& file_system, const std::string& directory) {
+  BackupNames found;
+  const auto names = file_system.List(directory);
+  if (!names.ok()) return found;
+  for (const std::string& name : *names) {
+    found.manifest = found.manifest || name == kBackupManifestName;
+    found.lock = found.lock || name == kBackupLockName;
+  }
+  return found;
+}
+
 }  // namespace
+
+bool IsBackup(FileSystem& file_system, const std::string& directory) {
+  const BackupNames found = FindNames(file_system, directory);
+  return found.manifest || found.lock;
+}
+
+absl::Status CheckIsNoBackup(FileSystem& file_system, const std::string& directory) {
+  const BackupNames found = FindNames(file_system, directory);
+  if (!found.manifest && !found.lock) return absl::OkStatus();
+  const std::string remedy =
+      found.manifest ? absl::StrCat("\"kvs log verify ", directory, "\" checks it, and \"kvs log restore ", directory,
+                                    " DIR\" makes a ledger of it")
+                     : absl::StrCat("it is being made, or was cut short (", kBackupLockName, " is there and ",
+                                    kBackupManifestName, ", which is written last, is not); name another directory");
+  return Error(errors::kUnusableDirectory, absl::StrCat(directory, " is a backup and no ledger: ", remedy));
+}
 
 std::string EncodeManifest(const BackupManifest& manifest) {
   std::string text = absl::StrCat(kFirstLine, "\nlog ", absl::BytesToHexString(manifest.log_id), "\nepoch ",

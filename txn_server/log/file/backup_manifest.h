@@ -44,6 +44,12 @@ struct BackupManifest {
   std::vector<BackupFile> files;
 };
 
+// Whether the directory is that of a backup, be it one that is being made or was cut short.
+bool IsBackup(FileSystem& file_system, const std::string& directory);
+
+// kUnusableDirectory, with what to do, if it is one.
+absl::Status CheckIsNoBackup(FileSystem& file_system, const std::string& directory);
+
 std::string EncodeManifest(const BackupManifest& manifest);
 // DataLoss if it is not a whole manifest.
 absl::StatusOr<BackupManifest> ParseManifest(absl::string_view text);

@@ -388,6 +388,7 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options
   FileSystem& file_system = *options.file_system;
   const std::string& directory = options.directory;
   if (absl::Status status = PrepareDirectory(file_system, directory); !status.ok()) return status;
+  if (absl::Status status = CheckIsNoBackup(file_system, directory); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<FileLock>> lock = nullptr;
   if (!options.unfinished) lock = file_system.Lock(LockPath(directory));
   if (!lock.ok()) return ExplainOpening(lock.status(), directory);
@@ -395,10 +396,6 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options
   if (!listing.ok()) return ExplainOpening(listing.status(), directory);
   if (!options.unfinished) {
     if (absl::Status status = CheckFinished(*listing, directory); !status.ok()) return status;
-  }
-  for (const std::string& name : listing->foreign_names) {
-    if (name != kBackupManifestName) continue;
-    return Unusable(absl::StrCat(directory, " is a backup; `kvs log restore` makes a ledger of it"));
   }
   if (listing->segment_ids.empty() && !listing->foreign_names.empty()) {
     return Unusable(absl::StrCat(directory, " holds no ledger but other files, such as ",

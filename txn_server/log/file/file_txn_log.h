@@ -60,9 +60,9 @@ inline constexpr uint64_t kMinSegmentBytes = 4 * kKiB;
 // is destroyed.
 //
 // kLogInUse while another process uses it; kUnusableDirectory if the directory cannot be written, its parent is
-// missing, or it holds other things than a ledger; kDamagedLog at any damage but a torn tail; kUnsupportedLogVersion if
-// a newer program wrote it; kNoSpace if there is no room to start a new one; kLogFailed if the repair cannot be
-// written.
+// missing, or it holds other things than a ledger, such as a backup; kDamagedLog at any damage but a torn tail;
+// kUnsupportedLogVersion if a newer program wrote it; kNoSpace if there is no room to start a new one; kLogFailed if
+// the repair cannot be written.
 absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options);
 
 }  // namespace kvs::txn

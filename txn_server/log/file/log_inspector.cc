@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "common/errors.h"
-#include "txn_server/log/file/backup_check.h"
+#include "txn_server/log/file/backup_manifest.h"
 #include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/torn_tail.h"
 
@@ -33,11 +33,7 @@ absl::Status CheckLedgerDirectory(FileSystem& file_system, const std::string& di
   }
   if (!listing.ok()) return listing.status();
   if (absl::Status status = CheckFinished(*listing, directory); !status.ok()) return status;
-  if (IsBackup(file_system, directory)) {
-    return Error(errors::kUnusableDirectory,
-                 absl::StrCat(directory, " is a backup and no ledger: \"kvs log verify ", directory,
-                              "\" checks it, and \"kvs log restore ", directory, " DIR\" makes a ledger of it"));
-  }
+  if (absl::Status status = CheckIsNoBackup(file_system, directory); !status.ok()) return status;
   if (absl::Status status = CheckHasSegments(*listing, directory); !status.ok()) return status;
   if (!listing->segment_ids.empty()) return absl::OkStatus();
   return Error(errors::kUnusableDirectory, absl::StrCat(directory, " holds no ledger"));

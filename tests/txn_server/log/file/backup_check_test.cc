@@ -59,6 +59,7 @@ TEST_CASE("what is no backup is not called a damaged one, and a backup not a dam
                                        StatLog("/backup", nullptr, ledger.files()).status()}) {
       CHECK(Is(status, errors::kUnusableDirectory));
       CHECK_THAT(std::string(status.message()), ContainsText("/backup is a backup and no ledger"));
+      CHECK_THAT(std::string(status.message()), ContainsText(cut_short ? "was cut short" : "kvs log restore /backup"));
     }
   }
 }

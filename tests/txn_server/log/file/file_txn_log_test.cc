@@ -12,6 +12,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/file_ledger.h"
 #include "tests/support/temp_dir.h"
+#include "txn_server/log/file/backup.h"
 #include "txn_server/log/file/log_directory.h"
 
 namespace kvs::txn {
@@ -355,6 +356,28 @@ TEST_CASE("a directory with other files is refused, one that a mount made is not
     CHECK_THAT(std::string(status.message()), ContainsText("holiday.jpg"));
   }
   SECTION("a fresh mount") { CHECK(OpenFileTxnLog(OnDisk(temp.path())).status() == absl::OkStatus()); }
+}
+
+TEST_CASE("a backup is no ledger to open, finished or not, and nothing is left in it") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(3);
+  ledger.Stop();
+  REQUIRE(BackUpLog({"/log", "/backup", nullptr, &ledger.files()}).status() == absl::OkStatus());
+  ledger.files().SetContents("/backup/BACKUP.lock", "");
+  std::string remedy = "\"kvs log verify /backup\" checks it";
+  SECTION("finished") {}
+  SECTION("finished, and copied without its lock") { ledger.files().Delete("/backup/BACKUP.lock"); }
+  SECTION("being made, or cut short") {
+    ledger.files().Delete("/backup/BACKUP");
+    remedy = "it is being made, or was cut short";
+  }
+  const auto before = ledger.files().List("/backup");
+  ledger.options().directory = "/backup";
+  const absl::Status status = ledger.Open();
+  CHECK(Is(status, errors::kUnusableDirectory));
+  CHECK_THAT(std::string(status.message()), ContainsText("/backup is a backup and no ledger: " + remedy));
+  CHECK(*ledger.files().List("/backup") == *before);
 }
 
 // Runs `test` without the rights of root, which may write anywhere.
