@@ -217,7 +217,11 @@ absl::StatusOr<int> VerifyBackup(const Context& context) {
 
 absl::StatusOr<int> Verify(const Context& context) {
   if (txn::IsBackup(txn::PosixFileSystem(), context.arguments[0])) return VerifyBackup(context);
-  const auto report = txn::InspectLog(context.arguments[0]);
+  ProgressBar bar(context.environment.err, context.progress_style());
+  const auto report =
+      txn::InspectLog(context.arguments[0], nullptr, txn::PosixFileSystem(),
+                      [&](absl::string_view what, uint64_t done, uint64_t total) { bar.Show(what, done, total); });
+  bar.Clear();
   if (!report.ok()) return report.status();
   std::string text = ReportText(*report);
   text.pop_back();

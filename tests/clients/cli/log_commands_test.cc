@@ -1,3 +1,5 @@
+#include <absl/strings/match.h>
+
 #include <fstream>
 
 #include "common/sync.h"
@@ -114,6 +116,17 @@ TEST_CASE("verify of a ledger that was closed") {
   CHECK_THAT(json, ContainsText("{\"good\":true,\"logId\":\""));
   CHECK_THAT(json, ContainsText("\"lastRevision\":\"3\",\"compactedRevision\":\"0\",\"snapshots\":\"0\","));
   CHECK_THAT(json, ContainsText("\"transactionFrames\":\"2\",\"live\":false,\"sealed\":true"));
+}
+
+TEST_CASE("verify shows how far it is to a person, and to no program") {
+  Ledger ledger;
+  ledger.Close();
+  CHECK(ledger.kvs({"log", "verify", ledger.path(), "--output", "json"}).err.empty());
+  ledger.kvs.SetInteractive();
+  const CommandResult watched = ledger.kvs({"log", "verify", ledger.path()});
+  CHECK(watched.status == 0);
+  CHECK_THAT(watched.err, ContainsText("\r\x1b[Kreading the ledger "));
+  CHECK(absl::EndsWith(watched.err, "\r\x1b[K"));
 }
 
 TEST_CASE("a torn frame is told and is no damage") {

@@ -37,6 +37,12 @@ class TestCli {
     return *this;
   }
 
+  // As if a person watched.
+  TestCli& SetInteractive() {
+    interactive_ = true;
+    return *this;
+  }
+
   const TempDir& dir() const { return dir_; }
 
   CommandResult operator()(const std::vector<std::string>& words) const {
@@ -57,7 +63,8 @@ class TestCli {
                   const auto found = variables_.find(std::string(name));
                   return found == variables_.end() ? std::nullopt : std::optional(found->second);
                 },
-            .working_directory = directory_};
+            .working_directory = directory_,
+            .interactive = interactive_};
   }
 
  private:
@@ -65,6 +72,7 @@ class TestCli {
   std::filesystem::path directory_;
   std::map<std::string, std::string> variables_;
   std::string input_;
+  bool interactive_ = false;
 };
 
 }  // namespace kvs

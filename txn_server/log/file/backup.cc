@@ -114,15 +114,11 @@ class Backup {
   absl::Status Scan(LogScan& scan) {
     const auto live = file_system_.IsLocked(LockPath(options_.data_directory));
     if (!live.ok()) return live.status();
-    uint64_t read = 0;
     ScanOptions options;
     options.live = *live;
     options.check_transactions = true;
     options.check_all_snapshots = true;
-    options.visit = [&](const SegmentSummary&, const StoredFrame& frame) {
-      read += frame.bytes();
-      if (options_.progress) options_.progress("checking", read, 0);
-    };
+    options.progress = options_.progress;
     return ScanLog(*source_, options_.data_directory, options, &scan);
   }
 

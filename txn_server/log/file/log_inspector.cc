@@ -39,7 +39,8 @@ absl::Status CheckLedgerDirectory(FileSystem& file_system, const std::string& di
   return Error(errors::kUnusableDirectory, absl::StrCat(directory, " holds no ledger"));
 }
 
-absl::StatusOr<LogReport> InspectLog(const std::string& directory, const FrameVisitor& visit, FileSystem& file_system) {
+absl::StatusOr<LogReport> InspectLog(const std::string& directory, const FrameVisitor& visit, FileSystem& file_system,
+                                     const ProgressFunction& progress) {
   if (absl::Status status = CheckLedgerDirectory(file_system, directory); !status.ok()) return status;
   LogReport report;
   const auto locked = file_system.IsLocked(LockPath(directory));
@@ -50,6 +51,7 @@ absl::StatusOr<LogReport> InspectLog(const std::string& directory, const FrameVi
   options.check_transactions = true;
   options.check_all_snapshots = true;
   options.visit = visit;
+  options.progress = progress;
   report.verdict = ScanLog(file_system, directory, options, &report.scan);
   const bool judged = report.verdict.ok() || Is(report.verdict, errors::kDamagedLog) ||
                       Is(report.verdict, errors::kUnsupportedLogVersion);

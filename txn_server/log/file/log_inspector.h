@@ -12,6 +12,7 @@
 
 #include "txn_server/log/file/file_system.h"
 #include "txn_server/log/file/log_scan.h"
+#include "txn_server/log/progress.h"
 
 namespace kvs::txn {
 
@@ -34,6 +35,7 @@ using FrameVisitor = std::function<void(const SegmentSummary&, const StoredFrame
 // Reads the whole ledger in `directory`, and calls `visit`, which may be null, for every valid frame up to the damage,
 // in order. kUnusableDirectory if there is no ledger; another error if it cannot be read.
 absl::StatusOr<LogReport> InspectLog(const std::string& directory, const FrameVisitor& visit = nullptr,
-                                     FileSystem& file_system = PosixFileSystem());
+                                     FileSystem& file_system = PosixFileSystem(),
+                                     const ProgressFunction& progress = nullptr);
 
 }  // namespace kvs::txn

@@ -96,7 +96,9 @@ class Scanner {
                        foreign.empty() ? absl::StrCat(summary->path, " is snapshot ", summary->header.snapshot_id)
                                        : absl::StrCat(summary->path, ": ", foreign));
       }
-      if (status.ok() && (!relied_on || options_.check_all_snapshots)) status = VerifySnapshot(file_system_, *summary);
+      if (status.ok() && (!relied_on || options_.check_all_snapshots)) {
+        status = VerifySnapshot(file_system_, *summary, [this](uint64_t bytes) { CountRead(bytes); });
+      }
       if (status.ok()) {
         relied_on = true;
         scan_.snapshots.insert(scan_.snapshots.begin(), *std::move(summary));
@@ -336,11 +338,17 @@ class Scanner {
       }
     }
     if (options_.visit) options_.visit(segment, frame);
+    CountRead(frame.bytes());
     Advance(scan_.tip, frame);
     ++segment.frames;
     segment.valid_bytes = frame.end();
     scan_.last_frame = header;
     return MeetSnapshots(segment);
+  }
+
+  void CountRead(uint64_t bytes) {
+    read_bytes_ += bytes;
+    if (options_.progress) options_.progress("reading the ledger", read_bytes_, 0);
   }
 
   absl::Status CheckSpare(uint64_t id) {
@@ -397,6 +405,7 @@ class Scanner {
   uint64_t first_ = 0;  // that is scanned
   uint64_t last_in_use_ = 0;
   size_t snapshots_met_ = 0;
+  uint64_t read_bytes_ = 0;
 };
 
 }  // namespace

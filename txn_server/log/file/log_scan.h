@@ -13,6 +13,7 @@
 #include "txn_server/log/file/format.h"
 #include "txn_server/log/file/segment_reader.h"
 #include "txn_server/log/file/snapshot_reader.h"
+#include "txn_server/log/progress.h"
 
 namespace kvs::txn {
 
@@ -82,6 +83,8 @@ struct ScanOptions {
   bool check_all_snapshots = false;
   // Called for every valid frame, in order; may be null. The frame is valid during the call.
   std::function<void(const SegmentSummary&, const StoredFrame&)> visit;
+  // Counts the bytes of frames and snapshots that were read.
+  ProgressFunction progress;
 };
 
 // Scans the ledger in `directory`, which has at least one segment. kDamagedLog and scan->damage at the first damage, up

@@ -104,14 +104,10 @@ absl::StatusOr<LogStat> StatLog(const std::string& directory, const ProgressFunc
   if (!live.ok()) return live.status();
   stat.live = *live;
   KeyCounter counter(stat);
-  uint64_t read = 0;
   ScanOptions options;
   options.live = stat.live;
-  options.visit = [&](const SegmentSummary&, const StoredFrame& frame) {
-    counter.Visit(frame.header, frame.payload);
-    read += frame.bytes();
-    if (progress) progress("reading", read, 0);
-  };
+  options.visit = [&](const SegmentSummary&, const StoredFrame& frame) { counter.Visit(frame.header, frame.payload); };
+  options.progress = progress;
   if (absl::Status status = ScanLog(file_system, directory, options, &stat.scan); !status.ok()) return status;
   if (absl::Status status = counter.Finish(); !status.ok()) return status;
   AddSizes(file_system, directory, stat);

@@ -225,11 +225,7 @@ class Salvage {
     if (listing_.segment_ids.empty()) return;
     ScanOptions options;
     options.check_transactions = true;
-    uint64_t read = 0;
-    options.visit = [&](const SegmentSummary&, const StoredFrame& frame) {
-      read += frame.bytes();
-      if (options_.progress) options_.progress("looking for damage", read, 0);
-    };
+    options.progress = options_.progress;
     LogScan scan;
     ScanLog(file_system_, options_.data_directory, options, &scan).IgnoreError();
     if (!scan.damage) return;

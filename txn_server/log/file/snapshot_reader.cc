@@ -133,7 +133,8 @@ absl::StatusOr<SnapshotSummary> ReadSnapshotHeaderOnly(FileSystem& file_system, 
   return summary;
 }
 
-absl::Status VerifySnapshot(FileSystem& file_system, const SnapshotSummary& summary) {
+absl::Status VerifySnapshot(FileSystem& file_system, const SnapshotSummary& summary,
+                            absl::FunctionRef<void(uint64_t bytes)> read) {
   auto file = file_system.OpenForReading(summary.path);
   if (!file.ok()) return file.status();
   BlockReader blocks(*std::move(file), summary);
@@ -141,6 +142,7 @@ absl::Status VerifySnapshot(FileSystem& file_system, const SnapshotSummary& summ
     const auto block = blocks.Next();
     if (!block.ok()) return block.status();
     if (!*block) return absl::OkStatus();
+    read(kBlockHeaderBytes + (*block)->size());
   }
 }
 

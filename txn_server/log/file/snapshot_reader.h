@@ -1,6 +1,7 @@
 // Reads snapshots, and checks every byte of them.
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
@@ -45,8 +46,10 @@ absl::StatusOr<SnapshotSummary> ReadSnapshotHeader(FileSystem& file_system, cons
 // As ReadSnapshotHeader, also of a file that was cut or that something was appended to.
 absl::StatusOr<SnapshotSummary> ReadSnapshotHeaderOnly(FileSystem& file_system, const std::string& path);
 
-// Checks that all blocks are as they were written. kDamagedLog if not.
-absl::Status VerifySnapshot(FileSystem& file_system, const SnapshotSummary& summary);
+// Checks that all blocks are as they were written, and tells `read` the bytes of each that is. kDamagedLog if not.
+absl::Status VerifySnapshot(
+    FileSystem& file_system, const SnapshotSummary& summary,
+    absl::FunctionRef<void(uint64_t bytes)> read = [](uint64_t) {});
 
 // Reads the transactions of a snapshot. `file_system` is borrowed. The file is opened at once, so that it may be
 // removed meanwhile.

@@ -75,6 +75,23 @@ class Sample {
   Files intact_;
 };
 
+TEST_CASE("the progress of a scan counts the bytes of all frames and of all snapshots that it reads") {
+  Sample sample;
+  std::vector<uint64_t> told;
+  ScanOptions options;
+  options.check_all_snapshots = true;
+  options.progress = [&](absl::string_view, uint64_t done, uint64_t) { told.push_back(done); };
+  LogScan scan;
+  REQUIRE(ScanLog(sample.files(), "/log", options, &scan) == absl::OkStatus());
+  uint64_t bytes = 0;
+  for (const SnapshotSummary& snapshot : scan.snapshots) bytes += snapshot.header.file_bytes - kSnapshotHeaderBytes;
+  for (const SegmentSummary& segment : scan.segments) bytes += segment.valid_bytes - kSegmentHeaderBytes;
+  REQUIRE_FALSE(told.empty());
+  CHECK(std::is_sorted(told.begin(), told.end()));
+  CHECK(told.back() == bytes);
+  CHECK(told.front() < bytes / 4);
+}
+
 TEST_CASE("where the newest snapshot is damaged, in whatever block, the one before gives the same state, loudly") {
   Sample sample;
   const uint64_t older = sample.Revision(2);
