@@ -244,7 +244,7 @@ void LedgerLink::OnOpened(const grpc::Status& grpc_status, const ::txn::v1::Open
   }
   if (!status.ok()) {
     Tell(LogLevel::kWarn, "waiting for the ledger", status);
-    SetState(LedgerState::kWaiting, status.message());
+    SetState(Is(status, errors::kNoSpace) ? LedgerState::kReadOnly : LedgerState::kWaiting, status.message());
     return Retry(&LedgerLink::Open);
   }
   failed_attempts_ = 0;

@@ -26,6 +26,13 @@ constexpr absl::string_view kStart =
 // A certificate that ends within this time is worth a warning.
 constexpr absl::Duration kNearExpiry = absl::Hours(24 * 14);
 
+// What to do where the ledger has no space, and how kvs_server goes on until then.
+std::string MakeRoom(const v1::LedgerStatus& ledger, absl::string_view meanwhile) {
+  return absl::StrCat("the disk is full that has the data directory of txn_server at ", ledger.address(),
+                      ", or its PostgreSQL: make room there. Nothing that was acknowledged is lost; ", meanwhile,
+                      "; docs/operations.md, When the disk is full");
+}
+
 std::string Quoted(const std::vector<std::string>& names) { return absl::StrJoin(names, ", "); }
 
 class Examination {
@@ -320,7 +327,9 @@ bool Examination::ServerStatus(const client::Client& client) {
       return Ledger(status->ledger());
     case v1::SERVER_STATE_WAITING_FOR_LEDGER:
       return Fail("server", absl::StrCat(server, " at ", status->ledger().address(), ": ", status->ledger().detail()),
-                  "start txn_server there, or correct the --ledger-address of kvs_server");
+                  status->ledger().state() == v1::LEDGER_STATE_READ_ONLY
+                      ? MakeRoom(status->ledger(), "kvs_server goes on by itself, and answers nothing until then")
+                      : "start txn_server there, or correct the --ledger-address of kvs_server");
     case v1::SERVER_STATE_REPLAYING:
       return Fail("server", absl::StrCat(server, ", ", ReplayText(status->replay())),
                   "wait: data can be read and written when the replay is over; `kvs status` shows how far it is");
@@ -342,7 +351,7 @@ bool Examination::Ledger(const v1::LedgerStatus& ledger) {
     case v1::LEDGER_STATE_AWAY:
       return Fail("ledger", detail, "start txn_server again; until then values are read but not written");
     case v1::LEDGER_STATE_READ_ONLY:
-      return Fail("ledger", detail, "make room on the disk of txn_server; it goes on by itself");
+      return Fail("ledger", detail, MakeRoom(ledger, "values are read, and changes go on by themselves"));
     case v1::LEDGER_STATE_FENCED:
       return Fail("ledger", detail, "another kvs_server has taken over: talk to that one");
     case v1::LEDGER_STATE_REFUSED:

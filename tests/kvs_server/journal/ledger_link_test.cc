@@ -53,6 +53,14 @@ TEST_CASE_METHOD(LinkFixture, "link: waits for a ledger that does not answer, an
   CHECK(log_.Count("second reason") == 1);
 }
 
+TEST_CASE_METHOD(LinkFixture, "link: says that a ledger has no space, also before it was opened") {
+  ledger_.OnOpen(
+      {[](const ::txn::v1::OpenRequest&, ::txn::v1::OpenResponse*) { return Error(errors::kNoSpace, "full"); },
+       [](const ::txn::v1::OpenRequest&, ::txn::v1::OpenResponse*) { return absl::OkStatus(); }});
+  StartAndConnect();
+  CHECK(DistinctStates() == States{LedgerState::kReadOnly, LedgerState::kReplaying, LedgerState::kConnected});
+}
+
 TEST_CASE_METHOD(LinkFixture, "link: does not wait for a ledger that refuses it") {
   const absl::Status refusal = GENERATE(Error(errors::kWriterActive, "taken"), Error(errors::kNotPermitted, "no role"));
   ledger_.OnOpen({[refusal](const ::txn::v1::OpenRequest&, ::txn::v1::OpenResponse*) { return refusal; }});

@@ -1,6 +1,7 @@
 // Each finding of `kvs doctor` with a server that really has the trouble.
 #include "clients/cli/doctor/doctor.h"
 
+#include <absl/strings/match.h>
 #include <sys/socket.h>
 
 #include <fstream>
@@ -308,6 +309,22 @@ TEST_CASE("doctor: a server that waits for its ledger") {
                "start txn_server");
 }
 
+TEST_CASE("doctor: a server that waits for space in its ledger") {
+  Pair pair;
+  pair.storage().SetBeforeBeginEpoch(
+      [] { return Error(errors::kNoSpace, "cannot write /data/0000000002.log: No space left on device"); });
+  pair.StartLedger();
+  pair.StartKvs();
+  const absl::Time deadline = absl::Now() + absl::Seconds(30);
+  CommandResult result;
+  do {
+    result = PlaintextDoctor("127.0.0.1:" + std::to_string(pair.kvs().port()));
+  } while (!absl::StrContains(result.out, "No space left") && absl::Now() < deadline);
+  CheckFailure(result, 1, "server", "cannot write /data/0000000002.log: No space left on device",
+               "Nothing that was acknowledged is lost; kvs_server goes on by itself, and answers nothing until then; "
+               "docs/operations.md, When the disk is full");
+}
+
 TEST_CASE("doctor: the ledger is away") {
   Pair pair;
   pair.Start();
@@ -332,7 +349,10 @@ TEST_CASE("doctor: a server without a ledger is in order, and what that means is
 TEST_CASE("doctor: every state of the ledger has its remedy") {
   const std::pair<v1::LedgerState, std::string> cases[] = {
       {v1::LEDGER_STATE_AWAY, "start txn_server"},
-      {v1::LEDGER_STATE_READ_ONLY, "make room on the disk"},
+      {v1::LEDGER_STATE_READ_ONLY,
+       "the disk is full that has the data directory of txn_server at localhost:5051, or its PostgreSQL: make room "
+       "there. Nothing that was acknowledged is lost; values are read, and changes go on by themselves; "
+       "docs/operations.md, When the disk is full"},
       {v1::LEDGER_STATE_FENCED, "another kvs_server has taken over"},
       {v1::LEDGER_STATE_DATA_LOSS, "do not stop this kvs_server"},
       {v1::LEDGER_STATE_REFUSED, "the log of txn_server tells"},
