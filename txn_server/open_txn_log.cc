@@ -32,6 +32,18 @@ absl::StatusOr<LogPosition> FillDatabase(const std::string& url, Retention reten
   return position;
 }
 
+absl::string_view MadeSnapshot(uint64_t failed_attempts) {
+  return failed_attempts == 0 ? "made a snapshot" : "made a snapshot again, after attempts that failed";
+}
+
+// Only a change is news: it is tried again and again.
+CompactionFailed TellFailure(absl::string_view consequence) {
+  return
+      [message = absl::StrCat("could not make a snapshot, ", consequence)](const absl::Status& status, bool is_news) {
+        Log(is_news ? LogLevel::kWarn : LogLevel::kDebug, message, {{"status", status}});
+      };
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TxnLog>> OpenTxnLog(const Config& config) {
@@ -43,12 +55,14 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenTxnLog(const Config& config) {
       options.notice = [](const std::string& repaired) { LogWarn(repaired); };
       options.compaction = config.compaction;
       options.compacted = [](const CompactionReport& report) {
-        LogInfo("made a snapshot", {{"revision", report.snapshot.header.point.revision},
-                                    {"bytes", report.snapshot.header.file_bytes},
-                                    {"folded_transactions", report.folded_transactions},
-                                    {"removed_files", report.removed_files},
-                                    {"duration", report.duration}});
+        LogInfo(MadeSnapshot(report.failed_attempts), {{"revision", report.snapshot.header.point.revision},
+                                                       {"bytes", report.snapshot.header.file_bytes},
+                                                       {"folded_transactions", report.folded_transactions},
+                                                       {"removed_files", report.removed_files},
+                                                       {"failed_attempts", report.failed_attempts},
+                                                       {"duration", report.duration}});
       };
+      options.compaction_failed = TellFailure("the log goes on growing");
       return OpenFileTxnLog(options);
     }
     case LedgerKind::kPostgres: {
@@ -58,12 +72,14 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenTxnLog(const Config& config) {
       options.notice = [](const std::string& notice) { LogWarn(notice); };
       options.compaction = config.compaction;
       options.compacted = [](const PostgresCompactionReport& report) {
-        LogInfo("made a snapshot", {{"revision", report.snapshot.revision},
-                                    {"bytes", report.snapshot.bytes},
-                                    {"folded_transactions", report.folded_transactions},
-                                    {"compacted_revision", report.compacted_revision},
-                                    {"duration", report.duration}});
+        LogInfo(MadeSnapshot(report.failed_attempts), {{"revision", report.snapshot.revision},
+                                                       {"bytes", report.snapshot.bytes},
+                                                       {"folded_transactions", report.folded_transactions},
+                                                       {"compacted_revision", report.compacted_revision},
+                                                       {"failed_attempts", report.failed_attempts},
+                                                       {"duration", report.duration}});
       };
+      options.compaction_failed = TellFailure("the next start takes longer");
       return OpenPostgresTxnLog(options);
     }
   }

@@ -25,6 +25,9 @@ class CompactingLedger : public FileLedger {
     options().compaction.retention = Retention::kOnDelete;
     options().compaction.min_bytes = 32 * kKiB;
     options().compaction.percent = 0;
+    // One that failed is tried again when as much again was logged.
+    options().compaction.shortest_retry = absl::InfiniteDuration();
+    options().compaction.longest_retry = absl::InfiniteDuration();
   }
 
   RandomHistory& history() { return history_; }
@@ -48,7 +51,7 @@ class CompactingLedger : public FileLedger {
 
   // Appends until a snapshot is due, and waits until it was made or could not be made.
   void MakeSnapshot() {
-    while (since_snapshot_ < compaction().min_bytes) Grow();
+    while (since_snapshot_ < std::max(compaction().min_bytes, not_before_bytes_)) Grow();
     AwaitSnapshot();
   }
 
@@ -62,14 +65,18 @@ class CompactingLedger : public FileLedger {
   // Waits until the snapshot that is due was made or could not be made.
   void AwaitSnapshot() {
     AwaitCompactions(++awaited_);
-    // After a failure, nothing is tried before as much again was logged.
-    since_snapshot_ = 0;
+    const size_t failed_before = std::exchange(failed_, failures().size());
+    if (failed_ == failed_before) {
+      since_snapshot_ = not_before_bytes_ = 0;
+    } else {
+      not_before_bytes_ = since_snapshot_ + std::max(since_snapshot_, compaction().min_bytes);
+    }
   }
 
-  // What was logged since it was made.
+  // What was logged since the newest one.
   uint64_t since_snapshot() const { return since_snapshot_; }
 
-  size_t compactions() const { return reports().size() + CountNotices(std::string(kNoSnapshot)); }
+  size_t compactions() const { return reports().size() + failures().size(); }
 
   // The log must give the state that was written, and say so of every key.
   void CheckState() {
@@ -92,7 +99,8 @@ class CompactingLedger : public FileLedger {
  private:
   // As far as it is on the disk.
   uint64_t LoggedSinceSnapshot() {
-    awaited_ = 0;
+    awaited_ = failed_ = 0;
+    not_before_bytes_ = 0;
     if (!InspectLog("/log", nullptr, files()).ok()) return 0;  // it is a new one
     LogScan scan;
     REQUIRE(ScanLog(files(), "/log", {}, &scan) == absl::OkStatus());
@@ -101,8 +109,10 @@ class CompactingLedger : public FileLedger {
 
   RandomHistory history_;
   uint64_t since_snapshot_ = 0;
-  uint64_t sealed_at_ = 0;  // the revision
-  size_t awaited_ = 0;      // snapshots since it was opened
+  uint64_t not_before_bytes_ = 0;  // logged since it, where the last attempt failed
+  uint64_t sealed_at_ = 0;         // the revision
+  size_t awaited_ = 0;             // snapshots since it was opened
+  size_t failed_ = 0;              // of them
 };
 
 // Counts what the compaction changes on the disk, and makes some of it fail. `fault` is asked, with the number of the

@@ -51,6 +51,11 @@ class FileLedger {
       reports_.push_back(report);
       changed_.SignalAll();
     };
+    options_.compaction_failed = [this](const absl::Status& status, bool is_news) {
+      MutexLock lock(&mu_);
+      failures_.push_back({status, is_news});
+      changed_.SignalAll();
+    };
     // Tests that want snapshots, and to lose what they stand for, say so.
     options_.compaction.retention = Retention::kFull;
     options_.compaction.min_bytes = kMiB;
@@ -63,6 +68,7 @@ class FileLedger {
       MutexLock lock(&mu_);
       notices_.clear();
       reports_.clear();
+      failures_.clear();
     }
     auto log = OpenFileTxnLog(options_);
     if (log.ok()) log_ = *std::move(log);
@@ -113,22 +119,25 @@ class FileLedger {
     MutexLock lock(&mu_);
     return reports_;
   }
-  // The notices that have this in them.
-  size_t CountNotices(const std::string& text) const {
+  // Those that could not be made.
+  struct FailedCompaction {
+    absl::Status status;
+    bool is_news = false;
+  };
+  std::vector<FailedCompaction> failures() const {
     MutexLock lock(&mu_);
-    return CountNoticesLocked(text);
+    return failures_;
   }
 
-  // Waits until so many snapshots were made, or not made and this was said, since the log was opened.
+  // Waits until so many snapshots were made, or could not be made, since the log was opened.
   void AwaitCompactions(size_t count) {
     MutexLock lock(&mu_);
     const absl::Time deadline = absl::Now() + absl::Seconds(60);
-    while (reports_.size() + CountNoticesLocked(kNoSnapshot) < count) {
+    while (reports_.size() + failures_.size() < count) {
       if (absl::Now() > deadline) FAIL("no snapshot was made");
       changed_.WaitWithTimeout(&mu_, absl::Seconds(1));
     }
   }
-  static constexpr absl::string_view kNoSnapshot = "could not make a snapshot";
 
   // What the log gives back must be what was written.
   void CheckReplay() {
@@ -179,17 +188,12 @@ class FileLedger {
   }
 
  private:
-  size_t CountNoticesLocked(absl::string_view text) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    size_t count = 0;
-    for (const std::string& notice : notices_) count += absl::StrContains(notice, text) ? 1 : 0;
-    return count;
-  }
-
   MemoryFileSystem files_;
   FileTxnLogOptions options_;
   mutable Mutex mu_;
   CondVar changed_;
   std::vector<CompactionReport> reports_ ABSL_GUARDED_BY(mu_);
+  std::vector<FailedCompaction> failures_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> notices_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<TxnLog> log_;
   uint64_t epoch_ = 0;

@@ -26,8 +26,11 @@ struct CompactionOptions {
   uint64_t ballast_bytes = kDefaultBallastBytes;
   // The memory in which changes are gathered before they are spilled.
   size_t table_bytes = 32 * kMiB;
-  // When a file ledger tries again at the latest to make a snapshot that failed, or to fill its ballast.
-  absl::Duration retry_interval = absl::Seconds(10);
+  // How long after the first failure a snapshot is tried again; the time doubles with each that follows.
+  absl::Duration shortest_retry = absl::Seconds(1);
+  absl::Duration longest_retry = absl::Minutes(1);
+  // How often a file ledger tries to fill a ballast that lacks something.
+  absl::Duration ballast_retry = absl::Seconds(10);
 };
 
 }  // namespace kvs::txn

@@ -65,6 +65,7 @@ Compactor::Compactor(Settings settings, LogFiles* files, uint64_t next_snapshot_
       files_(files),
       next_id_(next_snapshot_id),
       ballast_(settings_.file_system, BallastPath(settings_.directory), settings_.options.ballast_bytes),
+      attempts_(settings_.options),
       thread_([this] { Run(); }) {}
 
 Compactor::~Compactor() {
@@ -82,6 +83,10 @@ void Compactor::OutOfSpace() { SetPace(Pace::kOutOfSpace); }
 
 void Compactor::SetPace(Pace pace) {
   MutexLock lock(&mu_);
+  if (pace != Pace::kIdle && starves_ != (pace == Pace::kOutOfSpace)) {
+    starves_ = !starves_;
+    HastenForSpace();
+  }
   // The want of space is over when what can be removed was removed.
   if (pace_ != Pace::kOutOfSpace) pace_ = pace;
   if (!working_ && IsDue()) {
@@ -90,83 +95,73 @@ void Compactor::SetPace(Pace pace) {
   }
 }
 
+// What failed for want of space may work now that there is some, and is more urgent now that there is none.
+void Compactor::HastenForSpace() {
+  if (!Is(attempts_.failure(), errors::kNoSpace)) return;
+  attempts_.Hasten();
+  changed_.SignalAll();
+}
+
+// Segments go when as many snapshots as are kept stand for them, so it may take that many until nothing is gained by
+// another one.
+bool Compactor::RemovesSegments(const LogFiles::Growth& growth) const {
+  return settings_.options.retention == Retention::kOnDelete && growth.since_oldest_bytes > 0;
+}
+
+// Where all of the log is in one segment, nothing can be removed before the next one can be made: a small one.
+bool Compactor::SharesBallast(const LogFiles::Growth& growth) const {
+  return pace_ == Pace::kOutOfSpace && RemovesSegments(growth) && growth.finished_bytes == 0 && ballast_.bytes() > 0;
+}
+
 bool Compactor::IsDue() const {
   const LogFiles::Growth growth = files_->growth();
-  const bool backs_off = growth.since_newest_bytes < not_before_bytes_ && absl::Now() < not_before_;
-  if (pace_ != Pace::kOutOfSpace && backs_off) return false;
+  if (SharesBallast(growth)) return true;
+  if (!attempts_.MayTry(growth.since_newest_bytes, absl::Now())) return false;
   const CompactionOptions& options = settings_.options;
   const auto reaches = [&](uint64_t bytes, uint64_t percent) {
     return bytes >= options.min_bytes && bytes >= growth.snapshot_bytes / 100 * percent;
   };
-  // Segments go when as many snapshots as are kept stand for them, so it may take that many until nothing is gained by
-  // another one.
-  const bool removes = options.retention == Retention::kOnDelete && growth.since_oldest_bytes > 0;
   switch (pace_) {
     case Pace::kBusy:
       return reaches(growth.since_newest_bytes, options.percent);
     case Pace::kIdle:
       return reaches(growth.since_newest_bytes, options.percent / 4) ||
-             (removes && reaches(growth.finished_bytes, options.percent / 4));
+             (RemovesSegments(growth) && reaches(growth.finished_bytes, options.percent / 4));
     case Pace::kOutOfSpace:
-      return removes && (growth.finished_bytes > 0 || ballast_.bytes() > 0);
+      return RemovesSegments(growth) && growth.finished_bytes > 0;
   }
   return false;
-}
-
-bool Compactor::IsOutOfSpace() const {
-  MutexLock lock(&mu_);
-  return pace_ == Pace::kOutOfSpace;
-}
-
-void Compactor::EndWantOfSpace() {
-  MutexLock lock(&mu_);
-  // Whoever still has none will say so again.
-  pace_ = Pace::kBusy;
-}
-
-absl::Status Compactor::WaitUntilDone() {
-  MutexLock lock(&mu_);
-  while (working_) changed_.Wait(&mu_);
-  return result_;
 }
 
 void Compactor::Run() {
   LowerPriority();
   ballast_.Fill();
   while (true) {
-    const bool due = AwaitWork();
-    if (stopping_) break;
-    if (!due) {
-      ballast_.Fill();
-      continue;
-    }
-    const absl::Status status = Work();
-    {
-      MutexLock lock(&mu_);
-      result_ = status;
-      if (pace_ == Pace::kOutOfSpace && !(status.ok() && IsDue())) pace_ = Pace::kBusy;
-      not_before_ = status.ok() ? absl::InfinitePast() : absl::Now() + settings_.options.retry_interval;
-      not_before_bytes_ = status.ok() ? 0 : files_->growth().since_newest_bytes + settings_.options.min_bytes;
-    }
-    if (!status.ok() && !stopping_) {
-      settings_.notice(absl::StrCat("could not make a snapshot, the log goes on growing: ", status.message()));
+    const Task task = AwaitTask();
+    if (stopping_) return;
+    switch (task) {
+      case Task::kFillBallast:
+        FillBallast();
+        break;
+      case Task::kShareBallast:
+        ShareBallast();
+        break;
+      case Task::kMakeSnapshot:
+        MakeSnapshot();
+        break;
     }
   }
-  MutexLock lock(&mu_);
-  working_ = false;
-  changed_.SignalAll();
 }
 
-bool Compactor::AwaitWork() {
+Compactor::Task Compactor::AwaitTask() {
   MutexLock lock(&mu_);
   working_ = IsDue();
-  const absl::Time fill_at = absl::Now() + settings_.options.retry_interval;
+  const absl::Time fill_at = absl::Now() + settings_.options.ballast_retry;
   while (!working_ && !stopping_) {
-    changed_.SignalAll();
     const absl::Time now = absl::Now();
     if (!ballast_.full() && now >= fill_at) break;
     absl::Time until = ballast_.full() ? absl::InfiniteFuture() : fill_at;
-    if (now < not_before_) until = std::min(until, not_before_);
+    if (now < attempts_.not_before()) until = std::min(until, attempts_.not_before());
     if (until == absl::InfiniteFuture()) {
       changed_.Wait(&mu_);
     } else {
@@ -174,23 +169,62 @@ bool Compactor::AwaitWork() {
     }
     working_ = working_ || IsDue();
   }
-  return working_;
+  if (!working_) return Task::kFillBallast;
+  return SharesBallast(files_->growth()) ? Task::kShareBallast : Task::kMakeSnapshot;
 }
 
-absl::Status Compactor::Work() {
-  if (files_->growth().finished_bytes == 0 && IsOutOfSpace()) {
-    // All of the log is in one segment, and nothing can be removed before the next one can be made: a small one.
-    ballast_.Spend(std::min(kBallastShare, ballast_.bytes() / 2));
-    EndWantOfSpace();
-    return absl::OkStatus();
-  }
-  absl::Status status = Compact();
-  if (Is(status, errors::kNoSpace) && ballast_.Spend(ballast_.bytes())) status = Compact();
+void Compactor::FillBallast() {
   ballast_.Fill();
-  return status;
+  if (!ballast_.full()) return;
+  MutexLock lock(&mu_);
+  HastenForSpace();
 }
 
-absl::Status Compactor::Compact() {
+void Compactor::ShareBallast() {
+  ballast_.Spend(std::min(kBallastShare, ballast_.bytes() / 2));
+  MutexLock lock(&mu_);
+  // Whoever still has no space will say so again.
+  pace_ = Pace::kBusy;
+}
+
+void Compactor::MakeSnapshot() {
+  auto report = CompactWithBallast();
+  if (report.ok()) {
+    Succeeded(*std::move(report));
+  } else if (!stopping_) {
+    Failed(report.status());
+  }
+}
+
+void Compactor::Succeeded(CompactionReport report) {
+  {
+    MutexLock lock(&mu_);
+    report.failed_attempts = attempts_.failures();
+    attempts_.Succeeded();
+    if (pace_ == Pace::kOutOfSpace && !IsDue()) pace_ = Pace::kBusy;
+  }
+  settings_.compacted(report);
+}
+
+void Compactor::Failed(const absl::Status& status) {
+  bool is_news = false;
+  {
+    MutexLock lock(&mu_);
+    is_news = attempts_.Failed(status, files_->growth().since_newest_bytes, absl::Now());
+    // Whoever still has no space will say so again.
+    if (pace_ == Pace::kOutOfSpace) pace_ = Pace::kBusy;
+  }
+  settings_.failed(status, is_news);
+}
+
+absl::StatusOr<CompactionReport> Compactor::CompactWithBallast() {
+  auto report = Compact();
+  if (Is(report.status(), errors::kNoSpace) && ballast_.Spend(ballast_.bytes())) report = Compact();
+  ballast_.Fill();
+  return report;
+}
+
+absl::StatusOr<CompactionReport> Compactor::Compact() {
   const absl::Time begin = absl::Now();
   CompactionReport report;
   auto source = files_->BeginFold();
@@ -212,8 +246,7 @@ absl::Status Compactor::Compact() {
   files_->AddSnapshot(report.snapshot);
   RemoveObsolete(report);
   report.duration = absl::Now() - begin;
-  settings_.compacted(report);
-  return absl::OkStatus();
+  return report;
 }
 
 absl::Status Compactor::WriteSnapshot(const std::string& path, LogFiles::ToFold& source, CompactionReport& report) {

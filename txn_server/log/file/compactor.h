@@ -6,6 +6,7 @@
 
 #include <absl/base/thread_annotations.h>
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/time/time.h>
 
 #include <atomic>
@@ -15,6 +16,7 @@
 #include <thread>
 
 #include "common/sync.h"
+#include "txn_server/log/compaction/compaction_attempts.h"
 #include "txn_server/log/compaction/compaction_options.h"
 #include "txn_server/log/file/ballast.h"
 #include "txn_server/log/file/file_system.h"
@@ -27,6 +29,7 @@ struct CompactionReport {
   SnapshotSummary snapshot;
   uint64_t folded_transactions = 0;
   uint64_t removed_files = 0;
+  uint64_t failed_attempts = 0;  // since the snapshot before
   absl::Duration duration;
 };
 
@@ -38,9 +41,11 @@ class Compactor {
     FileSystem& file_system;
     std::string directory;
     std::string log_id;
-    // Told what went wrong, in a sentence for people, and what was made. Called by the compactor's thread.
+    // Told what went wrong, in a sentence for people, and of each attempt at a snapshot what was made, or why none was
+    // and whether that is news. Called by the compactor's thread.
     std::function<void(const std::string&)> notice;
     std::function<void(const CompactionReport&)> compacted;
+    CompactionFailed failed;
   };
 
   // `files` outlives the compactor. `next_snapshot_id` is above that of every snapshot in the directory.
@@ -57,26 +62,31 @@ class Compactor {
   // There was no space for what was to be appended.
   void OutOfSpace();
 
-  // Waits until no snapshot is due or being made, and returns the error of the last one, if it failed.
-  absl::Status WaitUntilDone();
-
   // What the ballast takes on the disk.
   uint64_t ballast_bytes() const { return ballast_.bytes(); }
 
  private:
   enum class Pace { kBusy, kIdle, kOutOfSpace };
 
-  void Run();
-  // Waits until a snapshot is due, which is true; or until the ballast may be filled again, or this is stopping.
-  bool AwaitWork();
-  bool IsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void SetPace(Pace pace);
-  bool IsOutOfSpace() const;
-  void EndWantOfSpace();
+  enum class Task { kFillBallast, kShareBallast, kMakeSnapshot };
 
-  // Makes a snapshot, or whatever has to be done before one can help.
-  absl::Status Work();
-  absl::Status Compact();
+  void Run();
+  // Waits until there is something to do, or this is stopping.
+  Task AwaitTask();
+  bool IsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool SharesBallast(const LogFiles::Growth& growth) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool RemovesSegments(const LogFiles::Growth& growth) const;
+  void SetPace(Pace pace);
+  void HastenForSpace() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  void FillBallast();
+  void ShareBallast();
+  void MakeSnapshot();
+  // Notes what came of an attempt, and tells it.
+  void Succeeded(CompactionReport report);
+  void Failed(const absl::Status& status);
+  absl::StatusOr<CompactionReport> CompactWithBallast();
+  absl::StatusOr<CompactionReport> Compact();
   absl::Status WriteSnapshot(const std::string& path, LogFiles::ToFold& source, CompactionReport& report);
   void RemoveObsolete(CompactionReport& report);
 
@@ -92,10 +102,8 @@ class Compactor {
   CondVar changed_;
   Pace pace_ ABSL_GUARDED_BY(mu_) = Pace::kBusy;
   bool working_ ABSL_GUARDED_BY(mu_) = true;
-  absl::Status result_ ABSL_GUARDED_BY(mu_);
-  // After a failure nothing is tried before this time, unless this much more was logged.
-  absl::Time not_before_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
-  uint64_t not_before_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  bool starves_ ABSL_GUARDED_BY(mu_) = false;  // there was no space for what was to be appended last
+  CompactionAttempts attempts_ ABSL_GUARDED_BY(mu_);
 
   std::thread thread_;
 };

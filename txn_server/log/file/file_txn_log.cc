@@ -99,7 +99,7 @@ FileTxnLog::FileTxnLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock
       writer_(std::move(writer)),
       sealed_(scan.sealed()),
       compactor_({options_.compaction, *options_.file_system, options_.directory, scan.log_id, options_.notice,
-                  options_.compacted},
+                  options_.compacted, options_.compaction_failed},
                  &files_, scan.next_snapshot_id) {
   // The first frame needs the segment after the one that it goes into.
   supply_.Prefetch(scan.segments.back().header.segment_id + (writer_ ? 1 : 2));
@@ -385,6 +385,7 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options
   options.directory = WithoutSlashes(std::move(options.directory));
   if (!options.notice) options.notice = [](const std::string&) {};
   if (!options.compacted) options.compacted = [](const CompactionReport&) {};
+  if (!options.compaction_failed) options.compaction_failed = [](const absl::Status&, bool) {};
   FileSystem& file_system = *options.file_system;
   const std::string& directory = options.directory;
   if (absl::Status status = PrepareDirectory(file_system, directory); !status.ok()) return status;

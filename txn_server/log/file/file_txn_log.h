@@ -39,13 +39,14 @@ struct FileTxnLogOptions {
   // The id of a log that is made new, 16 bytes; random if it is empty.
   std::string new_log_id;
 
-  // Told, in a sentence for people, what was repaired, or could not be done. Called by the thread that opens, appends
-  // or compacts. May be null.
+  // Told, in a sentence for people, what was repaired, or could not be done. Called, as those below, by the thread that
+  // opens, appends or compacts. May be null.
   std::function<void(const std::string&)> notice;
 
-  // What becomes of the past. `compacted` is told of every snapshot that was made; may be null.
+  // What becomes of the past. Told of every snapshot that was made, and that could not be made; may be null.
   CompactionOptions compaction;
   std::function<void(const CompactionReport&)> compacted;
+  CompactionFailed compaction_failed;
 
   // Whether it may be a directory that is not finished: only who fills it, and holds its lock, opens that.
   bool unfinished = false;

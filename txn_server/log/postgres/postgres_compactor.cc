@@ -16,7 +16,6 @@
 namespace kvs::txn {
 namespace {
 
-constexpr absl::Duration kRetryInterval = absl::Seconds(10);
 // Snapshots for the sake of a few hidden rows take at most one part in so many of the time.
 constexpr int kRemovalShare = 100;
 
@@ -42,6 +41,7 @@ PostgresCompactor::PostgresCompactor(Settings settings, uint64_t snapshot_bytes,
       snapshot_bytes_(snapshot_bytes),
       growth_bytes_(growth_bytes),
       hides_(hides),
+      attempts_(settings_.options),
       remove_at_(absl::Now() + settings_.removal_interval),
       thread_([this] { Run(); }) {}
 
@@ -57,6 +57,8 @@ PostgresCompactor::~PostgresCompactor() {
 void PostgresCompactor::BeginEpoch(uint64_t epoch) {
   MutexLock lock(&mutex_);
   epoch_ = epoch;
+  // The one before may have ended in the middle of a snapshot.
+  attempts_.Hasten();
   changed_.SignalAll();
 }
 
@@ -66,7 +68,8 @@ void PostgresCompactor::Appended(uint64_t bytes, bool hides) {
   growth_bytes_ += bytes;
   const bool wakes = hides && !hides_;
   hides_ = hides_ || hides;
-  if (wakes || IsDue(absl::InfinitePast())) changed_.SignalAll();
+  const bool grew_enough = attempts_.MayTry(growth_bytes_, absl::Now()) && IsDue(absl::InfinitePast());
+  if (wakes || grew_enough) changed_.SignalAll();
 }
 
 void PostgresCompactor::Idle() {
@@ -90,8 +93,8 @@ void PostgresCompactor::Run() {
       MutexLock lock(&mutex_);
       while (!stopping_) {
         const absl::Time now = absl::Now();
-        if (now < not_before_) {
-          changed_.WaitWithTimeout(&mutex_, not_before_ - now);
+        if (!attempts_.MayTry(growth_bytes_, now)) {
+          changed_.WaitWithTimeout(&mutex_, attempts_.not_before() - now);
         } else if (IsDue(now)) {
           break;
         } else if (hides_ && epoch_ != 0) {
@@ -118,19 +121,21 @@ void PostgresCompactor::Compact(uint64_t epoch) {
   }
   PostgresCompactionReport report;
   const absl::Status status = MakeSnapshot(epoch, &report);
-  if (!status.ok() && !stopping_) {
-    settings_.notice(absl::StrCat("could not make a snapshot, the next start takes longer: ", status.message()));
+  bool is_news = false;
+  {
+    MutexLock lock(&mutex_);
+    const absl::Time now = absl::Now();
+    remove_at_ = now + std::max(settings_.removal_interval, kRemovalShare * (now - begin));
+    if (status.ok()) {
+      attempts_.Succeeded();
+      snapshot_bytes_ = report.snapshot.bytes;
+      growth_bytes_ -= growth_bytes;
+    } else {
+      is_news = attempts_.Failed(status, growth_bytes_, now);
+      hides_ = hides_ || hides;
+    }
   }
-  MutexLock lock(&mutex_);
-  const absl::Time now = absl::Now();
-  remove_at_ = now + std::max(settings_.removal_interval, kRemovalShare * (now - begin));
-  if (status.ok()) {
-    snapshot_bytes_ = report.snapshot.bytes;
-    growth_bytes_ -= growth_bytes;
-  } else {
-    hides_ = hides_ || hides;
-    not_before_ = now + kRetryInterval;
-  }
+  if (!status.ok() && !stopping_) settings_.failed(status, is_news);
 }
 
 absl::Status PostgresCompactor::MakeSnapshot(uint64_t epoch, PostgresCompactionReport* report) {
@@ -141,6 +146,10 @@ absl::Status PostgresCompactor::MakeSnapshot(uint64_t epoch, PostgresCompactionR
   if (const auto set_up = connection->Exec(kSetUp); !set_up.ok()) return set_up.status();
   if (absl::Status status = WriteSnapshot(connection, report); !status.ok()) return status;
   if (absl::Status status = Publish(*connection, epoch, report); !status.ok()) return status;
+  {
+    MutexLock lock(&mutex_);
+    report->failed_attempts = attempts_.failures();
+  }
   report->duration = absl::Now() - begin;
   settings_.compacted(*report);
   const auto parts = connection->Exec(kRemoveParts, {BinaryBigint(last_id_)});

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "common/sync.h"
+#include "txn_server/log/compaction/compaction_attempts.h"
 #include "txn_server/log/compaction/compaction_options.h"
 #include "txn_server/log/postgres/connection.h"
 #include "txn_server/log/postgres/postgres_snapshot.h"
@@ -30,6 +31,7 @@ struct PostgresCompactionReport {
   PostgresSnapshot snapshot;
   uint64_t compacted_revision = 0;
   uint64_t folded_transactions = 0;
+  uint64_t failed_attempts = 0;  // since the snapshot before
   absl::Duration duration;
 };
 
@@ -44,9 +46,10 @@ class PostgresCompactor {
     absl::Duration removal_interval;
     // Reads the state, and says in `end` up to which revision.
     std::function<absl::StatusOr<StateReplay>(uint64_t* end)> read_state;
-    // Told what went wrong, in a sentence for people, and what was made. Called by the compactor's thread.
-    std::function<void(const std::string&)> notice;
+    // Told of each attempt what was made, or what went wrong and whether that is news. Called by the compactor's
+    // thread.
     std::function<void(const PostgresCompactionReport&)> compacted;
+    CompactionFailed failed;
   };
 
   // `snapshot_bytes` and `growth_bytes` are those of the newest snapshot, and of what was written since; `hides` is
@@ -87,8 +90,7 @@ class PostgresCompactor {
   uint64_t growth_bytes_ ABSL_GUARDED_BY(mutex_);
   bool hides_ ABSL_GUARDED_BY(mutex_);
   bool idle_ ABSL_GUARDED_BY(mutex_) = false;
-  // Nothing is tried before, after a failure.
-  absl::Time not_before_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  CompactionAttempts attempts_ ABSL_GUARDED_BY(mutex_);
   absl::Time remove_at_ ABSL_GUARDED_BY(mutex_);
 
   std::thread thread_;

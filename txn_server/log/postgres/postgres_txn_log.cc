@@ -301,7 +301,7 @@ PostgresCompactor::Settings PostgresTxnLog::CompactorSettings() {
   settings.connection_string = connection_string_;
   settings.options = options_.compaction;
   settings.removal_interval = options_.removal_interval;
-  settings.notice = options_.notice;
+  settings.failed = options_.compaction_failed;
   settings.read_state = [this](uint64_t* end) { return ReadState(Beginning::kNewestSnapshot, end); };
   settings.compacted = [this](const PostgresCompactionReport& report) {
     {

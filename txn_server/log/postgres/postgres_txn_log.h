@@ -42,9 +42,11 @@ struct PostgresTxnLogOptions {
   // How long what a delete has hidden stays in the database, if nothing else is written; longer where a snapshot takes
   // more than one percent of this.
   absl::Duration removal_interval = absl::Minutes(1);
-  // Told when the connection was lost and when it is back, and why no snapshot could be made; by any thread.
+  // Told when the connection was lost and when it is back, and of every snapshot that was made, and that could not be
+  // made; by any thread.
   std::function<void(const std::string&)> notice = [](const std::string&) {};
   std::function<void(const PostgresCompactionReport&)> compacted = [](const PostgresCompactionReport&) {};
+  CompactionFailed compaction_failed = [](const absl::Status&, bool) {};
 };
 
 // Opens the ledger; makes its tables where the database has none. Errors of Migrate() and Connection, and

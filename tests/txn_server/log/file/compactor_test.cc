@@ -299,7 +299,7 @@ TEST_CASE("a counter's log stays small: at most twice the live data and four seg
 void CheckGoesOn(CompactingLedger& ledger) {
   ledger.CheckState();
   ledger.MakeSnapshot();
-  CHECK(ledger.CountNotices(std::string(FileLedger::kNoSnapshot)) == 0);
+  CHECK(ledger.failures().empty());
   CheckFiles(ledger);
   CHECK(ledger.Listing().snapshot_ids.size() == kKeptSnapshots);
   ledger.CheckState();
@@ -364,7 +364,7 @@ TEST_CASE("whatever fails once in a compaction, the log goes on and the next one
         CHECK(failed > 10);
         return;
       }
-      failed += ledger.CountNotices(std::string(FileLedger::kNoSnapshot));
+      failed += ledger.failures().size();
       ledger.CheckState();
     }
     // After a failure nothing is tried before as much again was logged.
@@ -390,8 +390,8 @@ TEST_CASE("what cannot be read makes no snapshot, and nothing is removed for it"
   });
   ledger.MakeSnapshot();
   ledger.files().SetFaults(nullptr);
-  CHECK(ledger.CountNotices(std::string(FileLedger::kNoSnapshot)) == 1);
-  CHECK(ledger.CountNotices("Input/output error") == 1);
+  REQUIRE(ledger.failures().size() == 1);
+  CHECK_THAT(std::string(ledger.failures()[0].status.message()), ContainsText("Input/output error"));
   CHECK(ledger.Listing().snapshot_ids == Ids{1, 2});
   CHECK(ledger.Listing().segment_ids.front() == before.segment_ids.front());
   CheckFiles(ledger);
@@ -498,8 +498,8 @@ TEST_CASE("no space at any place of a compaction: the error is told, the log goe
       }
     }
     ++told;
-    CHECK(ledger.CountNotices(std::string(FileLedger::kNoSnapshot)) == 1);
-    CHECK(ledger.CountNotices("no space left") == 1);
+    REQUIRE(ledger.failures().size() == 1);
+    CHECK(Is(ledger.failures()[0].status, errors::kNoSpace));
     CheckFiles(ledger);
     CHECK(ledger.Listing().snapshot_ids == Ids{1, 2});
     ledger.CheckState();
@@ -531,7 +531,7 @@ TEST_CASE("the ballast is given up where a snapshot finds no space, and made aga
     // It was made again before the next one is begun.
     ledger.MakeSnapshot();
   }
-  CHECK(ledger.CountNotices(std::string(FileLedger::kNoSnapshot)) == 0);
+  CHECK(ledger.failures().empty());
   const auto trace = ledger.files().TakeTrace();
   const auto removed = std::find(trace.begin(), trace.end(), "truncate /log/BALLAST");
   REQUIRE(removed != trace.end());
@@ -545,8 +545,8 @@ TEST_CASE("the ballast is given up where a snapshot finds no space, and made aga
 
 TEST_CASE("a snapshot that failed is tried again after a while, though nothing is logged") {
   CompactingLedger ledger(5);
-  ledger.compaction().retry_interval = absl::Milliseconds(1);
-  std::atomic<int> failures = 2;
+  ledger.compaction().shortest_retry = absl::Milliseconds(1);
+  std::atomic<int> failures = 3;
   ledger.files().SetFaults([&](auto operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
     const bool fails = operation == MemoryFileSystem::Operation::kCreate && absl::EndsWith(path, ".snap.tmp");
     if (!fails || failures-- <= 0) return std::nullopt;
@@ -554,8 +554,12 @@ TEST_CASE("a snapshot that failed is tried again after a while, though nothing i
   });
   ledger.Start();
   ledger.MakeSnapshot();
-  ledger.AwaitCompactions(3);
-  CHECK(ledger.CountNotices(std::string(FileLedger::kNoSnapshot)) == 2);
+  ledger.AwaitCompactions(4);
+  REQUIRE(ledger.failures().size() == 3);
+  CHECK(ledger.failures()[0].is_news);
+  CHECK_FALSE(ledger.failures()[1].is_news);
+  CHECK_FALSE(ledger.failures()[2].is_news);
+  CHECK(ledger.reports().at(0).failed_attempts == 3);
   CHECK(ledger.Listing().snapshot_ids == Ids{1});
   ledger.CheckState();
   ledger.Kill();
@@ -565,7 +569,7 @@ TEST_CASE("a snapshot that failed is tried again after a while, though nothing i
 TEST_CASE("a ballast for which there was no room is filled when there is, though nothing is logged") {
   CompactingLedger ledger(5);
   ledger.compaction().ballast_bytes = 8 * kKiB;
-  ledger.compaction().retry_interval = absl::Milliseconds(1);
+  ledger.compaction().ballast_retry = absl::Milliseconds(1);
   Mutex mutex;
   CondVar changed;
   int requests = 0;
@@ -617,6 +621,89 @@ TEST_CASE("what no space keeps from being logged goes on when a snapshot has mad
   ledger.Kill();
   REQUIRE(ledger.Open() == absl::OkStatus());
   ledger.CheckState();
+}
+
+// A disk on which some things have no room.
+class FullDisk {
+ public:
+  explicit FullDisk(MemoryFileSystem& files) : files_(files) {
+    using Operation = MemoryFileSystem::Operation;
+    files.SetFaults([this](Operation operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
+      const bool is_full = (operation == Operation::kCreate && absl::EndsWith(path, ".snap.tmp") && !snapshots) ||
+                           (operation == Operation::kReserve && absl::EndsWith(path, ".log.tmp") && !segments) ||
+                           (operation == Operation::kReserve && absl::EndsWith(path, "BALLAST") && !ballast);
+      if (!is_full) return std::nullopt;
+      return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
+    });
+  }
+  ~FullDisk() { files_.SetFaults(nullptr); }
+
+  // What has room.
+  std::atomic<bool> snapshots = false;
+  std::atomic<bool> segments = true;
+  std::atomic<bool> ballast = true;
+
+ private:
+  MemoryFileSystem& files_;
+};
+
+// Writes until there is no room for more.
+void Starve(FileLedger& ledger) {
+  const std::string text(1000, 'x');
+  absl::Status status;
+  while (status.ok()) status = ledger.Append(MakeFrame(ledger.log().position().durable_revision + 1, 1, text));
+  CHECK(Is(status, errors::kNoSpace));
+}
+
+TEST_CASE("writers that find no space again and again do not make a snapshot be tried more often") {
+  CompactingLedger ledger;
+  ledger.compaction().min_bytes = kMiB;  // nothing is due but for want of space
+  ledger.Start();
+  FullDisk disk(ledger.files());
+  for (int i = 0; i < 30; ++i) ledger.Write(1, std::string(1000, 'x'));
+  disk.segments = false;
+  Starve(ledger);
+  ledger.AwaitCompactions(1);
+  for (int i = 0; i < 200; ++i) Starve(ledger);
+  ledger.Kill();
+  CHECK(ledger.failures().size() == 1);
+}
+
+TEST_CASE("a snapshot for which there was no space is tried again when there may be some") {
+  CompactingLedger ledger;
+  ledger.compaction().min_bytes = kKiB;
+  ledger.compaction().shortest_retry = absl::Milliseconds(300);
+  ledger.compaction().ballast_bytes = 8 * kKiB;
+  ledger.compaction().ballast_retry = absl::Milliseconds(1);
+  FullDisk disk(ledger.files());
+  disk.ballast = false;
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  ledger.BecomeWriter();
+  // With each doubling of the log it is tried again, and the wait doubles: to more than half a minute.
+  for (size_t bytes = kKiB; ledger.failures().size() < 8; bytes *= 3) {
+    const size_t before = ledger.compactions();
+    ledger.Write(1, std::string(bytes / 2, 'x'));
+    ledger.Write(1, std::string(bytes / 2, 'x'));
+    ledger.AwaitCompactions(before + 1);
+  }
+  const absl::Time begin = absl::Now();
+  size_t before = ledger.compactions();
+  SECTION("the ballast finds room") {
+    disk.snapshots = true;
+    disk.ballast = true;
+  }
+  SECTION("a writer finds room") {
+    disk.segments = false;
+    Starve(ledger);
+    ledger.AwaitCompactions(++before);
+    disk.snapshots = true;
+    disk.segments = true;
+    ledger.Write();
+  }
+  ledger.AwaitCompactions(before + 1);
+  CHECK(absl::Now() - begin < absl::Seconds(20));
+  REQUIRE(ledger.reports().size() == 1);
+  CHECK(ledger.reports()[0].failed_attempts == before);
 }
 
 TEST_CASE("what an interrupted compaction left is removed by the next start") {

@@ -33,6 +33,12 @@ class CompactingLedger {
       notices_.push_back(notice);
       changed_.SignalAll();
     };
+    options_.compaction_failed = [this](const absl::Status& status, bool is_news) {
+      MutexLock lock(&mutex_);
+      failures_.emplace_back(status.message());
+      news_ += is_news ? 1 : 0;
+      changed_.SignalAll();
+    };
     options_.compacted = [this](const PostgresCompactionReport& report) {
       MutexLock lock(&mutex_);
       reports_.push_back(report);
@@ -57,19 +63,25 @@ class CompactingLedger {
   }
 
   // The first report on a snapshot at `revision` or later.
-  PostgresCompactionReport AwaitSnapshot(uint64_t revision) {
+  PostgresCompactionReport AwaitSnapshot(uint64_t revision, bool may_fail = false) {
     MutexLock lock(&mutex_);
     while (reports_.empty() || reports_.back().snapshot.revision < revision) {
       changed_.Wait(&mutex_);
-      // Nothing is expected to fail.
       if (!notices_.empty()) throw std::runtime_error(notices_.back());
+      if (!may_fail && !failures_.empty()) throw std::runtime_error(failures_.back());
     }
     return reports_.back();
   }
-  std::string AwaitNotice() {
+  // Waits until so many attempts failed, and returns why the last one did.
+  std::string AwaitFailure(size_t count = 1) {
     MutexLock lock(&mutex_);
-    while (notices_.empty()) changed_.Wait(&mutex_);
-    return notices_.back();
+    while (failures_.size() < count) changed_.Wait(&mutex_);
+    return failures_.back();
+  }
+  // How many of those were news.
+  size_t news() {
+    MutexLock lock(&mutex_);
+    return news_;
   }
 
   std::string Query(const std::string& sql) const { return cluster_.Query(database_, sql); }
@@ -82,6 +94,8 @@ class CompactingLedger {
   Mutex mutex_;
   CondVar changed_;
   std::vector<std::string> notices_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> failures_ ABSL_GUARDED_BY(mutex_);
+  size_t news_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<PostgresCompactionReport> reports_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<TxnLog> log_;
 };
@@ -273,9 +287,25 @@ TEST_CASE("postgres: a writer whose epoch has ended makes no snapshot") {
   ledger.Query("CREATE TRIGGER take_over BEFORE INSERT ON snapshot_parts EXECUTE FUNCTION take_over()");
   Writer writer;
   ledger.Append(writer.Frame(ValueType::kInt, "k", {operation::Put{int64_t{1}}}));
-  CHECK_THAT(ledger.AwaitNotice(), ContainsText("epoch 1 has ended"));
+  CHECK_THAT(ledger.AwaitFailure(), ContainsText("epoch 1 has ended"));
   CHECK(ledger.Query("SELECT count(*) FROM snapshots") == "0");
   CHECK(ledger.log().position().snapshot_revision == 0);
+}
+
+TEST_CASE("postgres: a snapshot that fails is tried again, and the reason is news once") {
+  CompactionOptions options = Options(Retention::kOnDelete, 1);
+  options.shortest_retry = absl::Milliseconds(1);
+  CompactingLedger ledger(options);
+  ledger.Query(
+      "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$;"
+      "CREATE TRIGGER refuse BEFORE INSERT ON snapshots EXECUTE FUNCTION refuse()");
+  Writer writer;
+  ledger.Append(writer.Frame(ValueType::kInt, "k", {operation::Put{int64_t{1}}}));
+  CHECK_THAT(ledger.AwaitFailure(4), ContainsText("not now"));
+  CHECK(ledger.news() == 1);
+  ledger.Query("DROP TRIGGER refuse ON snapshots");
+  CHECK(ledger.AwaitSnapshot(1, /*may_fail=*/true).failed_attempts >= 4);
+  CHECK(ledger.news() == 1);
 }
 
 TEST_CASE("postgres: a missing part of a snapshot is damage") {
