@@ -170,6 +170,7 @@ TEST_CASE("postgres: a full disk refuses groups, keeps what was there, and takes
   cluster.Query("postgres", "CREATE TABLESPACE small LOCATION '" + disk.path() + "'");
   PostgresTxnLogOptions options;
   options.url = cluster.Url(cluster.NewDatabase("TABLESPACE small"));
+  options.compaction.min_bytes = 1ull << 40;  // a snapshot would take and give back space meanwhile
   auto log = OpenPostgresTxnLog(options);
   REQUIRE(log.status() == absl::OkStatus());
   REQUIRE((*log)->BeginEpoch(kPostgresWriter).ok());
@@ -178,19 +179,22 @@ TEST_CASE("postgres: a full disk refuses groups, keeps what was there, and takes
   std::string written;
   absl::Status status;
   std::mt19937 random(1);
-  while (status.ok()) {
+  // What nothing compresses, so that no page has room for it.
+  const auto next_frame = [&] {
     std::string text(100'000, ' ');
     for (char& c : text) c = static_cast<char>('!' + random() % 90);
-    const SampleFrame frame = MakeFrame((*log)->position().durable_revision + 1, 5, text);
+    return MakeFrame((*log)->position().durable_revision + 1, 5, text);
+  };
+  while (status.ok()) {
+    const SampleFrame frame = next_frame();
     status = (*log)->Append(1, {frame.frame()});
     if (status.ok()) written += frame.bytes;
     REQUIRE(written.size() < 40 * kMiB);
   }
   INFO(status);
   CHECK(Is(status, errors::kNoSpace));
-  CHECK(
-      Is((*log)->Append(1, {MakeFrame((*log)->position().durable_revision + 1, 5, std::string(100'000, 'y')).frame()}),
-         errors::kNoSpace));
+  const SampleFrame refused = next_frame();
+  CHECK(Is((*log)->Append(1, {refused.frame()}), errors::kNoSpace));
   const bool same = ReadAll(**log)->bytes == written;
   CHECK(same);
   cluster.Query(database, "DROP TABLE filler");
