@@ -272,6 +272,11 @@ class PostgresTxnLog : public TxnLog {
     MutexLock lock(&mutex_);
     position_ = position;
   }
+  void SetPast(const Past& past) {
+    MutexLock lock(&mutex_);
+    compacted_revision_ = past.compacted_revision;
+    snapshot_revision_ = past.snapshot ? past.snapshot->revision : 0;
+  }
 
   const PostgresTxnLogOptions options_;
   const std::string connection_string_;
@@ -395,7 +400,9 @@ absl::Status PostgresTxnLog::CheckReachable() {
 absl::StatusOr<uint64_t> PostgresTxnLog::BeginEpoch(absl::string_view writer_id) {
   if (absl::Status status = failure(); !status.ok()) return status;
   if (absl::Status status = CheckWriterId(writer_id); !status.ok()) return status;
-  // Whatever another txn_server has written meanwhile, the next epoch begins there.
+  // The next epoch begins wherever the database is: another txn_server may have written meanwhile, or an older copy may
+  // have taken its place.
+  Past past;
   const absl::Status status = MakeDurable(From::kAnywhere, [&](Connection& connection) -> absl::StatusOr<LogPosition> {
     const auto rows = connection.Exec(kBeginEpoch, {std::string(writer_id)});
     if (!rows.ok()) return rows.status();
@@ -403,9 +410,13 @@ absl::StatusOr<uint64_t> PostgresTxnLog::BeginEpoch(absl::string_view writer_id)
     if (!reached.ok()) return reached;
     const auto ended = connection.Exec(kEndWindow, {BinaryBigint(reached->durable_revision)});
     if (!ended.ok()) return ended.status();
+    auto read = ReadPast(connection);
+    if (!read.ok()) return read.status();
+    past = *std::move(read);
     return reached;
   });
   if (!status.ok()) return status;
+  SetPast(past);
   key_ids_.Clear();
   window_bytes_ = 0;
   const uint64_t epoch = position().epoch;
@@ -416,8 +427,11 @@ absl::StatusOr<uint64_t> PostgresTxnLog::BeginEpoch(absl::string_view writer_id)
 absl::Status PostgresTxnLog::Explain(Connection& connection, uint64_t epoch) {
   const auto seen = Confirm(connection);
   if (!seen.ok()) return seen.status();
+  const auto past = ReadPast(connection);
+  if (!past.ok()) return past.status();
   const LogPosition before = position();
   SetPosition(*seen);
+  SetPast(*past);
   return Difference(before, *seen, epoch);
 }
 

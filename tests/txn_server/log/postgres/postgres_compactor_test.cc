@@ -308,6 +308,29 @@ TEST_CASE("postgres: a snapshot that fails is tried again, and the reason is new
   CHECK(ledger.news() == 1);
 }
 
+TEST_CASE("postgres: of a database that was put back to an older copy nothing newer is told") {
+  CompactingLedger ledger(Options(Retention::kOnDelete, 1), absl::Milliseconds(1));
+  Writer writer;
+  ledger.Append(writer.Frame(ValueType::kInt, "k", {operation::Put{int64_t{1}}, operation::Delete{}}));
+  ledger.Append(writer.Frame(ValueType::kInt, "k", {operation::Put{int64_t{2}}}));
+  ledger.AwaitSnapshot(3);
+  REQUIRE(ledger.log().position().snapshot_revision == 3);
+  REQUIRE(ledger.log().position().compacted_revision > 0);
+  ledger.Query(
+      "DELETE FROM snapshots; DELETE FROM int_transactions WHERE id > 1;"
+      " UPDATE ledger SET durable_revision = 1, compacted_revision = 0");
+  const uint64_t epoch = ledger.log().position().epoch;
+  const SampleFrame next = writer.Frame(ValueType::kInt, "k", {operation::Put{int64_t{4}}});
+  SECTION("by the writer that finds out") {
+    CHECK(Is(ledger.log().Append(epoch, {next.frame()}), errors::kLedgerLostData));
+  }
+  SECTION("by the next writer") { REQUIRE(ledger.log().BeginEpoch("another").ok()); }
+  const LogPosition position = ledger.log().position();
+  CHECK(position.durable_revision == 1);
+  CHECK(position.snapshot_revision <= 1);
+  CHECK(position.compacted_revision <= 1);
+}
+
 TEST_CASE("postgres: a missing part of a snapshot is damage") {
   CompactingLedger ledger(Options(Retention::kFull, 1));
   RandomHistory history(2);
