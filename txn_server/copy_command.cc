@@ -6,6 +6,7 @@
 
 #include <ostream>
 #include <string>
+#include <utility>
 
 #include "common/config/config_parser.h"
 #include "common/errors.h"
@@ -62,11 +63,11 @@ absl::StatusOr<Copied> Copy(const LedgerName& from, const LedgerName& to, const 
     }
   }
   if (progress) progress("reading the source", 0, 0);
-  const auto source = OpenSourceLog(from);
+  auto source = ReadSourceLog(from);
   if (!source.ok()) return source.status();
   Copied copied;
   const auto position = MakeTargetLog(to, settings.target, [&](TxnLog& target) {
-    const auto report = CopyLog(**source, target, progress);
+    const auto report = CopyLog(source->position, std::move(source->history), target, progress);
     if (report.ok()) copied.report = *report;
     return report.status();
   });

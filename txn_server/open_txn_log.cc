@@ -5,6 +5,7 @@
 #include <absl/strings/strip.h>
 
 #include <string>
+#include <utility>
 
 #include "common/logging/logging.h"
 #include "txn_server/log/file/file_txn_log.h"
@@ -12,6 +13,7 @@
 #include "txn_server/log/file/read_only_log.h"
 #include "txn_server/log/postgres/connection_string.h"
 #include "txn_server/log/postgres/postgres_txn_log.h"
+#include "txn_server/log/postgres/postgres_view.h"
 
 namespace kvs::txn {
 namespace {
@@ -101,15 +103,25 @@ absl::StatusOr<LedgerName> ParseLedgerName(absl::string_view text) {
   return name;
 }
 
-absl::StatusOr<std::unique_ptr<TxnLog>> OpenSourceLog(const LedgerName& name) {
+absl::StatusOr<SourceLog> ReadSourceLog(const LedgerName& name) {
+  SourceLog source;
   switch (name.kind) {
-    case LedgerKind::kFile:
-      return OpenReadOnlyLog(name.place);
+    case LedgerKind::kFile: {
+      auto log = OpenReadOnlyLog(name.place);
+      if (!log.ok()) return log.status();
+      auto history = (*log)->ReplayHistory();
+      if (!history.ok()) return history.status();
+      source.position = (*log)->position();
+      source.history = *std::move(history);
+      source.log = *std::move(log);
+      return source;
+    }
     case LedgerKind::kPostgres: {
-      PostgresTxnLogOptions options;
-      options.url = name.place;
-      options.migrate = MigrateMode::kCheck;
-      return OpenPostgresTxnLog(options);
+      auto read = ReadPostgresSource(name.place);
+      if (!read.ok()) return read.status();
+      source.position = read->position;
+      source.history = std::move(read->history);
+      return source;
     }
   }
   return absl::InvalidArgumentError("no such kind of ledger");

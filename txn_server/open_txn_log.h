@@ -25,8 +25,15 @@ struct LedgerName {
 };
 absl::StatusOr<LedgerName> ParseLedgerName(absl::string_view text);
 
-// Opens a ledger as the source of a copy: nobody else may use it meanwhile, and it is not changed.
-absl::StatusOr<std::unique_ptr<TxnLog>> OpenSourceLog(const LedgerName& name);
+// What a copy is made of.
+struct SourceLog {
+  std::unique_ptr<TxnLog> log;  // that `history` is read from; null where it needs none
+  LogPosition position;
+  StateReplay history;
+};
+
+// Reads a ledger as the source of a copy, and does not change it. One in files nobody else may use meanwhile.
+absl::StatusOr<SourceLog> ReadSourceLog(const LedgerName& name);
 
 struct TargetOptions {
   // Of the file ledger.

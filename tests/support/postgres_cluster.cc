@@ -34,20 +34,31 @@ std::string FindPrograms() {
 }  // namespace
 
 PostgresCluster::PostgresCluster() : programs_(FindPrograms()) {
-  if (geteuid() == 0) {
-    const passwd* user = getpwnam("postgres");
-    if (user == nullptr) user = getpwnam("nobody");
-    if (user == nullptr) throw std::runtime_error("no unprivileged user to run PostgreSQL as");
-    uid_ = user->pw_uid;
-    gid_ = user->pw_gid;
-  }
+  ChooseUser();
   OwnDirectory(directory_.path());
   Run("initdb",
       "--no-sync --auth=trust --username=postgres --encoding=UTF8 --locale=C.UTF-8 --pgdata=" + (directory_ / "data"));
   Start();
 }
 
+PostgresCluster::PostgresCluster(const PostgresCluster* primary) : programs_(FindPrograms()) {
+  ChooseUser();
+  OwnDirectory(directory_.path());
+  Run("pg_basebackup", "--no-sync --checkpoint=fast --write-recovery-conf --username=postgres --host=" +
+                           primary->directory_.path() + " --pgdata=" + (directory_ / "data"));
+  Start();
+}
+
 PostgresCluster::~PostgresCluster() { Crash(); }
+
+void PostgresCluster::ChooseUser() {
+  if (geteuid() != 0) return;
+  const passwd* user = getpwnam("postgres");
+  if (user == nullptr) user = getpwnam("nobody");
+  if (user == nullptr) throw std::runtime_error("no unprivileged user to run PostgreSQL as");
+  uid_ = user->pw_uid;
+  gid_ = user->pw_gid;
+}
 
 PostgresCluster& PostgresCluster::Shared() {
   static PostgresCluster cluster;

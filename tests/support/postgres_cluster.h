@@ -15,6 +15,8 @@ namespace kvs {
 class PostgresCluster {
  public:
   PostgresCluster();
+  // A standby of another one, which it follows.
+  explicit PostgresCluster(const PostgresCluster* primary);
   ~PostgresCluster();
   PostgresCluster(const PostgresCluster&) = delete;
   PostgresCluster& operator=(const PostgresCluster&) = delete;
@@ -42,6 +44,7 @@ class PostgresCluster {
   void Crash();
 
  private:
+  void ChooseUser();
   void Run(const std::string& program, const std::string& arguments) const;
 
   const TempDir directory_;

@@ -9,8 +9,8 @@ from pair import BIN, Pair, check, check_equal, run
 from postgres import Cluster, LockedTable, pair_on
 
 
-def copy(cluster, *args, check=True):
-    return run([BIN / "txn_server", "copy", *args], check=check, env=cluster.environment())
+def copy(cluster, *args, check=True, **variables):
+    return run([BIN / "txn_server", "copy", *args], check=check, env={**cluster.environment(), **variables})
 
 
 def write(pair, round):
@@ -73,8 +73,10 @@ with Cluster() as cluster, Pair() as pair:
         check("the database holds a ledger already" in again.stderr, again.stderr)
         check_equal(history(cluster, "target"), rows)
 
+    # A source is only read.
+    cluster.sql("CREATE ROLE reader LOGIN PASSWORD 'secret'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", "target")
     back = pair.directory / "back"
-    copy(cluster, "--from=postgres:dbname=target", f"--to=file:{back}")
+    copy(cluster, "--from=postgres:dbname=target", f"--to=file:{back}", PGUSER="reader", PGPASSWORD="secret")
     pair.data = back
     pair.start()
     check_equal(pair.state(), after)

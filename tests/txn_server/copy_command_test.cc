@@ -9,7 +9,7 @@
 #include "tests/support/read_all.h"
 #include "tests/support/temp_dir.h"
 #include "txn_server/log/file/file_txn_log.h"
-#include "txn_server/open_txn_log.h"
+#include "txn_server/log/file/read_only_log.h"
 
 namespace kvs::txn {
 namespace {
@@ -60,7 +60,7 @@ TEST_CASE("a ledger is copied with its revisions, and told as text or JSON") {
   CHECK(text.code == kExitClean);
   CHECK_THAT(text.out,
              ContainsText("copied revision 3: a snapshot of revision 0 and 3 transactions, as the new ledger "));
-  const auto copy = OpenSourceLog({LedgerKind::kFile, source.path("new")});
+  const auto copy = OpenReadOnlyLog(source.path("new"));
   REQUIRE(copy.status() == absl::OkStatus());
   CHECK(ReadAll(**copy)->bytes == MakeFrame(1, 3).bytes);
   const Result json = Copy({"--from", source.path("data"), "--to", source.path("newer"), "--output=json"});
@@ -81,7 +81,7 @@ TEST_CASE("a ledger is not copied into itself") {
     CHECK_FALSE(std::filesystem::exists(source.path("x.partial/in")));
     CHECK_FALSE(std::filesystem::exists(source.path("x")));
   }
-  CHECK(OpenSourceLog({LedgerKind::kFile, source.path("x.partial")}).status() == absl::OkStatus());
+  CHECK(OpenReadOnlyLog(source.path("x.partial")).status() == absl::OkStatus());
 }
 
 TEST_CASE("a ledger in use is not copied, and nothing is copied over files") {

@@ -161,12 +161,13 @@ Connection::~Connection() = default;
 
 namespace {
 
+std::string AnswerOf(const pqxx::result& answer, int column) { return answer[0][column].c_str(); }
+
 absl::Status CheckServer(const pqxx::result& answer, int backend_pid) {
-  const auto text = [&](int column) { return std::string(answer[0][column].c_str()); };
+  const auto text = [&](int column) { return AnswerOf(answer, column); };
   if (std::atoi(text(0).c_str()) < kOldestServer) {
     return Unusable(absl::StrCat("its version is ", text(1), ", 13 or later is needed"));
   }
-  if (text(2) != "on") return Unusable("fsync is off, so that a power cut loses or damages what it acknowledged");
   if (text(3) != "UTF8") {
     return Unusable(absl::StrCat("the encoding of the database is ", text(3),
                                  "; make one with: CREATE DATABASE kvs ENCODING 'UTF8' TEMPLATE template0"));
@@ -176,6 +177,12 @@ absl::Status CheckServer(const pqxx::result& answer, int backend_pid) {
         "there is a connection pooler in between, which may give each transaction another session; "
         "connect to PostgreSQL itself");
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCanWrite(const pqxx::result& answer) {
+  const auto text = [&](int column) { return AnswerOf(answer, column); };
+  if (text(2) != "on") return Unusable("fsync is off, so that a power cut loses or damages what it acknowledged");
   if (text(6) == "t") {
     return Error(errors::kDatabaseUnavailable,
                  "PostgreSQL: this server is a standby; with target_session_attrs=read-write in --postgres-url the "
@@ -196,7 +203,7 @@ bool IsWeak(absl::string_view synchronous_commit) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& connection_string) {
+absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& connection_string, Access access) {
   std::unique_ptr<Connection> connection;
   absl::Status status = Catch([&] { connection.reset(new Connection(std::make_unique<Session>(connection_string))); });
   if (!status.ok()) return status;
@@ -204,10 +211,11 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
   const auto answer = connection->Exec(kAskServer);
   if (!answer.ok()) return answer.status();
   status = CheckServer(*answer, connection->session_->backend_pid());
+  if (status.ok() && access == Access::kWrite) status = CheckCanWrite(*answer);
   if (!status.ok()) return status;
   const auto set_up = connection->Exec(kSetUp);
   if (!set_up.ok()) return set_up.status();
-  if (IsWeak((*answer)[0][4].c_str())) {
+  if (access == Access::kWrite && IsWeak((*answer)[0][4].c_str())) {
     const auto stronger = connection->Exec("SET synchronous_commit = on");
     if (!stronger.ok()) return stronger.status();
   }

@@ -21,12 +21,18 @@ namespace kvs::txn {
 // A text of a row. REQUIRES: `rows` lives, and the value is not null.
 inline absl::string_view TextOf(const pqxx::field& field) { return {field.c_str(), field.size()}; }
 
+enum class Access {
+  kWrite,
+  kRead,  // from a standby too
+};
+
 // Used by one thread at a time.
 class Connection {
  public:
-  // Connects, and checks that the server keeps what it acknowledges. kUnusableDatabase if it does not, or is none that
-  // this program works with. `connection_string` is from ConnectionString().
-  static absl::StatusOr<std::unique_ptr<Connection>> Open(const std::string& connection_string);
+  // Connects, and checks that the server keeps what it acknowledges, where anything is to be written. kUnusableDatabase
+  // if it does not, or is none that this program works with. `connection_string` is from ConnectionString().
+  static absl::StatusOr<std::unique_ptr<Connection>> Open(const std::string& connection_string,
+                                                          Access access = Access::kWrite);
 
   ~Connection();
   Connection(const Connection&) = delete;

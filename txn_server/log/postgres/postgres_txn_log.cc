@@ -4,7 +4,6 @@
 #include <absl/strings/escaping.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_replace.h>
 #include <absl/time/clock.h>
 
 #include <algorithm>
@@ -14,14 +13,14 @@
 #include <vector>
 
 #include "common/errors.h"
-#include "common/hex.h"
 #include "common/sync.h"
 #include "txn_server/log/frame.h"
 #include "txn_server/log/postgres/binary_parameters.h"
 #include "txn_server/log/postgres/connection_string.h"
 #include "txn_server/log/postgres/group_writer.h"
 #include "txn_server/log/postgres/key_ids.h"
-#include "txn_server/log/postgres/postgres_cursor.h"
+#include "txn_server/log/postgres/ledger_row.h"
+#include "txn_server/log/postgres/postgres_view.h"
 
 namespace kvs::txn {
 namespace {
@@ -34,19 +33,9 @@ constexpr absl::Duration kLongestBackOff = absl::Seconds(1);
 
 constexpr char kLockRow[] =
     "BEGIN; SELECT log_id, epoch, encode(writer_id, 'hex'), durable_revision FROM ledger FOR UPDATE";
-// What is read stays as it is now, whatever is removed meanwhile.
-constexpr char kBeginReading[] =
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0;"
-    " SELECT compacted_revision, pg_export_snapshot() FROM ledger";
 constexpr char kAskPast[] =
     "SELECT compacted_revision, (SELECT count(*) FROM replay_windows WHERE last_id >"
     " coalesce((SELECT max(revision) FROM snapshots), 0)), EXISTS (SELECT FROM hidden_history) FROM ledger";
-// One statement, so that what another txn_server writes meanwhile is seen as a whole or not at all.
-constexpr char kAskAbove[] =
-    "SELECT newest, durable_revision FROM ledger, greatest((SELECT max(id) FROM int_transactions),"
-    " (SELECT max(id) FROM uint_transactions), (SELECT max(id) FROM float_transactions),"
-    " (SELECT max(id) FROM string_transactions), (SELECT max(id) FROM set_transactions),"
-    " (SELECT max(id) FROM map_transactions)) AS newest WHERE newest > durable_revision";
 constexpr char kTouchRow[] = "UPDATE ledger SET confirmations = confirmations + 1";
 constexpr char kSize[] =
     "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c"
@@ -56,7 +45,6 @@ constexpr char kSize[] =
 constexpr char kBeginImport[] =
     "UPDATE ledger SET importing = true WHERE NOT importing AND epoch = 0 AND durable_revision = 0";
 constexpr char kEndImport[] = "UPDATE ledger SET importing = false";
-constexpr char kIsImporting[] = "SELECT importing FROM ledger";
 
 const std::string& kSeedRow = *new std::string(
     "UPDATE ledger SET epoch = $1::bigint, writer_id = $2::bytea, durable_revision = $3::bigint,"
@@ -93,19 +81,6 @@ absl::StatusOr<Past> ReadPast(Connection& connection) {
   return past;
 }
 
-absl::StatusOr<LogPosition> ReadPosition(const pqxx::result& rows) {
-  if (rows.size() != 1) return Error(errors::kDamagedLog, "PostgreSQL: the table ledger does not have its one row");
-  const auto row = rows[0];
-  LogPosition position;
-  position.log_id = BytesOfHex(absl::StrReplaceAll(TextOf(row[0]), {{"-", ""}})).value_or("");
-  position.writer_id = BytesOfHex(TextOf(row[2])).value_or("");
-  if (!absl::SimpleAtoi(TextOf(row[1]), &position.epoch) ||
-      !absl::SimpleAtoi(TextOf(row[3]), &position.durable_revision)) {
-    return Error(errors::kDamagedLog, "PostgreSQL: the row of the table ledger has no numbers");
-  }
-  return position;
-}
-
 bool AreSame(const LogPosition& a, const LogPosition& b) {
   return a.log_id == b.log_id && a.epoch == b.epoch && a.writer_id == b.writer_id &&
          a.durable_revision == b.durable_revision;
@@ -128,18 +103,6 @@ absl::StatusOr<LogPosition> Confirm(Connection& connection) {
   if (const auto touched = connection.Exec(kTouchRow); !touched.ok()) return touched.status();
   if (absl::Status status = connection.Commit(); !status.ok()) return status;
   return position;
-}
-
-// A new change would get the revision of a row that is there.
-absl::Status CheckNothingIsAbove(Connection& connection) {
-  const auto rows = connection.Exec(kAskAbove);
-  if (!rows.ok()) return rows.status();
-  if (rows->empty()) return absl::OkStatus();
-  const std::string revision((*rows)[0][0].c_str());
-  return Error(errors::kDamagedLog,
-               absl::StrCat("PostgreSQL: there is a change of revision ", revision, ", but the table ledger says that ",
-                            (*rows)[0][1].c_str(), " is the newest: rows were changed by hand; restore a backup"),
-               {{"revision", revision}});
 }
 
 // Why a group of `epoch` does not follow what was `seen` in the database, where `before` was durable.
@@ -252,10 +215,8 @@ class PostgresTxnLog : public TxnLog {
   absl::StatusOr<LogPosition> WriteGroup(Connection& connection, uint64_t epoch, const Frame& sum, bool ends_window,
                                          GroupWriter& writer);
   PostgresCompactor::Settings CompactorSettings();
-  // Where a replay begins.
-  enum class Beginning { kNewestSnapshot, kOldestHistory };
   // Reads up to `end`, which is set to what is durable now.
-  absl::StatusOr<StateReplay> ReadState(Beginning beginning, uint64_t* end);
+  absl::StatusOr<StateReplay> ReadState(PostgresView::Beginning beginning, uint64_t* end);
   // Writes a snapshot of another log as rows for people, and as one of this log. Sets all but revision and time.
   absl::StatusOr<PostgresSnapshot> ImportSnapshot(SnapshotCursor& snapshot);
   absl::Status ImportChunk(const SnapshotChunk& chunk, uint64_t* transactions);
@@ -307,7 +268,7 @@ PostgresCompactor::Settings PostgresTxnLog::CompactorSettings() {
   settings.options = options_.compaction;
   settings.removal_interval = options_.removal_interval;
   settings.failed = options_.compaction_failed;
-  settings.read_state = [this](uint64_t* end) { return ReadState(Beginning::kNewestSnapshot, end); };
+  settings.read_state = [this](uint64_t* end) { return ReadState(PostgresView::Beginning::kNewestSnapshot, end); };
   settings.compacted = [this](const PostgresCompactionReport& report) {
     {
       MutexLock lock(&mutex_);
@@ -494,56 +455,29 @@ absl::StatusOr<std::unique_ptr<LogCursor>> PostgresTxnLog::Replay(uint64_t from_
   if (from_revision == 0 || from_revision > last + 1) {
     return absl::OutOfRangeError(absl::StrCat("there is no revision ", from_revision, ", the newest one is ", last));
   }
-  auto connection = Connection::Open(connection_string_);
-  if (!connection.ok()) return connection.status();
-  const auto begun = (*connection)->Exec(kBeginReading);
-  if (!begun.ok()) return begun.status();
-  uint64_t compacted_revision = 0;
-  if (begun->size() != 1 || !absl::SimpleAtoi(TextOf((*begun)[0][0]), &compacted_revision)) {
-    return Error(errors::kDamagedLog, "PostgreSQL: the table ledger does not have its one row");
-  }
+  auto view = PostgresView::Open(connection_string_, Access::kWrite);
+  if (!view.ok()) return view.status();
+  const uint64_t compacted_revision = view->position().compacted_revision;
   if (from_revision <= compacted_revision) return Compacted(from_revision, compacted_revision);
-  return MakePostgresCursor(*std::move(connection), from_revision, last);
+  return (*std::move(view)).Transactions(from_revision, last);
 }
 
 absl::StatusOr<StateReplay> PostgresTxnLog::ReplayState() {
   uint64_t end = 0;
-  return ReadState(Beginning::kNewestSnapshot, &end);
+  return ReadState(PostgresView::Beginning::kNewestSnapshot, &end);
 }
 
 absl::StatusOr<StateReplay> PostgresTxnLog::ReplayHistory() {
   uint64_t end = 0;
-  return ReadState(Beginning::kOldestHistory, &end);
+  return ReadState(PostgresView::Beginning::kOldestHistory, &end);
 }
 
-absl::StatusOr<StateReplay> PostgresTxnLog::ReadState(Beginning beginning, uint64_t* end) {
+absl::StatusOr<StateReplay> PostgresTxnLog::ReadState(PostgresView::Beginning beginning, uint64_t* end) {
   if (absl::Status status = failure(); !status.ok()) return status;
   *end = position().durable_revision;
-  auto parts = Connection::Open(connection_string_);
-  if (!parts.ok()) return parts.status();
-  const auto begun = (*parts)->Exec(kBeginReading);
-  if (!begun.ok()) return begun.status();
-  const auto snapshot = NewestSnapshot(**parts);
-  if (!snapshot.ok()) return snapshot.status();
-  auto tail = Connection::Open(connection_string_);
-  if (!tail.ok()) return tail.status();
-  // Both see the same.
-  const auto joined = (*tail)->Exec(absl::StrCat("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-                                                 " SET LOCAL idle_in_transaction_session_timeout = 0;"
-                                                 " SET TRANSACTION SNAPSHOT '",
-                                                 TextOf((*begun)[0][1]), "'")
-                                        .c_str());
-  if (!joined.ok()) return joined.status();
-  StateReplay state;
-  const bool has_all = TextOf((*begun)[0][0]) == "0";
-  if (*snapshot && !(has_all && beginning == Beginning::kOldestHistory)) {
-    state.snapshot_revision = (*snapshot)->revision;
-    state.snapshot_time_micros = (*snapshot)->time_micros;
-    state.snapshot_transactions = (*snapshot)->transactions;
-    state.snapshot = MakePartCursor(*std::move(parts), (*snapshot)->id, (*snapshot)->parts);
-  }
-  state.tail = MakePostgresCursor(*std::move(tail), state.snapshot_revision + 1, *end);
-  return state;
+  auto view = PostgresView::Open(connection_string_, Access::kWrite);
+  if (!view.ok()) return view.status();
+  return (*std::move(view)).State(beginning, *end);
 }
 
 absl::Status PostgresTxnLog::Import(const LogSeed& seed, std::unique_ptr<SnapshotCursor> snapshot) {
@@ -635,13 +569,7 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenPostgresTxnLog(PostgresTxnLogOptions
   if (!connection_string.ok()) return connection_string.status();
   auto connection = OpenAndMigrate(*connection_string, options.migrate);
   if (!connection.ok()) return connection.status();
-  const auto importing = (*connection)->Exec(kIsImporting);
-  if (!importing.ok()) return importing.status();
-  if (!importing->empty() && TextOf((*importing)[0][0]) == "t") {
-    return Error(errors::kUnusableDatabase,
-                 "a copy of another ledger into this database was not finished: drop the database, make it again and "
-                 "repeat the copy");
-  }
+  if (absl::Status status = CheckNotImporting(**connection); !status.ok()) return status;
   const auto position = Confirm(**connection);
   if (!position.ok()) return position.status();
   if (absl::Status status = CheckNothingIsAbove(**connection); !status.ok()) return status;
