@@ -173,13 +173,7 @@ class FileLedger {
   }
 
   // All segments, to go back to after damage was tried.
-  std::vector<std::pair<std::string, std::string>> Snapshot() {
-    std::vector<std::pair<std::string, std::string>> all;
-    const auto names = files_.List("/log");
-    REQUIRE(names.ok());
-    for (const std::string& name : *names) all.emplace_back("/log/" + name, files_.Contents("/log/" + name));
-    return all;
-  }
+  std::vector<std::pair<std::string, std::string>> Snapshot() { return files_.AllContents("/log/"); }
   void Restore(const std::vector<std::pair<std::string, std::string>>& snapshot) {
     const auto names = files_.List("/log");
     REQUIRE(names.ok());

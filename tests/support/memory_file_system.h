@@ -55,6 +55,16 @@ class MemoryFileSystem : public FileSystem {
     return names_.at(path)->now;
   }
 
+  // Path and bytes of every file whose path begins so, at one moment.
+  std::vector<std::pair<std::string, std::string>> AllContents(const std::string& prefix) const {
+    std::vector<std::pair<std::string, std::string>> all;
+    MutexLock lock(&mu_);
+    for (const auto& [path, node] : names_) {
+      if (path.rfind(prefix, 0) == 0) all.emplace_back(path, node->now);
+    }
+    return all;
+  }
+
   // Changes a file behind the back of whoever uses it; the change is durable.
   void SetContents(const std::string& path, const std::string& bytes) {
     MutexLock lock(&mu_);

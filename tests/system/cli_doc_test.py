@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 
 from page import Page, commands
-from pair import BIN, SOURCE, Pair
+from pair import BIN, SANITIZERS, SOURCE, Pair
 
 PAGES = [SOURCE / "docs" / "cli.md", SOURCE / "docs" / "operations.md"]
 FOLDER = "/home/alice/shop"
@@ -43,7 +43,7 @@ class Session:
         (kvs / "certs").symlink_to(pair.certs)
         (kvs / "data").symlink_to(pair.data)
         (kvs / "address").write_text(f"localhost:{pair.kvs_port}\n")
-        self.environment = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(self.folder), "LANG": "C.UTF-8"}
+        self.environment = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": str(self.folder), "LANG": "C.UTF-8", **SANITIZERS}
 
     def run(self, command):
         """What the command prints, as the page shows it."""

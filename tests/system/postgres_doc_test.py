@@ -12,7 +12,7 @@ import subprocess
 from urllib.parse import quote
 
 from page import Page, commands
-from pair import BIN, DEADLINE_SECONDS, SOURCE, Pair, check, check_equal, run
+from pair import BIN, DEADLINE_SECONDS, SANITIZERS, SOURCE, Pair, check, check_equal, run
 from postgres import Cluster, find_programs
 
 PAGE = SOURCE / "docs" / "postgres.md"
@@ -53,6 +53,7 @@ class Shell:
             "PATH": f"{BIN}:{find_programs()}:/usr/bin:/bin",
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
+            **SANITIZERS,
             "PGHOST": self.cluster.variables["PGHOST"],
             "PGPASSFILE": str(self.folder / ".pgpass"),
             "TXN_SERVER_LISTEN": "127.0.0.1:0",

@@ -8,7 +8,7 @@ import re
 import subprocess
 
 from page import Page, commands
-from pair import BIN, DEADLINE_SECONDS, SOURCE, Pair, check, check_equal, run
+from pair import BIN, DEADLINE_SECONDS, SANITIZERS, SOURCE, Pair, check, check_equal, run
 from postgres import Cluster, find_programs
 
 PAGE = SOURCE / "docs" / "sql-cookbook.md"
@@ -53,6 +53,7 @@ class Shell:
             "PATH": f"{BIN}:{find_programs()}:/usr/bin:/bin",
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
+            **SANITIZERS,
             **self.cluster.variables,
             "PGUSER": who,
             "PGPASSWORD": PASSWORD,
