@@ -20,10 +20,9 @@ class PostgresLedger {
  public:
   // `more` is added to the connection string.
   explicit PostgresLedger(const std::string& more = "user=postgres", const std::string& database_options = "")
-      : database_(cluster().NewDatabase(database_options)) {
-    options_.url = cluster().Url(database_, more);
-    Open();
-  }
+      : PostgresLedger(&cluster(), more, database_options) {}
+  // On another server than the one that tests share.
+  explicit PostgresLedger(PostgresCluster* server) : PostgresLedger(server, "user=postgres", "") {}
   explicit PostgresLedger(Retention retention) : PostgresLedger() {
     options_.compaction.retention = retention;
     Open();
@@ -46,8 +45,8 @@ class PostgresLedger {
   void Begin() { REQUIRE(log_->BeginEpoch(kPostgresWriter).status() == absl::OkStatus()); }
   absl::Status Append(const SampleFrame& frame) { return log_->Append(log_->position().epoch, {frame.frame()}); }
 
-  std::string Query(const std::string& sql) const { return cluster().Query(database_, sql); }
-  void WaitFor(const std::string& sql, const std::string& wanted) const { cluster().WaitFor(database_, sql, wanted); }
+  std::string Query(const std::string& sql) const { return server_.Query(database_, sql); }
+  void WaitFor(const std::string& sql, const std::string& wanted) const { server_.WaitFor(database_, sql, wanted); }
 
   std::string Bytes() {
     const auto all = ReadAll(*log_);
@@ -56,6 +55,13 @@ class PostgresLedger {
   }
 
  private:
+  PostgresLedger(PostgresCluster* server, const std::string& more, const std::string& database_options)
+      : server_(*server), database_(server->NewDatabase(database_options)) {
+    options_.url = server->Url(database_, more);
+    Open();
+  }
+
+  PostgresCluster& server_;
   const std::string database_;
   PostgresTxnLogOptions options_;
   std::unique_ptr<TxnLog> log_;

@@ -28,7 +28,7 @@ std::string StateOfSource(PostgresSource& source) {
 // A ledger with a random history, and a snapshot of some of it.
 class Filled : public PostgresLedger {
  public:
-  Filled() : history(4) {
+  explicit Filled(PostgresCluster* server = &cluster()) : PostgresLedger(server), history(4) {
     options().compaction.min_bytes = 4 * kKiB;
     Open();
     Begin();
@@ -72,8 +72,10 @@ TEST_CASE("postgres: a source is read as it is at one moment, with no more than 
 }
 
 TEST_CASE("postgres: a standby will do as a source, and for nothing that writes") {
-  Filled ledger;
-  const PostgresCluster standby(&PostgresLedger::cluster());
+  // Of its own: a standby is a copy of everything that there is.
+  PostgresCluster primary;
+  Filled ledger(&primary);
+  const PostgresCluster standby(&primary);
   ledger.Grow();
   standby.WaitFor(ledger.database(), "SELECT durable_revision FROM ledger", absl::StrCat(ledger.revision()));
   REQUIRE(standby.Query("postgres", "SELECT pg_is_in_recovery()") == "t");
