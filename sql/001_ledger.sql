@@ -8,8 +8,10 @@
 -- Never edited once it is released: a later file changes what this one made.
 
 CREATE TYPE transaction_type AS ENUM (
-  'put', 'delete', 'increment', 'decrement', 'append', 'add_members', 'remove_members', 'put_fields', 'remove_fields');
-COMMENT ON TYPE transaction_type IS 'What a change did to its key.';
+  'put', 'delete', 'expire', 'set_expiry', 'increment', 'decrement', 'append', 'add_members', 'remove_members',
+  'put_fields', 'remove_fields');
+COMMENT ON TYPE transaction_type IS
+  'What a change did to its key; expire is the delete of a key whose time has come, set_expiry leaves its value.';
 
 CREATE TABLE ledger (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -94,9 +96,11 @@ CREATE TABLE int_transactions (
   previous_id bigint,
   batch bigint,
   insert_time timestamptz NOT NULL,
+  expires_at timestamptz,
   value bigint,
   result bigint,
-  transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'increment')),
+  transaction_type transaction_type NOT NULL
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'increment')),
   actor text COLLATE "C",
   request_id text COLLATE "C"
 );
@@ -109,7 +113,9 @@ CREATE TABLE uint_transactions (
   previous_id bigint,
   batch bigint,
   insert_time timestamptz NOT NULL,
-  transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'increment', 'decrement')),
+  expires_at timestamptz,
+  transaction_type transaction_type NOT NULL
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'increment', 'decrement')),
   value numeric(20, 0) CHECK (value BETWEEN 0 AND 18446744073709551615),
   result numeric(20, 0) CHECK (result BETWEEN 0 AND 18446744073709551615),
   actor text COLLATE "C",
@@ -124,9 +130,11 @@ CREATE TABLE float_transactions (
   previous_id bigint,
   batch bigint,
   insert_time timestamptz NOT NULL,
+  expires_at timestamptz,
   value double precision,
   result double precision,
-  transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'increment')),
+  transaction_type transaction_type NOT NULL
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'increment')),
   actor text COLLATE "C",
   request_id text COLLATE "C"
 );
@@ -139,7 +147,9 @@ CREATE TABLE string_transactions (
   previous_id bigint,
   batch bigint,
   insert_time timestamptz NOT NULL,
-  transaction_type transaction_type NOT NULL CHECK (transaction_type IN ('put', 'delete', 'append')),
+  expires_at timestamptz,
+  transaction_type transaction_type NOT NULL
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'append')),
   value text COLLATE "C",
   actor text COLLATE "C",
   request_id text COLLATE "C"
@@ -153,8 +163,9 @@ CREATE TABLE set_transactions (
   previous_id bigint,
   batch bigint,
   insert_time timestamptz NOT NULL,
+  expires_at timestamptz,
   transaction_type transaction_type NOT NULL
-    CHECK (transaction_type IN ('put', 'delete', 'add_members', 'remove_members')),
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'add_members', 'remove_members')),
   actor text COLLATE "C",
   request_id text COLLATE "C"
 );
@@ -177,8 +188,9 @@ CREATE TABLE map_transactions (
   previous_id bigint,
   batch bigint,
   insert_time timestamptz NOT NULL,
+  expires_at timestamptz,
   transaction_type transaction_type NOT NULL
-    CHECK (transaction_type IN ('put', 'delete', 'put_fields', 'remove_fields')),
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'put_fields', 'remove_fields')),
   actor text COLLATE "C",
   request_id text COLLATE "C"
 );
@@ -217,6 +229,8 @@ BEGIN
                    'The revision of the last change of the same atomic batch; null if the change stands alone.');
     EXECUTE format('COMMENT ON COLUMN %I.insert_time IS %L', kind || '_transactions',
                    'When the change was made; never before that of a lower revision.');
+    EXECUTE format('COMMENT ON COLUMN %I.expires_at IS %L', kind || '_transactions',
+                   'When the key expires, as of this change; null if it does not.');
     EXECUTE format('COMMENT ON COLUMN %I.transaction_type IS %L', kind || '_transactions', 'What was done.');
     EXECUTE format('COMMENT ON COLUMN %I.actor IS %L', kind || '_transactions',
                    'The verified identity of the client; null if it was anonymous.');

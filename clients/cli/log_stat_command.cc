@@ -8,6 +8,7 @@
 #include "clients/cli/commands.h"
 #include "clients/cli/exit_status.h"
 #include "clients/cli/json.h"
+#include "clients/cli/value_text.h"
 #include "common/process/progress_bar.h"
 #include "txn_server/log/file/log_stat.h"
 
@@ -20,10 +21,6 @@ uint64_t KeysOf(const LogStat& stat) { return std::accumulate(stat.keys.begin(),
 
 uint64_t BytesOf(const LogStat& stat) {
   return stat.segment_bytes + stat.spare_bytes + stat.snapshot_bytes + stat.ballast_bytes;
-}
-
-std::string TimeText(int64_t micros) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", absl::FromUnixMicros(micros), absl::UTCTimeZone());
 }
 
 std::string RevisionsText(const LogStat& stat) {

@@ -8,6 +8,7 @@
 
 #include "clients/cli/json.h"
 #include "clients/cli/types.h"
+#include "clients/cli/value_text.h"
 #include "common/logging/format.h"
 #include "common/model/value.h"
 
@@ -20,10 +21,6 @@ struct Overloaded : Ts... {
 };
 template <class... Ts>
 Overloaded(Ts...) -> Overloaded<Ts...>;
-
-std::string TimeText(int64_t micros) {
-  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", absl::FromUnixMicros(micros), absl::UTCTimeZone());
-}
 
 std::string TextsJson(const Texts& texts) {
   return absl::StrCat(
@@ -54,6 +51,16 @@ std::string ValueLine(const ValueView& value) {
   return ValueJson(value);
 }
 
+absl::string_view NameOf(operation::Delete::Cause cause) {
+  switch (cause) {
+    case operation::Delete::Cause::kRequested:
+      return "delete";
+    case operation::Delete::Cause::kExpired:
+      return "expire";
+  }
+  return "delete";
+}
+
 std::string IncrementLine(absl::string_view delta, absl::string_view result) {
   return absl::StrCat("increment by ", delta, " to ", result);
 }
@@ -66,7 +73,7 @@ std::string OperationLine(const Operation& operation) {
   return std::visit(
       Overloaded{
           [](const operation::Put& put) { return absl::StrCat("put ", ValueLine(put.value)); },
-          [](const operation::Delete&) { return std::string("delete"); },
+          [](const operation::Delete& removal) { return std::string(NameOf(removal.cause)); },
           [](const operation::IntIncrement& i) { return IncrementLine(absl::StrCat(i.delta), absl::StrCat(i.result)); },
           [](const operation::UintIncrement& i) { return IncrementLine(UintDelta(i), absl::StrCat(i.result)); },
           [](const operation::FloatIncrement& i) { return IncrementLine(FormatFloat(i.delta), FormatFloat(i.result)); },
@@ -77,6 +84,7 @@ std::string OperationLine(const Operation& operation) {
           },
           [](const operation::PutFields& put) { return absl::StrCat("put fields ", FieldsJson(put.fields)); },
           [](const operation::RemoveFields& remove) { return absl::StrCat("remove fields ", TextsJson(remove.names)); },
+          [](const operation::SetExpiry&) { return std::string("set expiry"); },
       },
       operation);
 }
@@ -89,7 +97,7 @@ void AddOperation(const Operation& operation, JsonObject* object) {
   std::visit(
       Overloaded{
           [&](const operation::Put& put) { object->Add("operation", "put").AddJson("value", ValueJson(put.value)); },
-          [&](const operation::Delete&) { object->Add("operation", "delete"); },
+          [&](const operation::Delete& removal) { object->Add("operation", NameOf(removal.cause)); },
           [&](const operation::IntIncrement& i) {
             AddIncrement(JsonString(absl::StrCat(i.delta)), JsonString(absl::StrCat(i.result)), object);
           },
@@ -112,6 +120,7 @@ void AddOperation(const Operation& operation, JsonObject* object) {
           [&](const operation::RemoveFields& remove) {
             object->Add("operation", "removeFields").AddJson("names", TextsJson(remove.names));
           },
+          [&](const operation::SetExpiry&) { object->Add("operation", "setExpiry"); },
       },
       operation);
 }
@@ -121,8 +130,9 @@ void AddOperation(const Operation& operation, JsonObject* object) {
 std::string TransactionText(const Transaction& transaction) {
   return absl::StrCat(
       transaction.revision, " ", TimeText(transaction.time_micros), " ", TypeName(transaction.type), " ",
-      JsonString(transaction.key), " ", OperationLine(transaction.operation), transaction.actor.empty() ? "" : ", by ",
-      transaction.actor,
+      JsonString(transaction.key), " ", OperationLine(transaction.operation),
+      transaction.expires_at_micros == 0 ? "" : absl::StrCat(", expires ", TimeText(transaction.expires_at_micros)),
+      transaction.actor.empty() ? "" : ", by ", transaction.actor,
       transaction.batch_remaining == 0 ? "" : absl::StrCat(", with the next ", transaction.batch_remaining));
 }
 
@@ -135,6 +145,7 @@ std::string TransactionJson(const Transaction& transaction) {
       .Add("key", transaction.key)
       .Add("previousRevision", transaction.previous_revision);
   if (transaction.batch_remaining != 0) object.Add("batchRemaining", uint64_t{transaction.batch_remaining});
+  if (transaction.expires_at_micros != 0) object.Add("expiresAt", TimeText(transaction.expires_at_micros));
   AddOperation(transaction.operation, &object);
   return object.ToString();
 }

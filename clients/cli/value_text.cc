@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_replace.h>
+#include <absl/time/time.h>
 
 #include <map>
 
@@ -33,6 +34,10 @@ std::string FieldsText(const google::protobuf::Map<std::string, std::string>& fi
   std::string text;
   for (const auto& [name, value] : ordered) absl::StrAppend(&text, FieldText(name, value));
   return text;
+}
+
+std::string TimeText(int64_t micros) {
+  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", absl::FromUnixMicros(micros), absl::UTCTimeZone());
 }
 
 }  // namespace kvs::cli

@@ -24,4 +24,7 @@ std::string FieldText(const std::string& name, const std::string& value);
 // Fields, in byte order of their names.
 std::string FieldsText(const google::protobuf::Map<std::string, std::string>& fields);
 
+// A time, given in microseconds since 1970, to the microsecond.
+std::string TimeText(int64_t micros);
+
 }  // namespace kvs::cli

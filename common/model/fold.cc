@@ -1,5 +1,8 @@
 #include "common/model/fold.h"
 
+#include <absl/base/casts.h>
+
+#include <cstdint>
 #include <string>
 #include <type_traits>
 
@@ -23,6 +26,12 @@ MapValue Build(const Fields& fields) {
   MapValue map;
   for (const auto& [name, value] : fields) map.Put(name, value);
   return map;
+}
+
+// Of floats the bits: -0 is not 0.
+template <class T>
+bool SameNumber(T a, T b) {
+  return absl::bit_cast<uint64_t>(a) == absl::bit_cast<uint64_t>(b);
 }
 
 // Change: what an operation does to a value of the type that it belongs to.
@@ -78,6 +87,16 @@ absl::Status Change(MapValue& map, const operation::RemoveFields& op) {
 }
 
 template <class T>
+absl::Status Change(T& value, const operation::SetExpiry& op) {
+  if constexpr (std::is_arithmetic_v<T>) {
+    const T* const number = op.number ? std::get_if<T>(&*op.number) : nullptr;
+    return number != nullptr && SameNumber(*number, value) ? absl::OkStatus() : WrongState();
+  } else {
+    return op.number ? WrongType() : absl::OkStatus();
+  }
+}
+
+template <class T>
 absl::Status Change(T& value, const operation::Put& op) {
   return std::visit(
       [&](const auto& view) {
@@ -96,6 +115,11 @@ absl::Status Change(T& value, const operation::Put& op) {
 template <class T>
 absl::Status Fold(T& value, const Operation& operation) {
   return std::visit([&](const auto& op) { return Change(value, op); }, operation);
+}
+
+bool NeedsKey(const Operation& operation) {
+  return std::holds_alternative<operation::Delete>(operation) ||
+         std::holds_alternative<operation::SetExpiry>(operation);
 }
 
 template absl::Status Fold(int64_t&, const Operation&);

@@ -16,4 +16,7 @@ namespace kvs {
 template <class T>
 absl::Status Fold(T& value, const Operation& operation);
 
+// Whether the operation can only be one on a key that is present, whatever its value is.
+bool NeedsKey(const Operation& operation);
+
 }  // namespace kvs

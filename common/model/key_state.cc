@@ -93,8 +93,8 @@ absl::Status KeyState::Apply(const Transaction& transaction) {
     return DoesNotFollow(transaction, absl::StrCat("the key's change before should be ", transaction.previous_revision,
                                                    " but is ", revision_));
   }
+  if (!present() && NeedsKey(transaction.operation)) return DoesNotFollow(transaction, "the key is absent");
   if (std::holds_alternative<operation::Delete>(transaction.operation)) {
-    if (!present()) return DoesNotFollow(transaction, "an absent key is deleted");
     *this = KeyState();
     return absl::OkStatus();
   }
@@ -103,6 +103,7 @@ absl::Status KeyState::Apply(const Transaction& transaction) {
   if (!status.ok()) return DoesNotFollow(transaction, status.message());
   revision_ = transaction.revision;
   time_micros_ = transaction.time_micros;
+  expires_at_micros_ = transaction.expires_at_micros;
   actor_.assign(transaction.actor.data(), transaction.actor.size());
   return absl::OkStatus();
 }
@@ -112,6 +113,7 @@ void KeyState::ForEachTransaction(absl::string_view key, absl::FunctionRef<void(
   Transaction transaction;
   transaction.revision = revision_;
   transaction.time_micros = time_micros_;
+  transaction.expires_at_micros = expires_at_micros_;
   transaction.actor = actor_;
   transaction.type = TypeOf(value_);
   transaction.key = key;

@@ -1,9 +1,10 @@
 // KeyState: one key as a snapshot keeps it, between the transactions that made it and those that put it back.
 //
 // A snapshot is a list of transactions, sorted by type and then by the bytes of the key, that gives the state when it
-// is applied to an empty store. A key is one Put of its value, with the revision, time and actor of its last change and
-// 0 as previous revision. A collection that is larger than kSnapshotPartBytes goes on in transactions that add the rest
-// of its members or fields; they have the same revision, also as previous revision.
+// is applied to an empty store. A key is one Put of its value, with the revision, time and actor of its last change,
+// its expiry, and 0 as previous revision. A collection that is larger than kSnapshotPartBytes goes on in transactions
+// that add the rest of its members or fields; they have the same revision, also as previous revision, and the same
+// expiry.
 #pragma once
 
 #include <absl/functional/function_ref.h>
@@ -28,6 +29,8 @@ class KeyState {
   bool present() const { return revision_ != 0; }
   // Of the last change, 0 if the key is absent.
   uint64_t revision() const { return revision_; }
+  // When the key expires, 0 if it does not.
+  int64_t expires_at_micros() const { return expires_at_micros_; }
   // REQUIRES: present.
   const Value& value() const { return value_; }
 
@@ -42,6 +45,7 @@ class KeyState {
   Value value_;
   uint64_t revision_ = 0;
   int64_t time_micros_ = 0;
+  int64_t expires_at_micros_ = 0;
   std::string actor_;
 };
 

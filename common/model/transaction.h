@@ -8,6 +8,7 @@
 #include <absl/strings/string_view.h>
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -32,8 +33,13 @@ struct Put {
 };
 // The key is absent now.
 struct Delete {
-  enum class Cause { kRequested };
+  enum class Cause { kRequested, kExpired };
   Cause cause = Cause::kRequested;
+};
+// The value stays as it is; the transaction's `expires_at_micros` is new. As every change of a number tells its value,
+// so does this one; it has none for other types.
+struct SetExpiry {
+  std::optional<ValueView> number;
 };
 // A number changed by `delta` to `result`.
 struct IntIncrement {
@@ -70,9 +76,10 @@ struct RemoveFields {
 
 }  // namespace operation
 
-using Operation = std::variant<operation::Put, operation::Delete, operation::IntIncrement, operation::UintIncrement,
-                               operation::FloatIncrement, operation::Append, operation::AddMembers,
-                               operation::RemoveMembers, operation::PutFields, operation::RemoveFields>;
+using Operation =
+    std::variant<operation::Put, operation::Delete, operation::IntIncrement, operation::UintIncrement,
+                 operation::FloatIncrement, operation::Append, operation::AddMembers, operation::RemoveMembers,
+                 operation::PutFields, operation::RemoveFields, operation::SetExpiry>;
 
 struct Transaction {
   uint64_t revision = 0;           // from 1, without gaps
@@ -82,6 +89,8 @@ struct Transaction {
   ValueType type = ValueType::kInt;
   absl::string_view key;
   uint32_t batch_remaining = 0;  // transactions that follow in the same atomic batch
+  // When the key expires, as of this change: since 1970 in UTC; 0 if it does not, or is absent. Every change tells it.
+  int64_t expires_at_micros = 0;
   Operation operation;
 };
 

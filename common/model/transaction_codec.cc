@@ -65,7 +65,9 @@ struct OperationWriter {
   void operator()(const operation::Delete& op) const {
     switch (op.cause) {
       case operation::Delete::Cause::kRequested:
-        stored->mutable_delete_()->set_cause(pb::Delete::CAUSE_REQUESTED);
+        return stored->mutable_delete_()->set_cause(pb::Delete::CAUSE_REQUESTED);
+      case operation::Delete::Cause::kExpired:
+        return stored->mutable_delete_()->set_cause(pb::Delete::CAUSE_EXPIRED);
     }
   }
   void operator()(const operation::IntIncrement& op) const {
@@ -86,6 +88,10 @@ struct OperationWriter {
   void operator()(const operation::RemoveMembers& op) const { SetTexts(stored->mutable_remove_members(), op.members); }
   void operator()(const operation::PutFields& op) const { SetFields(stored->mutable_put_fields(), op.fields); }
   void operator()(const operation::RemoveFields& op) const { SetTexts(stored->mutable_remove_fields(), op.names); }
+  void operator()(const operation::SetExpiry& op) const {
+    auto* set_expiry = stored->mutable_set_expiry();
+    if (op.number) std::visit(ValueWriter{set_expiry->mutable_number()}, *op.number);
+  }
 
   struct ValueWriter {
     pb::Value* stored;
@@ -137,6 +143,19 @@ absl::Status ReadValue(const pb::Value& stored, ValueView* value) {
   return Malformed("a value of no known type");
 }
 
+absl::Status ReadCause(const pb::Delete& stored, operation::Delete::Cause* cause) {
+  switch (stored.cause()) {
+    case pb::Delete::CAUSE_REQUESTED:
+      *cause = operation::Delete::Cause::kRequested;
+      return absl::OkStatus();
+    case pb::Delete::CAUSE_EXPIRED:
+      *cause = operation::Delete::Cause::kExpired;
+      return absl::OkStatus();
+    default:
+      return Malformed("a delete of no known cause");
+  }
+}
+
 absl::Status ReadOperation(const pb::Transaction& stored, Operation* result) {
   switch (stored.operation_case()) {
     case pb::Transaction::kPut: {
@@ -145,10 +164,12 @@ absl::Status ReadOperation(const pb::Transaction& stored, Operation* result) {
       *result = std::move(put);
       return absl::OkStatus();
     }
-    case pb::Transaction::kDelete:
-      if (stored.delete_().cause() != pb::Delete::CAUSE_REQUESTED) return Malformed("a delete of no known cause");
-      *result = operation::Delete{};
+    case pb::Transaction::kDelete: {
+      operation::Delete removal;
+      if (absl::Status status = ReadCause(stored.delete_(), &removal.cause); !status.ok()) return status;
+      *result = removal;
       return absl::OkStatus();
+    }
     case pb::Transaction::kIntIncrement:
       *result = operation::IntIncrement{stored.int_increment().delta(), stored.int_increment().result()};
       return absl::OkStatus();
@@ -174,6 +195,15 @@ absl::Status ReadOperation(const pb::Transaction& stored, Operation* result) {
     case pb::Transaction::kRemoveFields:
       *result = operation::RemoveFields{ReadTexts(stored.remove_fields())};
       return absl::OkStatus();
+    case pb::Transaction::kSetExpiry: {
+      operation::SetExpiry set_expiry;
+      if (stored.set_expiry().has_number()) {
+        absl::Status status = ReadValue(stored.set_expiry().number(), &set_expiry.number.emplace());
+        if (!status.ok()) return status;
+      }
+      *result = std::move(set_expiry);
+      return absl::OkStatus();
+    }
     case pb::Transaction::OPERATION_NOT_SET:
       return Malformed("no known operation");
   }
@@ -197,6 +227,7 @@ EncodedTransaction::EncodedTransaction(const Transaction& transaction) {
   stored->set_type(ToStored(transaction.type));
   Set(stored->mutable_key(), transaction.key);
   stored->set_batch_remaining(transaction.batch_remaining);
+  stored->set_expires_at_micros(transaction.expires_at_micros);
   std::visit(OperationWriter{stored}, transaction.operation);
 
   using google::protobuf::io::CodedOutputStream;
@@ -224,6 +255,7 @@ absl::StatusOr<Transaction> Decode(const pb::Transaction& stored) {
   transaction.actor = stored.actor();
   transaction.key = stored.key();
   transaction.batch_remaining = stored.batch_remaining();
+  transaction.expires_at_micros = stored.expires_at_micros();
   if (transaction.revision == 0) return Malformed("no revision");
   if (transaction.key.empty()) return Malformed("no key");
   if (!FromStored(stored.type(), &transaction.type)) return Malformed("no known type");

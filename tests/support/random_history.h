@@ -46,6 +46,7 @@ class RandomHistory {
     // The texts of the operation live here until it is encoded.
     texts_.clear();
     transaction.operation = MakeOperation(transaction.type, state);
+    transaction.expires_at_micros = MakeExpiry(transaction.operation, state);
     if (batch_remaining_ == 0 && Pick(10) == 0)
       batch_remaining_ = static_cast<uint32_t>(1 + Pick(4));
     else if (batch_remaining_ > 0)
@@ -120,6 +121,25 @@ class RandomHistory {
     return operation::Put{int64_t{0}};
   }
 
+  static Operation MakeSetExpiry(const Value& value) {
+    return std::visit(
+        [](const auto& kept) {
+          operation::SetExpiry set_expiry;
+          if constexpr (std::is_arithmetic_v<std::decay_t<decltype(kept)>>) set_expiry.number = kept;
+          return set_expiry;
+        },
+        value);
+  }
+
+  // What the key's expiry is after an operation: mostly what it was, but for a put, which begins anew.
+  int64_t MakeExpiry(const Operation& operation, const KeyState* state) {
+    if (std::holds_alternative<operation::Delete>(operation)) return 0;
+    const bool anew = std::holds_alternative<operation::Put>(operation) ||
+                      std::holds_alternative<operation::SetExpiry>(operation) || Pick(8) == 0;
+    if (!anew) return state == nullptr ? 0 : state->expires_at_micros();
+    return Pick(3) == 0 ? time_micros_ + static_cast<int64_t>(Pick(1'000'000'000)) : 0;
+  }
+
   // Some of what a collection has, in order.
   template <class Elements, class Name>
   Texts Some(const Elements& elements, Name name) {
@@ -132,7 +152,9 @@ class RandomHistory {
 
   Operation MakeOperation(ValueType type, const KeyState* state) {
     const size_t kind = Pick(10);
-    if (kind == 0 && state != nullptr) return operation::Delete{};
+    using Cause = operation::Delete::Cause;
+    if (kind == 0 && state != nullptr) return operation::Delete{Pick(3) == 0 ? Cause::kExpired : Cause::kRequested};
+    if (kind == 4 && state != nullptr) return MakeSetExpiry(state->value());
     if (kind <= 3) return MakePut(type);
     switch (type) {
       case ValueType::kInt: {

@@ -90,8 +90,29 @@ TEST_CASE("an effect that the value cannot have had is DATA_LOSS") {
   CheckDataLoss(MapOf({{"a", ""}}), operation::RemoveFields{{"a", "b"}});
 }
 
-// One of every operation but Delete, with the only type that it belongs to. Adding an alternative to Operation or
-// ValueView without adding it here fails to compile.
+TEST_CASE("a new expiry leaves the value, and tells that of a number") {
+  CHECK(After<int64_t>(-7, operation::SetExpiry{int64_t{-7}}) == -7);
+  CHECK(After<uint64_t>(7, operation::SetExpiry{uint64_t{7}}) == 7);
+  CHECK(std::signbit(After<double>(-0.0, operation::SetExpiry{-0.0})));
+  CHECK(After<std::string>("text", operation::SetExpiry{}) == "text");
+  CHECK(After(SetOf({"a"}), operation::SetExpiry{}) == SetOf({"a"}));
+  CHECK(After(MapOf({{"a", "1"}}), operation::SetExpiry{}) == MapOf({{"a", "1"}}));
+  CheckDataLoss<int64_t>(7, operation::SetExpiry{int64_t{8}});
+  CheckDataLoss<double>(0.0, operation::SetExpiry{-0.0});
+  CheckDataLoss<int64_t>(7, operation::SetExpiry{uint64_t{7}});
+  CheckDataLoss<int64_t>(7, operation::SetExpiry{});
+  CheckDataLoss<std::string>("7", operation::SetExpiry{int64_t{7}});
+}
+
+TEST_CASE("a delete and a new expiry are of keys that are there") {
+  CHECK(NeedsKey(operation::Delete{}));
+  CHECK(NeedsKey(operation::SetExpiry{}));
+  CHECK_FALSE(NeedsKey(operation::Put{int64_t{1}}));
+  CHECK_FALSE(NeedsKey(operation::IntIncrement{1, 1}));
+}
+
+// One of every operation but Delete and SetExpiry, with the only type that it belongs to. Adding an alternative to
+// Operation or ValueView without adding it here fails to compile.
 struct Sample {
   ValueType type;
   Operation operation;
@@ -112,7 +133,7 @@ std::vector<Sample> Samples() {
   samples.push_back({ValueType::kSet, operation::RemoveMembers{{"present"}}});
   samples.push_back({ValueType::kMap, operation::PutFields{{{"a", "1"}}}});
   samples.push_back({ValueType::kMap, operation::RemoveFields{{"present"}}});
-  static_assert(std::variant_size_v<Operation> == 2 + 8, "Put, Delete and those above");
+  static_assert(std::variant_size_v<Operation> == 3 + 8, "Put, Delete, SetExpiry and those above");
   return samples;
 }
 

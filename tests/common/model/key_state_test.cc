@@ -90,6 +90,33 @@ TEST_CASE("a key of every type is put back by one transaction") {
   }
 }
 
+TEST_CASE("a key expires as its last change says, and all of its transactions say so") {
+  KeyState state;
+  Transaction put = Change(1, 0, ValueType::kSet, operation::Put{Texts{"a"}});
+  put.expires_at_micros = 500;
+  REQUIRE(state.Apply(put) == absl::OkStatus());
+  CHECK(state.expires_at_micros() == 500);
+  CHECK(Emit(state).again.expires_at_micros() == 500);
+  Transaction later = Change(2, 1, ValueType::kSet, operation::SetExpiry{});
+  later.expires_at_micros = 900;
+  REQUIRE(state.Apply(later) == absl::OkStatus());
+  CHECK(state.expires_at_micros() == 900);
+  CheckRoundTrip(state);
+  REQUIRE(state.Apply(Change(3, 2, ValueType::kSet, operation::AddMembers{{"b"}})) == absl::OkStatus());
+  CHECK(state.expires_at_micros() == 0);
+
+  const std::string large(kSnapshotPartBytes, 'x');
+  Transaction parts = Change(4, 3, ValueType::kSet, operation::Put{Texts{"a", large}});
+  parts.expires_at_micros = 500;
+  REQUIRE(state.Apply(parts) == absl::OkStatus());
+  size_t transactions = 0;
+  state.ForEachTransaction("key", [&](const Transaction& transaction) {
+    ++transactions;
+    CHECK(transaction.expires_at_micros == 500);
+  });
+  CHECK(transactions == 2);
+}
+
 TEST_CASE("an emptied set or map exists until it is deleted") {
   KeyState set;
   REQUIRE(set.Apply(Change(1, 0, ValueType::kSet, operation::AddMembers{{"a"}})) == absl::OkStatus());
@@ -133,6 +160,7 @@ TEST_CASE("a transaction that does not follow is data loss and names its revisio
   }
   KeyState absent;
   CHECK(absl::IsDataLoss(absent.Apply(Change(9, 0, ValueType::kInt, operation::Delete{}))));
+  CHECK(absl::IsDataLoss(absent.Apply(Change(9, 0, ValueType::kString, operation::SetExpiry{}))));
 }
 
 TEST_CASE("snapshots are sorted by type and then by the bytes of the key") {

@@ -80,6 +80,10 @@ struct SameOperation {
   bool operator()(const operation::RemoveFields& a) const {
     return a.names == std::get<operation::RemoveFields>(other).names;
   }
+  bool operator()(const operation::SetExpiry& a) const {
+    const auto& b = std::get<operation::SetExpiry>(other);
+    return a.number.has_value() == b.number.has_value() && (!a.number || Same(*a.number, *b.number));
+  }
 };
 
 bool Same(const Operation& a, const Operation& b) { return a.index() == b.index() && std::visit(SameOperation{b}, a); }
@@ -98,6 +102,7 @@ void CheckRoundTrip(const Transaction& transaction) {
   CHECK(decoded->type == transaction.type);
   CHECK((decoded->key == transaction.key));
   CHECK(decoded->batch_remaining == transaction.batch_remaining);
+  CHECK(decoded->expires_at_micros == transaction.expires_at_micros);
   CHECK(Same(decoded->operation, transaction.operation));
 }
 
@@ -151,7 +156,21 @@ TEST_CASE("collections survive storing, empty ones too") {
 }
 
 TEST_CASE("a delete survives storing for every type") {
-  for (const ValueType type : kValueTypes) CheckRoundTrip(Of(type, operation::Delete{}));
+  for (const ValueType type : kValueTypes) {
+    CheckRoundTrip(Of(type, operation::Delete{}));
+    CheckRoundTrip(Of(type, operation::Delete{operation::Delete::Cause::kExpired}));
+  }
+}
+
+TEST_CASE("a new expiry survives storing for every type") {
+  for (const int64_t value : {int64_t{0}, kMinInt}) {
+    CheckRoundTrip(Of(ValueType::kInt, operation::SetExpiry{value}));
+  }
+  CheckRoundTrip(Of(ValueType::kUint, operation::SetExpiry{kMaxUint}));
+  CheckRoundTrip(Of(ValueType::kFloat, operation::SetExpiry{-0.0}));
+  for (const ValueType type : {ValueType::kString, ValueType::kSet, ValueType::kMap}) {
+    CheckRoundTrip(Of(type, operation::SetExpiry{}));
+  }
 }
 
 TEST_CASE("what every transaction carries survives storing at its limits") {
@@ -163,11 +182,13 @@ TEST_CASE("what every transaction carries survives storing at its limits") {
   transaction.time_micros = kMaxInt;
   transaction.previous_revision = kMaxUint - 1;
   transaction.batch_remaining = std::numeric_limits<uint32_t>::max();
+  transaction.expires_at_micros = kMaxInt;
   CheckRoundTrip(transaction);
   transaction.revision = 1;
   transaction.time_micros = 0;
   transaction.previous_revision = 0;
   transaction.batch_remaining = 0;
+  transaction.expires_at_micros = 0;
   CheckRoundTrip(transaction);
   transaction.time_micros = -1;
   CheckRoundTrip(transaction);
@@ -263,6 +284,10 @@ TEST_CASE("a stored transaction that could not have been written is DATA_LOSS an
   }
   SECTION("with a put without a value") {
     stored.mutable_put()->clear_kind();
+    what = "a value of no known type";
+  }
+  SECTION("with an expiry of a number without its type") {
+    stored.mutable_set_expiry()->mutable_number();
     what = "a value of no known type";
   }
   SECTION("with a delete without a cause") {

@@ -29,6 +29,7 @@ struct IsWhole {
   bool operator()(const operation::RemoveMembers&) const { return false; }
   bool operator()(const operation::PutFields&) const { return false; }
   bool operator()(const operation::RemoveFields&) const { return false; }
+  bool operator()(const operation::SetExpiry&) const { return false; }
 };
 
 }  // namespace

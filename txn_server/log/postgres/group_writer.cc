@@ -25,12 +25,13 @@ struct Statements {
 
 // Each array is unnested by itself: a row source made of all of them would be kept as a whole first.
 std::string InsertRows(absl::string_view table, absl::string_view more_columns, absl::string_view more_values) {
-  return absl::StrCat("INSERT INTO ", table,
-                      "_transactions (id, transaction_type, key_id, previous_id, batch, insert_time, actor",
-                      more_columns,
-                      ") SELECT unnest($1::bigint[]), unnest($2::text[])::transaction_type, unnest($3::bigint[]),"
-                      " unnest($4::bigint[]), unnest($5::bigint[]), unnest($6::timestamptz[]), unnest($7::text[])",
-                      more_values);
+  return absl::StrCat(
+      "INSERT INTO ", table,
+      "_transactions (id, transaction_type, key_id, previous_id, batch, insert_time, expires_at, actor", more_columns,
+      ") SELECT unnest($1::bigint[]), unnest($2::text[])::transaction_type, unnest($3::bigint[]),"
+      " unnest($4::bigint[]), unnest($5::bigint[]), unnest($6::timestamptz[]), unnest($7::timestamptz[]),"
+      " unnest($8::text[])",
+      more_values);
 }
 
 Statements MakeStatements(ValueType type) {
@@ -45,16 +46,16 @@ Statements MakeStatements(ValueType type) {
                            "', * FROM unnest($1::bigint[], $2::bigint[])");
   switch (type) {
     case ValueType::kInt:
-      made.insert_rows = InsertRows(name, ", value, result", ", unnest($8::bigint[]), unnest($9::bigint[])");
+      made.insert_rows = InsertRows(name, ", value, result", ", unnest($9::bigint[]), unnest($10::bigint[])");
       break;
     case ValueType::kUint:
-      made.insert_rows = InsertRows(name, ", value, result", ", unnest($8::numeric[]), unnest($9::numeric[])");
+      made.insert_rows = InsertRows(name, ", value, result", ", unnest($9::numeric[]), unnest($10::numeric[])");
       break;
     case ValueType::kFloat:
-      made.insert_rows = InsertRows(name, ", value, result", ", unnest($8::float8[]), unnest($9::float8[])");
+      made.insert_rows = InsertRows(name, ", value, result", ", unnest($9::float8[]), unnest($10::float8[])");
       break;
     case ValueType::kString:
-      made.insert_rows = InsertRows(name, ", value", ", unnest($8::text[])");
+      made.insert_rows = InsertRows(name, ", value", ", unnest($9::text[])");
       break;
     case ValueType::kSet:
       made.insert_rows = InsertRows(name, "", "");
@@ -93,6 +94,16 @@ absl::Status Unkeepable(const Transaction& transaction, absl::string_view why) {
   return Error(errors::kMalformedFrame, absl::StrCat("revision ", transaction.revision, ": ", why));
 }
 
+absl::string_view NameOf(operation::Delete::Cause cause) {
+  switch (cause) {
+    case operation::Delete::Cause::kRequested:
+      return "delete";
+    case operation::Delete::Cause::kExpired:
+      return "expire";
+  }
+  return "delete";
+}
+
 void AddNumber(BinaryArray& column, int64_t value) { column.AddBigint(static_cast<uint64_t>(value)); }
 void AddNumber(BinaryArray& column, uint64_t value) { column.AddNumeric(value); }
 void AddNumber(BinaryArray& column, double value) { column.AddDouble(value); }
@@ -112,10 +123,7 @@ struct GroupWriter::OperationColumns {
            std::visit([&](const auto& value) { return PutValue(value); }, op.value);
   }
   bool operator()(const operation::Delete& op) const {
-    switch (op.cause) {
-      case operation::Delete::Cause::kRequested:
-        rows.operations.AddText("delete");
-    }
+    rows.operations.AddText(NameOf(op.cause));
     if (rows.values) rows.values->AddNull();
     if (rows.results) rows.results->AddNull();
     return true;
@@ -154,6 +162,13 @@ struct GroupWriter::OperationColumns {
     }
     return true;
   }
+  bool operator()(const operation::SetExpiry& op) const {
+    rows.operations.AddText("set_expiry");
+    if (rows.values) rows.values->AddNull();
+    if (!rows.results) return !op.number;
+    return op.number && op.number->index() == static_cast<size_t>(type) &&
+           std::visit([&](const auto& number) { return PutResult(number); }, *op.number);
+  }
 
   template <class T>
   bool Increment(absl::string_view name, T delta, T result) const {
@@ -167,6 +182,11 @@ struct GroupWriter::OperationColumns {
     AddNumber(*rows.values, value);
     AddNumber(*rows.results, value);
     return true;
+  }
+  template <class T>
+  bool PutResult(const T& number) const {
+    if constexpr (std::is_arithmetic_v<T>) AddNumber(*rows.results, number);
+    return std::is_arithmetic_v<T>;
   }
   bool PutValue(absl::string_view text) const {
     rows.values->AddText(text);
@@ -232,6 +252,9 @@ absl::Status GroupWriter::Add(const Transaction& transaction) {
     return Unkeepable(transaction, "a revision is over 2^63");
   }
   if (!IsTimestamp(transaction.time_micros)) return Unkeepable(transaction, "its time is before the year 4713 BC");
+  if (!IsTimestamp(transaction.expires_at_micros)) {
+    return Unkeepable(transaction, "its expiry is before the year 4713 BC");
+  }
   Rows& rows = RowsOf(transaction.type);
   const KeyRef key = RefOf(rows, transaction);
   const bool continues_row = transaction.previous_revision == transaction.revision;
@@ -251,6 +274,11 @@ absl::Status GroupWriter::Add(const Transaction& transaction) {
   }
   in_batch_ = transaction.batch_remaining > 0;
   rows.times.AddTimestamp(transaction.time_micros);
+  if (transaction.expires_at_micros == 0) {
+    rows.expiries.AddNull();
+  } else {
+    rows.expiries.AddTimestamp(transaction.expires_at_micros);
+  }
   if (transaction.actor.empty()) {
     rows.actors.AddNull();
   } else {
@@ -348,8 +376,9 @@ void GroupWriter::Finish(ValueType type, Rows& rows) {
     return column.Take();
   };
   if (rows.parameters.empty()) {
-    rows.parameters = {rows.ids.Take(),   rows.operations.Take(), "", rows.previous_ids.Take(), rows.batches.Take(),
-                       rows.times.Take(), rows.actors.Take()};
+    rows.parameters = {rows.ids.Take(),          rows.operations.Take(), "",
+                       rows.previous_ids.Take(), rows.batches.Take(),    rows.times.Take(),
+                       rows.expiries.Take(),     rows.actors.Take()};
     if (rows.values) rows.parameters.push_back(rows.values->Take());
     if (rows.results) rows.parameters.push_back(rows.results->Take());
     rows.hidden_parameters = {"", rows.hidden_ids.Take()};

@@ -72,6 +72,7 @@ class GroupWriter {
     BinaryArray previous_ids{BinaryArray::Type::kBigint};
     BinaryArray batches{BinaryArray::Type::kBigint};
     BinaryArray times{BinaryArray::Type::kTimestamp};
+    BinaryArray expiries{BinaryArray::Type::kTimestamp};
     BinaryArray actors{BinaryArray::Type::kText};
     std::optional<BinaryArray> values;   // numbers and strings
     std::optional<BinaryArray> results;  // numbers

@@ -47,12 +47,15 @@ struct OperationCheck {
   bool operator()(const operation::RemoveMembers& op) const { return !op.members.empty() && AreNames(op.members); }
   bool operator()(const operation::PutFields& op) const { return !op.fields.empty() && AreFields(op.fields); }
   bool operator()(const operation::RemoveFields& op) const { return !op.names.empty() && AreNames(op.names); }
+  bool operator()(const operation::SetExpiry& op) const { return !op.number || std::visit(ValueCheck(), *op.number); }
 };
 
 }  // namespace
 
 bool MayHaveBeenMade(const Transaction& transaction) {
+  const bool is_removal = std::holds_alternative<operation::Delete>(transaction.operation);
   return IsName(transaction.key) && transaction.previous_revision < transaction.revision &&
+         transaction.expires_at_micros >= 0 && (!is_removal || transaction.expires_at_micros == 0) &&
          std::visit(OperationCheck(), transaction.operation);
 }
 

@@ -20,7 +20,9 @@ namespace kvs::txn {
 namespace {
 
 // The columns of a row. Times and floats come as the hexadecimal digits of their binary form, which is exact and quick.
-enum Column { kId, kOperation, kKeyId, kPrevious, kBatch, kTime, kActor, kValue, kResult };
+enum Column { kId, kOperation, kKeyId, kPrevious, kBatch, kTime, kExpiry, kActor, kValue, kResult };
+
+constexpr absl::string_view kSetExpiry = "set_expiry";
 
 constexpr char kNotAsWritten[] = "the row is not as it was written";
 
@@ -37,7 +39,7 @@ Statements MakeStatements(ValueType type) {
   const auto rows = [&name](absl::string_view more) {
     return absl::StrCat(
         "SELECT id, transaction_type, key_id, previous_id, batch,"
-        " encode(timestamptz_send(insert_time), 'hex'), actor",
+        " encode(timestamptz_send(insert_time), 'hex'), encode(timestamptz_send(expires_at), 'hex'), actor",
         more, " FROM ", name, "_transactions WHERE id BETWEEN $1::bigint AND $2::bigint ORDER BY id");
   };
   const std::string keys =
@@ -112,8 +114,12 @@ template <class T>
 bool ReadNumber(const pqxx::row& row, absl::string_view name, Operation* result) {
   T value{};
   T after{};
-  if (row[kValue].is_null() || row[kResult].is_null()) return false;
-  if (!Read(row[kValue], &value) || !Read(row[kResult], &after)) return false;
+  if (row[kResult].is_null() || !Read(row[kResult], &after)) return false;
+  if (name == kSetExpiry) {
+    *result = operation::SetExpiry{after};
+    return row[kValue].is_null();
+  }
+  if (row[kValue].is_null() || !Read(row[kValue], &value)) return false;
   if (name == "put") {
     *result = operation::Put{value};
     // Of floats the bits, as -0 is not 0.
@@ -182,8 +188,14 @@ bool HasNoValue(const pqxx::row& row) {
 
 bool ReadOperation(ValueType type, const pqxx::row& row, Fields elements, Operation* result) {
   const absl::string_view name = TextOf(row[kOperation]);
-  if (name == "delete") {
-    *result = operation::Delete{};
+  if (name == "delete" || name == "expire") {
+    using Cause = operation::Delete::Cause;
+    *result = operation::Delete{name == "delete" ? Cause::kRequested : Cause::kExpired};
+    return elements.empty() && HasNoValue(row);
+  }
+  const bool is_number = type == ValueType::kInt || type == ValueType::kUint || type == ValueType::kFloat;
+  if (name == kSetExpiry && !is_number) {
+    *result = operation::SetExpiry{};
     return elements.empty() && HasNoValue(row);
   }
   switch (type) {
@@ -273,12 +285,14 @@ absl::StatusOr<Transaction> Window::Take(ValueType type, Rows& rows) {
   if (absl::Status status = TakeElements(rows, next_, &elements); !status.ok()) return status;
   uint64_t batch = 0;
   uint64_t sent_time = 0;
+  uint64_t sent_expiry = 0;
   uint64_t key_id = 0;
   if (!kvs::txn::Read(row[kKeyId], &key_id)) return Damaged(next_, kNotAsWritten);
   const auto key = rows.key_of_id.find(key_id);
   if (key == rows.key_of_id.end()) return Damaged(next_, "the row of its key is missing");
   if (!ReadOrZero(row[kPrevious], &transaction.previous_revision) || !ReadOrZero(row[kBatch], &batch) ||
       !kvs::txn::Read(row[kTime], &sent_time, 16) ||
+      (!row[kExpiry].is_null() && !kvs::txn::Read(row[kExpiry], &sent_expiry, 16)) ||
       (batch != 0 && (batch < next_ || batch - next_ > std::numeric_limits<uint32_t>::max())) ||
       (batch_end_ >= next_ && batch != batch_end_) || FromTimestamp(sent_time) < time_micros_ ||
       !ReadOperation(type, row, std::move(elements), &transaction.operation)) {
@@ -286,6 +300,7 @@ absl::StatusOr<Transaction> Window::Take(ValueType type, Rows& rows) {
   }
   transaction.key = key->second;
   transaction.time_micros = FromTimestamp(sent_time);
+  if (!row[kExpiry].is_null()) transaction.expires_at_micros = FromTimestamp(sent_expiry);
   transaction.actor = TextOrNothing(row[kActor]);
   if (batch != 0) transaction.batch_remaining = static_cast<uint32_t>(batch - next_);
   if (!MayHaveBeenMade(transaction)) return Damaged(next_, kNotAsWritten);
