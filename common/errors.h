@@ -33,6 +33,7 @@ namespace errors {
   X(kUnknownType, kInvalidArgument, "UNKNOWN_TYPE")                         \
   X(kInvalidLimit, kInvalidArgument, "INVALID_LIMIT")                       \
   X(kInvalidPrecondition, kInvalidArgument, "INVALID_PRECONDITION")         \
+  X(kInvalidTtl, kInvalidArgument, "INVALID_TTL")                           \
   X(kUnsupportedOption, kUnimplemented, "UNSUPPORTED_OPTION")               \
   X(kUnknownService, kNotFound, "UNKNOWN_SERVICE")                          \
   /* The state does not allow it; nothing was changed. */                   \

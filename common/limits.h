@@ -28,6 +28,9 @@ inline constexpr size_t kMaxReplyBytes = 3 * kMiB;
 // take 8 KiB in all.
 inline constexpr size_t kMaxDetailValueBytes = 2 * kKiB;
 
+// How long a key may live, in days: about a hundred years. An expiry stays within the years that a Timestamp has.
+inline constexpr int64_t kMaxTtlDays = 36500;
+
 // The pages of ListMembers and ListFields.
 inline constexpr uint32_t kDefaultPageEntries = 1000;
 inline constexpr uint32_t kMaxPageEntries = 10000;

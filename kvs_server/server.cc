@@ -103,6 +103,7 @@ absl::Status KvsServer::Listen() {
   // responder, which is asked only when calls arrive.
   MakeServices();
   if (absl::Status status = server_->Listen(); !status.ok()) return status;
+  expirer_ = std::make_unique<Expirer>(engine_.get(), &server_->loop());
   if (config_.has_ledger) ConnectLedger();
   server_->Run();
   is_running_ = true;
@@ -173,11 +174,13 @@ void KvsServer::ConnectLedger() {
 void KvsServer::ServeWithoutLedger() {
   LogWarn("there is no ledger: everything is forgotten when this server stops", {{"ledger", "none"}});
   health_.SetAll(rpc::HealthService::Status::kServing);
+  expirer_->Start();
 }
 
 void KvsServer::OnReplayed() {
   LogInfo("serving", {{"revision", journal_->durable_revision()}, {"after", absl::Now() - start_time_}});
   if (responder_->draining()) return;
+  expirer_->Start();
   health_.SetAll(rpc::HealthService::Status::kServing);
   health_.Set(kWriteHealth, rpc::HealthService::Status::kNotServing);
 }
@@ -198,6 +201,7 @@ void KvsServer::OnFatal(const absl::Status& status) {
 void KvsServer::Drain() {
   is_running_ = false;
   responder_->Drain();
+  expirer_->Stop();
   health_.SetAll(rpc::HealthService::Status::kNotServing);
   server_->loop().Post([this] {
     server_->loop().RunAfter(config_.drain_timeout * kDrainShareForAnswers, [this] { journal_->Abandon(); });

@@ -16,6 +16,7 @@
 #include "kvs_server/api/responder.h"
 #include "kvs_server/config.h"
 #include "kvs_server/engine/engine.h"
+#include "kvs_server/expirer.h"
 #include "kvs_server/journal/journal.h"
 #include "kvs_server/journal/ledger_link.h"
 #include "kvs_server/store/store.h"
@@ -65,6 +66,7 @@ class KvsServer {
   Store store_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Expirer> expirer_;
   std::unique_ptr<Responder> responder_;
   rpc::HealthService health_;
   std::unique_ptr<rpc::ReflectionService> reflection_;

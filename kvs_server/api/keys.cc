@@ -1,5 +1,7 @@
 #include "kvs_server/api/keys.h"
 
+#include <google/protobuf/util/time_util.h>
+
 #include <algorithm>
 #include <atomic>
 #include <string>
@@ -16,6 +18,7 @@ namespace kvs::server {
 namespace {
 
 namespace v1 = ::kvs::v1;
+using google::protobuf::util::TimeUtil;
 
 Outcome Exists(Engine& engine, const v1::KeysExistsRequest& request, v1::KeysExistsResponse* response) {
   if (absl::Status status = CheckKey(request.key()); !status.ok()) return Refused(status);
@@ -28,21 +31,69 @@ Outcome Exists(Engine& engine, const v1::KeysExistsRequest& request, v1::KeysExi
   return outcome;
 }
 
+// Of a mutation of a key in several types.
+struct TypesMutation {
+  std::vector<ValueType> types;
+  MutationOptions options;
+};
+
+template <class Request>
+absl::StatusOr<TypesMutation> CheckTypesMutation(const Request& request) {
+  if (absl::Status status = CheckKey(request.key()); !status.ok()) return status;
+  absl::StatusOr<MutationOptions> options = OptionsOf(request);
+  if (!options.ok()) return options.status();
+  absl::StatusOr<std::vector<ValueType>> types = CheckTypes(request.types());
+  if (!types.ok()) return types.status();
+  absl::Status status = CheckPreconditionForTypes(options->precondition, types->size());
+  if (!status.ok()) return status;
+  return TypesMutation{*std::move(types), *options};
+}
+
 Outcome Delete(Engine& engine, const std::string& actor, const v1::KeysDeleteRequest& request,
                v1::KeysDeleteResponse* response) {
-  absl::Status status = CheckKey(request.key());
-  if (status.ok()) status = CheckOptions(request);
-  if (!status.ok()) return Refused(status);
-  const auto types = CheckTypes(request.types());
-  if (!types.ok()) return Refused(types.status());
-  const absl::StatusOr<Precondition> precondition = PreconditionOf(request);
-  if (!precondition.ok()) return Refused(precondition.status());
-  status = CheckPreconditionForTypes(*precondition, types->size());
-  if (!status.ok()) return Refused(status);
+  const auto mutation = CheckTypesMutation(request);
+  if (!mutation.ok()) return Refused(mutation.status());
   std::vector<ValueType> deleted;
-  Outcome outcome = engine.Delete(actor, request.key(), *types, *precondition, &deleted);
+  Outcome outcome = engine.Delete(actor, request.key(), mutation->types, mutation->options.precondition, &deleted);
   response->set_deleted(!deleted.empty());
   for (const ValueType type : deleted) response->add_types(ToProto(type));
+  return outcome;
+}
+
+// Of Keys.Expire and Keys.Persist.
+template <class Request, class Response>
+Outcome SetExpiry(Engine& engine, const std::string& actor, const Request& request, Response* response) {
+  const auto mutation = CheckTypesMutation(request);
+  if (!mutation.ok()) return Refused(mutation.status());
+  if constexpr (requires { request.has_ttl(); }) {
+    if (!request.has_ttl()) return Refused(MissingField("ttl"));
+  }
+  std::vector<ValueType> changed;
+  int64_t expires_at_micros = 0;
+  Outcome outcome =
+      engine.SetExpiry(actor, request.key(), mutation->types, mutation->options, &changed, &expires_at_micros);
+  response->set_changed(!changed.empty());
+  for (const ValueType type : changed) response->add_types(ToProto(type));
+  if constexpr (requires { response->mutable_expires_at(); }) {
+    if (!changed.empty()) *response->mutable_expires_at() = TimeUtil::MicrosecondsToTimestamp(expires_at_micros);
+  }
+  return outcome;
+}
+
+Outcome GetExpiry(Engine& engine, const v1::KeysGetExpiryRequest& request, v1::KeysGetExpiryResponse* response) {
+  if (absl::Status status = CheckKey(request.key()); !status.ok()) return Refused(status);
+  const auto types = CheckTypes(request.types());
+  if (!types.ok()) return Refused(types.status());
+  std::vector<Engine::Expiry> expiries;
+  Outcome outcome = engine.GetExpiry(request.key(), *types, &expiries);
+  for (const Engine::Expiry& expiry : expiries) {
+    auto* key = response->add_keys();
+    key->set_type(ToProto(expiry.type));
+    if (expiry.at_micros == 0) continue;
+    *key->mutable_expires_at() = TimeUtil::MicrosecondsToTimestamp(expiry.at_micros);
+    *key->mutable_ttl() = TimeUtil::MicrosecondsToDuration(expiry.ttl_micros);
+  }
+  if (expiries.empty()) outcome.status = KeyNotFound(request.key());
   return outcome;
 }
 
@@ -107,7 +158,7 @@ class ListStream final : public rpc::StreamHandler {
   }
 
   void NextChunk() {
-    KeyLister::Chunk chunk = lister_->Next(kListChunkKeys);
+    KeyLister::Chunk chunk = lister_->Next(kListChunkKeys, responder_.journal().NowMicros());
     v1::KeysListResponse response;
     uint64_t latest = responder_.journal().durable_revision();
     for (const KeyLister::Key& key : chunk.keys) {
@@ -161,6 +212,18 @@ std::unique_ptr<rpc::Service> MakeKeysService(Engine* engine, Responder* respond
   responder->Add<v1::KeysDeleteRequest, v1::KeysDeleteResponse>(
       *service, "Delete", [engine](const std::string& actor, const auto& request, auto* response) {
         return Delete(*engine, actor, request, response);
+      });
+  responder->Add<v1::KeysExpireRequest, v1::KeysExpireResponse>(
+      *service, "Expire", [engine](const std::string& actor, const auto& request, auto* response) {
+        return SetExpiry(*engine, actor, request, response);
+      });
+  responder->Add<v1::KeysPersistRequest, v1::KeysPersistResponse>(
+      *service, "Persist", [engine](const std::string& actor, const auto& request, auto* response) {
+        return SetExpiry(*engine, actor, request, response);
+      });
+  responder->Add<v1::KeysGetExpiryRequest, v1::KeysGetExpiryResponse>(
+      *service, "GetExpiry", [engine](const std::string&, const auto& request, auto* response) {
+        return GetExpiry(*engine, request, response);
       });
   responder->Add<v1::KeysCountRequest, v1::KeysCountResponse>(
       *service, "Count",

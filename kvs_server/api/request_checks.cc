@@ -1,9 +1,11 @@
 #include "kvs_server/api/request_checks.h"
 
 #include <absl/strings/str_cat.h>
+#include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "common/limits.h"
 
@@ -115,9 +117,30 @@ kvs::v1::ValueType ToProto(ValueType type) {
   return kvs::v1::VALUE_TYPE_UNSPECIFIED;
 }
 
+absl::StatusOr<int64_t> CheckTtl(const google::protobuf::Duration& ttl) {
+  using google::protobuf::util::TimeUtil;
+  constexpr int64_t kSecondsPerDay = 24 * 60 * 60;
+  const bool is_duration = std::abs(int64_t{ttl.nanos()}) < 1'000'000'000 &&
+                           (ttl.seconds() == 0 || ttl.nanos() == 0 || (ttl.seconds() < 0) == (ttl.nanos() < 0));
+  const bool is_too_long = ttl.seconds() > kMaxTtlDays * kSecondsPerDay ||
+                           (ttl.seconds() == kMaxTtlDays * kSecondsPerDay && ttl.nanos() > 0);
+  if (is_duration && ttl.seconds() >= 0 && !is_too_long) {
+    const int64_t micros = TimeUtil::DurationToMicroseconds(ttl);
+    if (micros > 0) return micros;
+  }
+  return Error(
+      errors::kInvalidTtl,
+      absl::StrCat("nothing was changed: the ttl is not a duration of 1 microsecond to ", kMaxTtlDays, " days"),
+      {{"limit", absl::StrCat(kMaxTtlDays * kSecondsPerDay, "s")}});
+}
+
 absl::Status MissingField(absl::string_view field) {
   return Error(errors::kMissingField, absl::StrCat("the field ", field, " must be set"),
                {{"field", std::string(field)}});
+}
+
+absl::Status KeyNotFound(absl::string_view key) {
+  return Error(errors::kKeyNotFound, absl::StrCat("there is no key \"", key, "\" of this type"));
 }
 
 absl::Status UnsupportedOption(absl::string_view option) {

@@ -5,6 +5,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
+#include <google/protobuf/duration.pb.h>
 #include <google/protobuf/map.h>
 #include <google/protobuf/repeated_field.h>
 
@@ -15,6 +16,7 @@
 #include "common/model/transaction.h"
 #include "common/model/value.h"
 #include "kvs/v1/common.pb.h"
+#include "kvs_server/engine/engine.h"
 #include "kvs_server/engine/precondition.h"
 
 namespace kvs::server {
@@ -54,25 +56,41 @@ absl::StatusOr<std::vector<ValueType>> CheckTypes(const google::protobuf::Repeat
 
 kvs::v1::ValueType ToProto(ValueType type);
 
+// How long a key is to live, in microseconds; INVALID_TTL for what is no duration, shorter than a microsecond or longer
+// than kMaxTtlDays.
+absl::StatusOr<int64_t> CheckTtl(const google::protobuf::Duration& ttl);
+
 // The error for a field that must be set.
 absl::Status MissingField(absl::string_view field);
 
+// The error for a key that is absent, in the types asked for.
+absl::Status KeyNotFound(absl::string_view key);
+
 // UNIMPLEMENTED if a mutation sets one of the options that are defined, but not served by this version.
 absl::Status UnsupportedOption(absl::string_view option);
-template <class Request>
-absl::Status CheckOptions(const Request& request) {
-  if (!request.request_id().empty()) return UnsupportedOption("request_id");
-  if (request.has_ttl()) return UnsupportedOption("ttl");
-  return absl::OkStatus();
-}
 
 // What a mutation asks for, none if it asks for nothing. INVALID_PRECONDITION for one without a condition, or whose
 // condition is false.
 absl::StatusOr<Precondition> ToPrecondition(const kvs::v1::Precondition& precondition);
+
+// What a mutation asks for besides its verb.
 template <class Request>
-absl::StatusOr<Precondition> PreconditionOf(const Request& request) {
-  if (!request.has_precondition()) return Precondition();
-  return ToPrecondition(request.precondition());
+absl::StatusOr<MutationOptions> OptionsOf(const Request& request) {
+  if (!request.request_id().empty()) return UnsupportedOption("request_id");
+  MutationOptions options;
+  if constexpr (requires { request.has_ttl(); }) {
+    if (request.has_ttl()) {
+      const absl::StatusOr<int64_t> ttl = CheckTtl(request.ttl());
+      if (!ttl.ok()) return ttl.status();
+      options.ttl_micros = *ttl;
+    }
+  }
+  if (request.has_precondition()) {
+    const absl::StatusOr<Precondition> precondition = ToPrecondition(request.precondition());
+    if (!precondition.ok()) return precondition.status();
+    options.precondition = *precondition;
+  }
+  return options;
 }
 
 // For mutations of a key in several types: INVALID_PRECONDITION if the precondition is about one key's revision.

@@ -23,10 +23,6 @@ namespace v1 = ::kvs::v1;
 
 using MaybeOperation = absl::StatusOr<std::optional<Operation>>;
 
-absl::Status KeyNotFound(absl::string_view key) {
-  return Error(errors::kKeyNotFound, absl::StrCat("there is no key \"", key, "\" of this type"));
-}
-
 absl::Status ReplyTooLarge(absl::string_view page_call) {
   return Error(errors::kReplyTooLarge,
                absl::StrCat("the answer would be over the limit of ", kMaxReplyBytes, " bytes; use ", page_call),
@@ -130,14 +126,12 @@ class Builder {
     responder_.Add<Request, Response>(
         service_, method,
         [&engine = engine_, check, evaluate](const std::string& actor, const Request& request, Response* response) {
-          absl::Status status = CheckKey(request.key());
-          if (status.ok()) status = CheckOptions(request);
-          if (!status.ok()) return Refused(status);
+          if (absl::Status status = CheckKey(request.key()); !status.ok()) return Refused(status);
+          const absl::StatusOr<MutationOptions> options = OptionsOf(request);
+          if (!options.ok()) return Refused(options.status());
           auto operands = check(request);
           if (!operands.ok()) return Refused(operands.status());
-          const absl::StatusOr<Precondition> precondition = PreconditionOf(request);
-          if (!precondition.ok()) return Refused(precondition.status());
-          return engine.Mutate<T>(actor, request.key(), *precondition, [&](const T* current) -> MaybeOperation {
+          return engine.Mutate<T>(actor, request.key(), *options, [&](const T* current) -> MaybeOperation {
             return evaluate(current, *operands, response);
           });
         });

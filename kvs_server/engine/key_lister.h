@@ -31,22 +31,23 @@ class KeyLister {
   // `store` outlives the lister. `types` are in ascending order.
   KeyLister(Store* store, std::string prefix, std::vector<ValueType> types);
 
-  // At most `max_keys` more keys; none at the end.
-  Chunk Next(size_t max_keys);
+  // At most `max_keys` more keys that do not expire up to `now_micros`; none at the end.
+  Chunk Next(size_t max_keys, int64_t now_micros);
 
  private:
   // What has been read ahead of one shard, for the current type.
   struct Ahead {
     std::deque<Key> keys;
-    std::string last;      // the greatest key read
+    std::string last;      // the greatest key looked at
     bool started = false;  // whether `last` is set
     bool exhausted = false;
   };
 
-  void BeginType();
-  void Refill(size_t shard);
+  void BeginType(ValueType type, int64_t now_micros);
+  void Refill(size_t shard, int64_t now_micros);
+  void ReadAhead(Shard& shard, Ahead& ahead, int64_t now_micros);
   template <class T>
-  void RefillFrom(const Table<T>& table, Ahead& ahead) const;
+  void ReadAheadIn(const Table<T>& table, Ahead& ahead, int64_t now_micros);
   // Puts a shard into the heap again after its first key changed.
   void Push(size_t shard);
   bool LaterKey(size_t a, size_t b) const;
@@ -54,7 +55,8 @@ class KeyLister {
   Store* const store_;
   const std::string prefix_;
   const std::vector<ValueType> types_;
-  size_t type_ = 0;
+  size_t next_type_ = 0;
+  ValueType type_{};  // the current one
   uint64_t observed_revision_ = 0;
   std::vector<Ahead> ahead_;
   std::vector<size_t> heap_;  // shards with keys at hand, the one with the smallest key first

@@ -3,6 +3,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/errors.h"
@@ -37,7 +38,7 @@ absl::Status Journal::CheckWritable(absl::Span<const EncodedTransaction> transac
 }
 
 absl::StatusOr<Stamp> Journal::Enqueue(absl::Span<EncodedTransaction> transactions) {
-  const int64_t now_micros = absl::ToUnixMicros(absl::Now());
+  const int64_t now_micros = NowMicros();
   Stamp stamp;
   {
     MutexLock lock(&mutex_);
@@ -51,6 +52,15 @@ absl::StatusOr<Stamp> Journal::Enqueue(absl::Span<EncodedTransaction> transactio
   }
   NotifyLoop();
   return stamp;
+}
+
+int64_t Journal::NowMicros() { return NotBefore(absl::ToUnixMicros(options_.clock())); }
+
+int64_t Journal::NotBefore(int64_t micros) {
+  int64_t newest = newest_time_micros_.load(std::memory_order_relaxed);
+  while (newest < micros && !newest_time_micros_.compare_exchange_weak(newest, micros)) {
+  }
+  return std::max(newest, micros);
 }
 
 void Journal::NotifyLoop() {
@@ -125,6 +135,7 @@ void Journal::SetLedger(absl::string_view log_id, uint64_t epoch, uint64_t durab
 void Journal::Replayed(uint64_t revision, int64_t time_micros) {
   MutexLock lock(&mutex_);
   window_.StartAfter(revision, time_micros);
+  NotBefore(time_micros);
   replay_revision_ = revision;
   durable_revision_.store(revision, std::memory_order_release);
 }

@@ -13,6 +13,7 @@
 
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
+#include <absl/time/clock.h>
 #include <absl/time/time.h>
 #include <absl/types/span.h>
 
@@ -36,6 +37,8 @@ struct JournalOptions {
   size_t max_pending_bytes = kDefaultMaxPendingBytes;
   size_t max_waiting_replies = kDefaultMaxWaitingReplies;
   absl::Duration max_commit_wait = absl::Seconds(5);
+  // The clock that transactions are stamped with and expiries are measured by; it may be set back at any time.
+  std::function<absl::Time()> clock = absl::Now;
 };
 
 // The link to the ledger; kvs.v1.LedgerState tells users what each means.
@@ -88,6 +91,10 @@ class Journal {
   // ledger is away, or when Abandon is called.
   void WhenDurable(uint64_t revision, Waiters::Callback callback) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // The time that expiries are measured against, in microseconds since 1970: that of the clock, but never less than
+  // that of a transaction, nor than what was returned before. A clock that is set back makes it stand still.
+  int64_t NowMicros();
+
   // The newest revision that is durable.
   uint64_t durable_revision() const { return durable_revision_.load(std::memory_order_acquire); }
 
@@ -120,6 +127,8 @@ class Journal {
 
  private:
   void NotifyLoop() ABSL_LOCKS_EXCLUDED(mutex_);
+  // The newest time so far, this one included.
+  int64_t NotBefore(int64_t micros);
   static void Call(std::vector<Waiters::Callback> callbacks, Durability durability);
   absl::Status CheckWritable(absl::Span<const EncodedTransaction> transactions) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -127,6 +136,7 @@ class Journal {
   const JournalOptions options_;
   rpc::EventLoop* loop_ = nullptr;
   std::atomic<uint64_t> durable_revision_{0};
+  std::atomic<int64_t> newest_time_micros_{0};
   std::atomic<bool> replayed_{false};
   std::atomic<bool> notified_{false};
 

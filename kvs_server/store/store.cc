@@ -25,9 +25,11 @@ absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, siz
     return DoesNotFollow(transaction, absl::StrCat("the key's change before should be ", transaction.previous_revision,
                                                    " but is ", revision));
   }
+  if (!entry && NeedsKey(transaction.operation)) return DoesNotFollow(transaction, "the key is absent");
   if (std::holds_alternative<operation::Delete>(transaction.operation)) {
-    if (!entry) return DoesNotFollow(transaction, "an absent key is deleted");
+    const bool expired = entry->expires();
     table.Erase(entry, hash);
+    if (expired) NoteNextExpiry();
     count.fetch_sub(1, std::memory_order_relaxed);
     newest_delete_ = transaction.revision;
     return absl::OkStatus();
@@ -40,7 +42,20 @@ absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, siz
     return DoesNotFollow(transaction, status.message());
   }
   entry->revision = transaction.revision;
+  if (entry->expires() || transaction.expires_at_micros != 0) {
+    table.SetExpiry(entry, transaction.expires_at_micros);
+    NoteNextExpiry();
+  }
   return absl::OkStatus();
+}
+
+void Shard::NoteNextExpiry() {
+  int64_t next = kNever;
+  const auto note = [&next](const auto& by_time) {
+    if (!by_time.empty()) next = std::min(next, by_time.begin()->first);
+  };
+  std::apply([&](const auto&... table) { (note(table.expiries().by_time()), ...); }, tables_);
+  next_expiry_.store(next, std::memory_order_relaxed);
 }
 
 absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
@@ -79,6 +94,7 @@ void Store::Clear() {
     MutexLock lock(&shard.mutex());
     std::apply([](auto&... table) { (table.Clear(), ...); }, shard.tables_);
     shard.newest_delete_ = shard.newest_revision_ = 0;
+    shard.next_expiry_ = Shard::kNever;
   }
   for (auto& count : counts_) count = 0;
 }

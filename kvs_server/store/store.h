@@ -14,6 +14,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <tuple>
 #include <vector>
@@ -45,6 +46,17 @@ class Shard {
   // The revision of the newest change.
   uint64_t newest_revision() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return newest_revision_; }
 
+  // When the first key expires, in microseconds since 1970; kNever if none does. May be read without the lock.
+  int64_t next_expiry() const { return next_expiry_.load(std::memory_order_relaxed); }
+  static constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+
+  // Calls fn(ValueType, absl::string_view key, uint64_t revision) for keys that expire up to `now_micros`, those of a
+  // type in the order of their times, as long as fn returns true.
+  template <class Fn>
+  void ForEachDue(int64_t now_micros, Fn fn) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    std::apply([&](const auto&... table) { (ForEachDueIn(table, now_micros, fn) && ...); }, tables_);
+  }
+
   // Changes the state as the transaction says: one of the log, or one of a snapshot, which puts a key back. DataLoss,
   // naming the revision, if its previous revision is not that of the key or its operation does not fit the value; the
   // state is then undefined. `hash` is that of the transaction's key.
@@ -61,11 +73,23 @@ class Shard {
   using Tables =
       std::tuple<Table<int64_t>, Table<uint64_t>, Table<double>, Table<std::string>, Table<SetValue>, Table<MapValue>>;
 
+  // False if fn asked to stop.
+  template <class T, class Fn>
+  static bool ForEachDueIn(const Table<T>& table, int64_t now_micros, Fn& fn) {
+    for (const auto& [time, entry] : table.expiries().by_time()) {
+      if (time > now_micros) return true;
+      if (!fn(kTypeOf<T>, entry->key(), entry->revision)) return false;
+    }
+    return true;
+  }
+  void NoteNextExpiry() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   KeyCounts* counts_ = nullptr;  // of the store, which sets it
   mutable Mutex mutex_;
   Tables tables_ ABSL_GUARDED_BY(mutex_);
   uint64_t newest_delete_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t newest_revision_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::atomic<int64_t> next_expiry_{kNever};
 };
 
 class Store {

@@ -18,6 +18,8 @@
 #include <new>
 #include <utility>
 
+#include "kvs_server/store/expiry_index.h"
+
 namespace kvs::server {
 
 // One key. Only Table makes and deletes entries.
@@ -28,12 +30,13 @@ class Entry {
   uint64_t revision = 0;  // of the last change
 
   absl::string_view key() const { return {reinterpret_cast<const char*>(this + 1), key_size_}; }
+  bool expires() const { return expires_; }
 
  private:
   template <class>
   friend class Table;
 
-  explicit Entry(uint32_t key_size) : value(), key_size_(key_size) {}
+  explicit Entry(uint32_t key_size) : value(), key_size_(key_size), expires_(false) {}
 
   // The bytes of the key follow the entry in the same block.
   static Entry* New(absl::string_view key) {
@@ -47,7 +50,8 @@ class Entry {
     ::operator delete(entry);
   }
 
-  const uint32_t key_size_;
+  const uint32_t key_size_ : 31;
+  uint32_t expires_ : 1;
 };
 
 template <class T>
@@ -59,6 +63,7 @@ class Table {
   ~Table() { Clear(); }
 
   void Clear() {
+    expiries_.Clear();
     ordered_.clear();
     for (const Slot& slot : hashed_) Entry<T>::Delete(slot.entry);
     hashed_.clear();
@@ -79,10 +84,24 @@ class Table {
   }
 
   void Erase(Entry<T>* entry, size_t hash) {
+    SetExpiry(entry, 0);
     ordered_.erase(entry);
     hashed_.erase(hashed_.find(Probe{entry->key(), hash}));
     Entry<T>::Delete(entry);
   }
+
+  // When an entry expires, in microseconds since 1970; 0 if it does not.
+  int64_t ExpiryOf(const Entry<T>* entry) const { return entry->expires_ ? expiries_.Find(entry) : 0; }
+  // Whether the key of an entry counts as absent at this time.
+  bool IsExpired(const Entry<T>* entry, int64_t now_micros) const {
+    return entry->expires_ && expiries_.Find(entry) <= now_micros;
+  }
+  void SetExpiry(Entry<T>* entry, int64_t micros) {
+    if (!entry->expires_ && micros == 0) return;
+    expiries_.Set(entry, micros);
+    entry->expires_ = micros != 0;
+  }
+  const ExpiryIndex<Entry<T>>& expiries() const { return expiries_; }
 
   // Calls fn(const Entry<T>&) for keys in byte order, from the first one that is greater than `after`, or not less than
   // it where `inclusive`, as long as fn returns true.
@@ -124,6 +143,7 @@ class Table {
 
   absl::flat_hash_set<Slot, Hash, Equal> hashed_;
   absl::btree_set<Entry<T>*, KeyLess> ordered_;
+  ExpiryIndex<Entry<T>> expiries_;
 };
 
 }  // namespace kvs::server

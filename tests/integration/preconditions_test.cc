@@ -2,6 +2,7 @@
 
 #include <absl/strings/str_replace.h>
 
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,7 +52,8 @@ std::vector<Mutation> Mutations() {
       const bool belongs = service == "Keys" ? i == 0 : put.method == service + ".Put";
       if (!belongs) continue;
       const std::string types = service == "Keys" ? "types: VALUE_TYPE_INT " : "";
-      mutations.push_back({sample.method, sample.WithKey("k") + types, put.method, put.WithKey("k"), values[i]});
+      const std::string ttl = sample.method == "Keys.Persist" ? " ttl { seconds: 100000 }" : "";
+      mutations.push_back({sample.method, sample.WithKey("k") + types, put.method, put.WithKey("k") + ttl, values[i]});
     }
   }
   return mutations;
@@ -85,7 +87,7 @@ class Preconditions : public ApiPair {
 
 TEST_CASE_METHOD(Preconditions, "every mutation fails at every precondition that does not hold, and changes nothing") {
   const std::string absent = "current_revision: 0";
-  CHECK(Mutations().size() == 21);
+  CHECK(Mutations().size() == 23);
   for (const Mutation& mutation : Mutations()) {
     const uint64_t revision = MakePresent(mutation);
     const std::string present =
@@ -104,14 +106,14 @@ TEST_CASE_METHOD(Preconditions, "every mutation fails at every precondition that
 
 TEST_CASE_METHOD(Preconditions, "every mutation is made where its precondition holds, as if there were none") {
   for (const Mutation& mutation : Mutations()) {
-    // Without the revisions at its end.
+    // Without what is at its end: the revisions, and a time.
     const auto reply_of = [&](bool is_present, const std::string& condition) {
       MakeAbsent();
       const std::string revision = is_present ? std::to_string(MakePresent(mutation)) : "0";
       const std::string reply = condition.empty()
                                     ? Ask(mutation.method, mutation.request)
                                     : AskIf(mutation, absl::StrReplaceAll(condition, {{"CURRENT", revision}}));
-      return reply.substr(0, reply.find("revision: "));
+      return reply.substr(0, std::min(reply.find("revision: "), reply.find("expires_at ")));
     };
     INFO(mutation.method);
     const std::string on_absent = reply_of(false, "");

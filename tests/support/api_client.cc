@@ -77,7 +77,8 @@ const std::map<std::string, Method>& Methods() {
       KVS_METHOD(SetStore, Size),       KVS_METHOD(SetStore, ListMembers), KVS_COMMON_METHODS(MapStore),
       KVS_METHOD(MapStore, PutFields),  KVS_METHOD(MapStore, GetFields),   KVS_METHOD(MapStore, RemoveFields),
       KVS_METHOD(MapStore, Size),       KVS_METHOD(MapStore, ListFields),  KVS_METHOD(Keys, Exists),
-      KVS_METHOD(Keys, Delete),         KVS_METHOD(Keys, Count),           KVS_METHOD(Maintenance, Status),
+      KVS_METHOD(Keys, Delete),         KVS_METHOD(Keys, Expire),          KVS_METHOD(Keys, Persist),
+      KVS_METHOD(Keys, GetExpiry),      KVS_METHOD(Keys, Count),           KVS_METHOD(Maintenance, Status),
       KVS_METHOD(Maintenance, Echo),
   };
 #undef KVS_COMMON_METHODS
@@ -164,6 +165,20 @@ std::string ApiClient::ReadCollection(const std::string& method, const std::stri
   }
 }
 
+std::string ApiClient::ExpiryOf(const v1::KeyEntry& entry) const {
+  v1::Keys::Stub stub(channel_);
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
+  v1::KeysGetExpiryRequest request;
+  request.set_key(entry.key());
+  request.add_types(entry.type());
+  v1::KeysGetExpiryResponse response;
+  const absl::Status status = rpc::FromGrpc(stub.GetExpiry(&context, request, &response));
+  if (!status.ok()) return absl::StrCat(" ", CodeAndReason(status));
+  if (!response.keys(0).has_expires_at()) return "";
+  return absl::StrCat(" until ", response.keys(0).expires_at().ShortDebugString());
+}
+
 std::vector<std::string> ApiClient::Dump() const {
   v1::Keys::Stub stub(channel_);
   grpc::ClientContext context;
@@ -185,7 +200,7 @@ std::vector<std::string> ApiClient::Dump() const {
       } else {
         value = Ask(service + ".Get", KeyText(entry.key()));
       }
-      dump.push_back(absl::StrCat(service, " ", entry.key(), " ", entry.revision(), ": ", value));
+      dump.push_back(absl::StrCat(service, " ", entry.key(), " ", entry.revision(), ": ", value, ExpiryOf(entry)));
     }
   }
   const absl::Status status = rpc::FromGrpc(reader->Finish());

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "kvs/v1/keys.pb.h"
+
 namespace kvs {
 
 class ApiClient {
@@ -38,6 +40,8 @@ class ApiClient {
 
  private:
   std::string ReadCollection(const std::string& method, const std::string& key) const;
+  // " until …" for a key that expires.
+  std::string ExpiryOf(const v1::KeyEntry& entry) const;
 
   std::shared_ptr<grpc::Channel> channel_;
 };

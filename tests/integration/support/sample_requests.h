@@ -50,6 +50,9 @@ inline const std::vector<SampleRequest>& SampleRequests() {
       {"MapStore.ListFields", "", false},
       {"Keys.Exists", "", false},
       {"Keys.Delete", "", true},
+      {"Keys.Expire", "ttl { seconds: 100000 }", true},
+      {"Keys.Persist", "", true},
+      {"Keys.GetExpiry", "", false},
   };
   return *samples;
 }

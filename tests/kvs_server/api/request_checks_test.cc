@@ -139,41 +139,79 @@ TEST_CASE("every type has its number in the API") {
 
 TEST_CASE("options that are not served yet are refused by name") {
   kvs::v1::IntStorePutRequest request;
-  CHECK(CheckOptions(request).ok());
+  CHECK(OptionsOf(request).ok());
   request.set_request_id("id");
-  CHECK(MetadataOf(CheckOptions(request), "option") == "request_id");
-  request.Clear();
-  request.mutable_ttl();
-  CHECK(MetadataOf(CheckOptions(request), "option") == "ttl");
-  CHECK(Is(CheckOptions(request), errors::kUnsupportedOption));
+  CHECK(MetadataOf(OptionsOf(request).status(), "option") == "request_id");
+  CHECK(Is(OptionsOf(request).status(), errors::kUnsupportedOption));
+}
+
+TEST_CASE("a ttl is a duration of 1 microsecond to 36,500 days") {
+  const auto micros = [](int64_t seconds, int32_t nanos) {
+    google::protobuf::Duration ttl;
+    ttl.set_seconds(seconds);
+    ttl.set_nanos(nanos);
+    const absl::StatusOr<int64_t> checked = CheckTtl(ttl);
+    if (!checked.ok()) CHECK(Is(checked.status(), errors::kInvalidTtl));
+    return checked.ok() ? *checked : -1;
+  };
+  constexpr int64_t kMaxSeconds = int64_t{36500} * 24 * 60 * 60;
+  CHECK(micros(0, 1000) == 1);
+  CHECK(micros(1, 500'000'999) == 1'500'000);
+  CHECK(micros(kMaxSeconds, 0) == kMaxSeconds * 1'000'000);
+  for (const auto& [seconds, nanos] :
+       std::vector<std::pair<int64_t, int32_t>>{{0, 0},
+                                                {0, 999},
+                                                {-1, 0},
+                                                {0, -1000},
+                                                {1, -1},
+                                                {-1, 1},
+                                                {0, 1'000'000'000},
+                                                {0, std::numeric_limits<int32_t>::min()},
+                                                {kMaxSeconds, 1},
+                                                {kMaxSeconds + 1, 0},
+                                                {std::numeric_limits<int64_t>::max(), 0},
+                                                {std::numeric_limits<int64_t>::min(), 0}}) {
+    INFO(seconds << " s " << nanos << " ns");
+    CHECK(micros(seconds, nanos) == -1);
+  }
+}
+
+TEST_CASE("a ttl goes into the options where a request has one") {
+  kvs::v1::IntStorePutRequest put;
+  CHECK(OptionsOf(put)->ttl_micros == 0);
+  put.mutable_ttl()->set_seconds(7);
+  CHECK(OptionsOf(put)->ttl_micros == 7'000'000);
+  put.mutable_ttl()->set_seconds(-7);
+  CHECK(Is(OptionsOf(put).status(), errors::kInvalidTtl));
+  CHECK(OptionsOf(kvs::v1::IntStoreDeleteRequest())->ttl_micros == 0);
 }
 
 TEST_CASE("a precondition is what the request says, and none where it says nothing") {
   kvs::v1::IntStorePutRequest request;
-  CHECK(PreconditionOf(request)->Holds(0));
-  CHECK(PreconditionOf(request)->Holds(7));
+  CHECK(OptionsOf(request)->precondition.Holds(0));
+  CHECK(OptionsOf(request)->precondition.Holds(7));
   request.mutable_precondition()->set_must_not_exist(true);
-  CHECK(PreconditionOf(request)->Holds(0));
-  CHECK_FALSE(PreconditionOf(request)->Holds(7));
+  CHECK(OptionsOf(request)->precondition.Holds(0));
+  CHECK_FALSE(OptionsOf(request)->precondition.Holds(7));
   request.mutable_precondition()->set_must_exist(true);
-  CHECK_FALSE(PreconditionOf(request)->Holds(0));
-  CHECK(PreconditionOf(request)->Holds(7));
+  CHECK_FALSE(OptionsOf(request)->precondition.Holds(0));
+  CHECK(OptionsOf(request)->precondition.Holds(7));
   request.mutable_precondition()->set_revision_equals(7);
-  CHECK_FALSE(PreconditionOf(request)->Holds(6));
-  CHECK(PreconditionOf(request)->Holds(7));
+  CHECK_FALSE(OptionsOf(request)->precondition.Holds(6));
+  CHECK(OptionsOf(request)->precondition.Holds(7));
   request.mutable_precondition()->set_revision_equals(0);
-  CHECK(PreconditionOf(request)->Holds(0));
-  CHECK_FALSE(PreconditionOf(request)->Holds(7));
+  CHECK(OptionsOf(request)->precondition.Holds(0));
+  CHECK_FALSE(OptionsOf(request)->precondition.Holds(7));
 }
 
 TEST_CASE("a precondition without a condition, or with one that asks for nothing, is refused") {
   kvs::v1::IntStorePutRequest request;
   request.mutable_precondition();
-  CHECK(Is(PreconditionOf(request).status(), errors::kInvalidPrecondition));
+  CHECK(Is(OptionsOf(request).status(), errors::kInvalidPrecondition));
   request.mutable_precondition()->set_must_exist(false);
-  CHECK(Is(PreconditionOf(request).status(), errors::kInvalidPrecondition));
+  CHECK(Is(OptionsOf(request).status(), errors::kInvalidPrecondition));
   request.mutable_precondition()->set_must_not_exist(false);
-  CHECK(Is(PreconditionOf(request).status(), errors::kInvalidPrecondition));
+  CHECK(Is(OptionsOf(request).status(), errors::kInvalidPrecondition));
 }
 
 TEST_CASE("only a revision needs a request about one type") {

@@ -24,7 +24,7 @@ class EngineFixture {
     return PutIf({}, key, value, actor);
   }
   Outcome PutIf(Precondition precondition, const std::string& key, int64_t value, const std::string& actor = "") {
-    return engine_.Mutate<int64_t>(actor, key, precondition,
+    return engine_.Mutate<int64_t>(actor, key, {precondition, 0},
                                    [&](const int64_t*) -> absl::StatusOr<std::optional<Operation>> {
                                      ++evaluated_;
                                      return Operation(operation::Put{value});
@@ -65,7 +65,7 @@ class EngineFixture {
   static std::vector<std::string> Dump(Store& store) {
     std::vector<std::string> lines;
     KeyLister lister(&store, "", kAllTypes);
-    for (auto chunk = lister.Next(100); !chunk.keys.empty(); chunk = lister.Next(100)) {
+    for (auto chunk = lister.Next(100, 0); !chunk.keys.empty(); chunk = lister.Next(100, 0)) {
       for (const auto& key : chunk.keys) {
         lines.push_back(std::string(TypeName(key.type)) + " " + key.key + " " + std::to_string(key.revision));
       }

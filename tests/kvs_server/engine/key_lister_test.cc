@@ -35,7 +35,7 @@ class ListerFixture {
   Keys List(KeyLister& lister, size_t chunk_keys = 1000) {
     Keys keys;
     for (;;) {
-      const KeyLister::Chunk chunk = lister.Next(chunk_keys);
+      const KeyLister::Chunk chunk = lister.Next(chunk_keys, 0);
       CHECK(chunk.keys.size() <= chunk_keys);
       observed_ = chunk.observed_revision;
       if (chunk.keys.empty()) return keys;
@@ -132,8 +132,8 @@ TEST_CASE("a shard whose keys end with what is read ahead is listed whole") {
       REQUIRE(store.Apply(transaction).ok());
     }
     KeyLister lister(&store, "", {ValueType::kInt});
-    CHECK(lister.Next(1000).keys.size() == static_cast<size_t>(count));
-    CHECK(lister.Next(1000).keys.empty());
+    CHECK(lister.Next(1000, 0).keys.size() == static_cast<size_t>(count));
+    CHECK(lister.Next(1000, 0).keys.empty());
   }
 }
 
@@ -142,7 +142,7 @@ TEST_CASE_METHOD(ListerFixture, "each key comes with the revision of its last ch
   Put("b");
   Put("a");
   KeyLister lister(&store_, "", types_);
-  const auto chunk = lister.Next(10);
+  const auto chunk = lister.Next(10, 0);
   CHECK(chunk.keys[0].revision == 3);
   CHECK(chunk.keys[1].revision == 2);
 }
@@ -150,8 +150,8 @@ TEST_CASE_METHOD(ListerFixture, "each key comes with the revision of its last ch
 TEST_CASE_METHOD(ListerFixture, "a chunk tells the newest revision that it shows") {
   PutMany(10);  // revisions 1 to 10, in byte order
   KeyLister lister(&store_, "", types_);
-  CHECK(lister.Next(3).observed_revision == 3);
-  CHECK(lister.Next(3).observed_revision == 6);
+  CHECK(lister.Next(3, 0).observed_revision == 3);
+  CHECK(lister.Next(3, 0).observed_revision == 6);
 }
 
 TEST_CASE_METHOD(ListerFixture, "a chunk tells of deletes, since what is missing was observed as well") {
@@ -168,7 +168,7 @@ TEST_CASE_METHOD(ListerFixture, "a chunk tells of deletes, since what is missing
 TEST_CASE_METHOD(ListerFixture, "a list goes on over keys that are deleted under it") {
   const Keys keys = PutMany(1000);
   KeyLister lister(&store_, "", types_);
-  const auto first = lister.Next(100);
+  const auto first = lister.Next(100, 0);
   for (const std::string& key : keys) Delete(key);
   const Keys rest = List(lister);
   CHECK(std::is_sorted(rest.begin(), rest.end()));

@@ -24,13 +24,15 @@ using operation::UintIncrement;
 class StoreFixture {
  protected:
   // Applies the next transaction; the caller names the revision of the key's change before.
-  absl::Status Apply(ValueType type, const std::string& key, uint64_t previous_revision, Operation operation) {
+  absl::Status Apply(ValueType type, const std::string& key, uint64_t previous_revision, Operation operation,
+                     int64_t expires_at_micros = 0) {
     Transaction transaction;
     transaction.revision = ++revision_;
     transaction.previous_revision = previous_revision;
     transaction.type = type;
     transaction.key = key;
     transaction.operation = std::move(operation);
+    transaction.expires_at_micros = expires_at_micros;
     return store_.Apply(transaction);
   }
 
@@ -41,6 +43,14 @@ class StoreFixture {
     Shard& shard = store_.shard(hash);
     MutexLock lock(&shard.mutex());
     return shard.table<T>().Find(key, hash);
+  }
+
+  // When a string expires.
+  int64_t ExpiryOf(const std::string& key) {
+    const size_t hash = HashKey(key);
+    Shard& shard = store_.shard(hash);
+    MutexLock lock(&shard.mutex());
+    return shard.table<std::string>().ExpiryOf(shard.table<std::string>().Find(key, hash));
   }
 
   uint64_t NewestDelete(const std::string& key) {
@@ -112,6 +122,22 @@ TEST_CASE_METHOD(StoreFixture, "a transaction whose change before was deleted is
   REQUIRE(Apply(ValueType::kInt, "k", 1, Delete{}).ok());
   CHECK(absl::IsDataLoss(Apply(ValueType::kInt, "k", 2, Put{int64_t{1}})));
   CHECK(absl::IsDataLoss(Apply(ValueType::kInt, "k", 1, Put{int64_t{1}})));
+}
+
+TEST_CASE_METHOD(StoreFixture, "a key expires as its last change says") {
+  const Operation put = Put{absl::string_view("text")};
+  REQUIRE(Apply(ValueType::kString, "k", 0, put).ok());
+  CHECK(ExpiryOf("k") == 0);
+  REQUIRE(Apply(ValueType::kString, "k", 1, operation::SetExpiry{}, 500).ok());
+  CHECK(ExpiryOf("k") == 500);
+  REQUIRE(Apply(ValueType::kString, "k", 2, Append{"more"}, 500).ok());
+  CHECK(ExpiryOf("k") == 500);
+  REQUIRE(Apply(ValueType::kString, "k", 3, put, 700).ok());
+  CHECK(ExpiryOf("k") == 700);
+  REQUIRE(Apply(ValueType::kString, "k", 4, put).ok());
+  CHECK(ExpiryOf("k") == 0);
+  CHECK(Find<std::string>("k")->value == "text");
+  CHECK(absl::IsDataLoss(Apply(ValueType::kString, "absent", 0, operation::SetExpiry{}, 500)));
 }
 
 TEST_CASE_METHOD(StoreFixture, "a delete of an absent key is DATA_LOSS") {

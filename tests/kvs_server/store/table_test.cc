@@ -74,6 +74,29 @@ TEST_CASE_METHOD(TableFixture, "keys with the same hash are told apart") {
   CHECK(Find("b")->value == "of b");
 }
 
+TEST_CASE_METHOD(TableFixture, "entries expire in the order of their times, until they are erased or kept") {
+  const auto first = [this] { return std::string(table_.expiries().by_time().begin()->second->key()); };
+  for (const char* key : {"a", "b", "c", "d"}) Insert(key);
+  CHECK(table_.expiries().by_time().empty());
+  CHECK(table_.ExpiryOf(Find("a")) == 0);
+  table_.SetExpiry(Find("a"), 300);
+  table_.SetExpiry(Find("b"), 100);
+  table_.SetExpiry(Find("c"), 200);
+  CHECK(table_.ExpiryOf(Find("a")) == 300);
+  CHECK(table_.ExpiryOf(Find("d")) == 0);
+  CHECK(first() == "b");
+  table_.SetExpiry(Find("b"), 400);
+  CHECK(first() == "c");
+  Erase("c");
+  CHECK(first() == "a");
+  table_.SetExpiry(Find("a"), 0);
+  CHECK_FALSE(Find("a")->expires());
+  CHECK(first() == "b");
+  CHECK(table_.expiries().by_time().begin()->first == 400);
+  table_.Clear();
+  CHECK(table_.expiries().by_time().empty());
+}
+
 TEST_CASE_METHOD(TableFixture, "a cleared table is as a new one") {
   for (int i = 0; i < 1000; ++i) Insert("key-" + std::to_string(i))->value = "value";
   table_.Clear();
