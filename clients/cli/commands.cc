@@ -8,6 +8,7 @@
 
 #include "clients/cli/condition.h"
 #include "clients/cli/suggest.h"
+#include "clients/cli/ttl.h"
 
 namespace kvs::cli {
 namespace {
@@ -65,9 +66,10 @@ std::vector<Command> Joined(const std::vector<std::vector<Command>>& lists) {
 }
 
 // Every command that changes data can be made to depend on what is there.
-std::vector<Section> WithConditions(std::vector<Section> sections) {
+std::vector<Section> WithMutationFlags(std::vector<Section> sections) {
   for (Section& section : sections) {
     for (Command& command : section.commands) {
+      if (command.takes_ttl) command.flags.push_back(TtlFlag());
       if (!command.changes) continue;
       command.flags.insert(command.flags.end(), ConditionFlags().begin(), ConditionFlags().end());
     }
@@ -86,11 +88,11 @@ std::vector<absl::string_view> FirstWords() {
 }  // namespace
 
 const std::vector<Section>& Sections() {
-  static const auto* const sections = new std::vector<Section>(WithConditions({
+  static const auto* const sections = new std::vector<Section>(WithMutationFlags({
       {"Values", ValueCommands()},
       {"Sets", SetCommands()},
       {"Maps", MapCommands()},
-      {"Keys of all types", KeyCommands()},
+      {"Keys of all types", Joined({KeyCommands(), ExpiryCommands()})},
       {"The server", ServerCommands()},
 
       {"When it does not work", DoctorCommands()},

@@ -16,6 +16,7 @@ std::vector<Command> ValueCommands();
 std::vector<Command> SetCommands();
 std::vector<Command> MapCommands();
 std::vector<Command> KeyCommands();
+std::vector<Command> ExpiryCommands();
 std::vector<Command> ServerCommands();
 std::vector<Command> DoctorCommands();
 std::vector<Command> CertsCommands();

@@ -13,6 +13,7 @@
 #include "clients/cli/help.h"
 #include "clients/cli/output.h"
 #include "clients/cli/settings.h"
+#include "clients/cli/ttl.h"
 #include "common/config/version.h"
 
 namespace kvs::cli {
@@ -32,6 +33,9 @@ absl::StatusOr<int> RunIn(Context& context, const Command& command) {
     auto condition = ConditionOf(context.flags);
     if (!condition.ok()) return condition.status();
     context.mutation.precondition = *std::move(condition);
+    const auto ttl = TtlOf(context.flags);
+    if (!ttl.ok()) return ttl.status();
+    context.mutation.ttl = *ttl;
   }
   return command.run(context);
 }

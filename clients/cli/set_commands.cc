@@ -81,6 +81,7 @@ std::vector<Command> SetCommands() {
        .min_arguments = 2,
        .max_arguments = kAnyNumber,
        .changes = true,
+       .takes_ttl = true,
        .run = Add},
       {.name = "set remove",
        .arguments = "KEY MEMBER...",
@@ -90,6 +91,7 @@ std::vector<Command> SetCommands() {
        .min_arguments = 2,
        .max_arguments = kAnyNumber,
        .changes = true,
+       .takes_ttl = true,
        .run = Remove},
       {.name = "set contains",
        .arguments = "KEY MEMBER",
@@ -131,6 +133,7 @@ std::vector<Command> SetCommands() {
        .min_arguments = 1,
        .max_arguments = kAnyNumber,
        .changes = true,
+       .takes_ttl = true,
        .run = Put},
   };
 }

@@ -82,6 +82,11 @@ absl::StatusOr<std::vector<v1::ValueType>> ParseTypes(absl::Span<const std::stri
   return types;
 }
 
+absl::StatusOr<std::vector<v1::ValueType>> ParseTypesOrAll(absl::string_view which) {
+  if (which == "all") return std::vector<v1::ValueType>();
+  return ParseTypes({std::string(which)});
+}
+
 absl::StatusOr<int64_t> ParseInt(absl::string_view text) {
   int64_t value = 0;
   if (!IsWholeNumber(text)) return NotANumber(text, "a whole number, such as 41 or -5");

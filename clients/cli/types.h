@@ -31,6 +31,9 @@ std::vector<std::string> TypeNamesOf(const google::protobuf::RepeatedField<int>&
 // Several types as --type has them, each a name or names separated by commas.
 absl::StatusOr<std::vector<v1::ValueType>> ParseTypes(absl::Span<const std::string> names);
 
+// One type, several separated by commas, or `all`, which are none.
+absl::StatusOr<std::vector<v1::ValueType>> ParseTypesOrAll(absl::string_view which);
+
 // Values; kUsageError that names the range or form. Floats are finite.
 absl::StatusOr<int64_t> ParseInt(absl::string_view text);
 absl::StatusOr<uint64_t> ParseUint(absl::string_view text);

@@ -263,7 +263,7 @@ absl::StatusOr<int> Del(const Context& context) {
   const std::string& which = context.arguments[0];
   const std::string& key = context.arguments[1];
   const auto type = ParseType(which);
-  const auto types = which == "all" ? std::vector<v1::ValueType>() : ParseTypes({which});
+  const auto types = ParseTypesOrAll(which);
   if (!type.ok() && !types.ok()) return types.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
@@ -373,6 +373,7 @@ std::vector<Command> ValueCommands() {
        .flags = {kFileFlag},
        .completion = Kind::kType,
        .changes = true,
+       .takes_ttl = true,
        .run = Put,
        .guess = GuessPut},
       {.name = "get",
@@ -416,6 +417,7 @@ std::vector<Command> ValueCommands() {
        .text_from = 1,
        .completion = Kind::kType,
        .changes = true,
+       .takes_ttl = true,
        .run = Incr,
        .guess = GuessIncr},
       {.name = "decr",
@@ -428,6 +430,7 @@ std::vector<Command> ValueCommands() {
        .text_from = 1,
        .completion = Kind::kType,
        .changes = true,
+       .takes_ttl = true,
        .run = Decr,
        .guess = GuessDecr},
       {.name = "append",
@@ -441,6 +444,7 @@ std::vector<Command> ValueCommands() {
        .flags = {kFileFlag},
        .completion = Kind::kType,
        .changes = true,
+       .takes_ttl = true,
        .run = Append,
        .guess = GuessAppend},
   };

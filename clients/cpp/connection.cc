@@ -74,6 +74,15 @@ bool SaysNothingWasDone(const absl::Status& status) {
 
 }  // namespace
 
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  // More than the 10,000 years of a message is no duration that a server takes either way.
+  duration = std::clamp(duration, absl::Hours(-24 * 3'650'000), absl::Hours(24 * 3'650'000));
+  google::protobuf::Duration proto;
+  proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
+  proto.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
+  return proto;
+}
+
 absl::StatusOr<std::shared_ptr<const Connection>> Connection::Make(const Options& options) {
   const auto address = ServerAddress(options.address);
   if (!address.ok()) return address.status();

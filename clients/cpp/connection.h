@@ -6,12 +6,14 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
+#include <google/protobuf/duration.pb.h>
 #include <grpcpp/grpcpp.h>
 
 #include <memory>
 #include <string>
 
 #include "clients/cpp/options.h"
+#include "common/errors.h"
 #include "kvs/v1/float_store.grpc.pb.h"
 #include "kvs/v1/int_store.grpc.pb.h"
 #include "kvs/v1/keys.grpc.pb.h"
@@ -22,6 +24,9 @@
 #include "kvs/v1/uint_store.grpc.pb.h"
 
 namespace kvs::client {
+
+// The nearest duration that a message can have.
+google::protobuf::Duration ToProto(absl::Duration duration);
 
 // What a call does to the data, which decides when it may be repeated.
 enum class Effect { kRead, kMutation };
@@ -52,6 +57,13 @@ class Connection {
                                   grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
                                   Request request, const MutationOptions& options) const {
     if (options.precondition) *request.mutable_precondition() = options.precondition->proto();
+    if (options.ttl) {
+      if constexpr (requires { request.mutable_ttl(); }) {
+        *request.mutable_ttl() = ToProto(*options.ttl);
+      } else {
+        return Error(errors::kInvalidTtl, "nothing was changed: this call takes no ttl");
+      }
+    }
     return Call(Effect::kMutation, stub, method, request, {.timeout = options.timeout});
   }
 

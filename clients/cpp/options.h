@@ -48,6 +48,9 @@ struct MutationOptions {
   // What must be true of the key; if it is not, nothing is changed and PreconditionFailureOf(status) tells what is
   // there.
   std::optional<Precondition> precondition;
+  // How long the key lives from now on, 1 microsecond to 36,500 days, otherwise the error is INVALID_TTL. If it is not
+  // given, a Put makes the key live for ever, and the other verbs leave its expiry as it is. Deletes take none.
+  std::optional<absl::Duration> ttl;
 };
 
 // What one call does differently; mutations take it too.

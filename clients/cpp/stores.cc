@@ -269,6 +269,29 @@ absl::StatusOr<v1::KeysDeleteResponse> Keys::Delete(absl::string_view key, Types
   return connection_->Mutate(*connection_->keys, &v1::Keys::Stub::Delete, std::move(request), options);
 }
 
+absl::StatusOr<v1::KeysExpireResponse> Keys::Expire(absl::string_view key, absl::Duration ttl, Types types,
+                                                    const MutationOptions& options) const {
+  auto request = ForKey<v1::KeysExpireRequest>(key);
+  AddTypes(types, &request);
+  MutationOptions with_ttl = options;
+  with_ttl.ttl = ttl;
+  return connection_->Mutate(*connection_->keys, &v1::Keys::Stub::Expire, std::move(request), with_ttl);
+}
+
+absl::StatusOr<v1::KeysPersistResponse> Keys::Persist(absl::string_view key, Types types,
+                                                      const MutationOptions& options) const {
+  auto request = ForKey<v1::KeysPersistRequest>(key);
+  AddTypes(types, &request);
+  return connection_->Mutate(*connection_->keys, &v1::Keys::Stub::Persist, std::move(request), options);
+}
+
+absl::StatusOr<v1::KeysGetExpiryResponse> Keys::GetExpiry(absl::string_view key, Types types,
+                                                          const CallOptions& options) const {
+  auto request = ForKey<v1::KeysGetExpiryRequest>(key);
+  AddTypes(types, &request);
+  return connection_->Call(Effect::kRead, *connection_->keys, &v1::Keys::Stub::GetExpiry, request, options);
+}
+
 absl::StatusOr<v1::KeysCountResponse> Keys::Count(Types types, const CallOptions& options) const {
   v1::KeysCountRequest request;
   AddTypes(types, &request);

@@ -10,6 +10,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
+#include <absl/time/time.h>
 #include <absl/types/span.h>
 
 #include <cstdint>
@@ -152,6 +153,13 @@ class Keys {
   absl::StatusOr<v1::KeysExistsResponse> Exists(absl::string_view key, Types types = {}, const CallOptions& = {}) const;
   absl::StatusOr<v1::KeysDeleteResponse> Delete(absl::string_view key, Types types = {},
                                                 const MutationOptions& = {}) const;
+  // The key expires so long from now on; options.ttl is not looked at.
+  absl::StatusOr<v1::KeysExpireResponse> Expire(absl::string_view key, absl::Duration ttl, Types types = {},
+                                                const MutationOptions& = {}) const;
+  absl::StatusOr<v1::KeysPersistResponse> Persist(absl::string_view key, Types types = {},
+                                                  const MutationOptions& = {}) const;
+  absl::StatusOr<v1::KeysGetExpiryResponse> GetExpiry(absl::string_view key, Types types = {},
+                                                      const CallOptions& = {}) const;
   absl::StatusOr<v1::KeysCountResponse> Count(Types types = {}, const CallOptions& = {}) const;
   // Calls `visit` for each part of the list until it returns false or the list is at its end. A list that breaks off in
   // the middle is not resumed: the error is returned and what was visited was true.

@@ -20,6 +20,7 @@ VARYING = [
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "TIME"),
     (re.compile(r"\d{4}-\d\d-\d\d"), "DAY"),
     (re.compile(r"\b(\d+[hms])+ ago"), "AGO"),
+    (re.compile(r"\b(\d+h)?\d+m\d+(\.\d+)?s, until"), "LEFT, until"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
     (re.compile(r"spiffe://kvs/client/[\w.-]+"), "CLIENT"),
     (re.compile(r"\b\d+\.\d+\.\d+(?!\.)\b"), "VERSION"),

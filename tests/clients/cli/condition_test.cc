@@ -37,6 +37,8 @@ const std::vector<std::vector<std::string>> kChanges = {
     {"set", "put", "k", "member"},
     {"map", "put", "k", "a=b"},
     {"map", "remove", "k", "a"},
+    {"expire", "int", "k", "1h"},
+    {"persist", "int", "k"},
 };
 
 std::vector<std::string> With(std::vector<std::string> words, const std::vector<std::string>& more) {
