@@ -42,4 +42,12 @@ std::string MetadataOf(const absl::Status& status, absl::string_view name) {
   return it == info->metadata().end() ? std::string() : it->second;
 }
 
+absl::Status WithMetadata(absl::Status status, absl::string_view name, absl::string_view value) {
+  auto info = InfoOf(status);
+  if (!info) return status;
+  (*info->mutable_metadata())[std::string(name)] = std::string(value);
+  status.SetPayload(kErrorInfoTypeUrl, absl::Cord(info->SerializeAsString()));
+  return status;
+}
+
 }  // namespace kvs

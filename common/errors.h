@@ -34,6 +34,8 @@ namespace errors {
   X(kInvalidLimit, kInvalidArgument, "INVALID_LIMIT")                       \
   X(kInvalidPrecondition, kInvalidArgument, "INVALID_PRECONDITION")         \
   X(kInvalidTtl, kInvalidArgument, "INVALID_TTL")                           \
+  X(kBatchTooLarge, kInvalidArgument, "BATCH_TOO_LARGE")                    \
+  X(kLengthMismatch, kInvalidArgument, "LENGTH_MISMATCH")                   \
   X(kUnsupportedOption, kUnimplemented, "UNSUPPORTED_OPTION")               \
   X(kUnknownService, kNotFound, "UNKNOWN_SERVICE")                          \
   /* The state does not allow it; nothing was changed. */                   \
@@ -101,6 +103,9 @@ std::string ReasonOf(const absl::Status& status);
 
 // The value of a metadata entry of an error, empty if it has none by that name.
 std::string MetadataOf(const absl::Status& status, absl::string_view name);
+
+// The same error with one more entry in its metadata; as it is if it was not made by Error().
+absl::Status WithMetadata(absl::Status status, absl::string_view name, absl::string_view value);
 
 // Where the serialized google.rpc.ErrorInfo is kept in an absl::Status.
 inline constexpr absl::string_view kErrorInfoTypeUrl = "type.googleapis.com/google.rpc.ErrorInfo";

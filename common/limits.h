@@ -24,6 +24,15 @@ inline constexpr size_t kDefaultMaxCollectionBytes = 64 * kMiB;
 // The payload of one reply; whatever is larger has to be paged through.
 inline constexpr size_t kMaxReplyBytes = 3 * kMiB;
 
+// The results of a batch. One reply of the largest size fits, with what a batch adds to it; so do, within the 4 MiB
+// that clients take by default, the errors of kMaxBatchOperations operations for which no room is left.
+inline constexpr size_t kMaxBatchReplyBytes = kMaxReplyBytes + 64 * kKiB;
+
+// Answers of one Batch.Pipeline that wait, for the ledger or for the client to read them; past either of the two, the
+// next batch is not read. The memory of one more batch may come on top.
+inline constexpr size_t kMaxPipelineMessages = 256;
+inline constexpr size_t kMaxPipelineBytes = 8 * kMiB;
+
 // A value in the details of an error, serialized. Details travel in HTTP/2 trailers, in base64, of which many clients
 // take 8 KiB in all.
 inline constexpr size_t kMaxDetailValueBytes = 2 * kKiB;
@@ -41,6 +50,9 @@ inline constexpr size_t kListChunkKeys = 1000;
 
 // A request to kvs_server; gRPC answers RESOURCE_EXHAUSTED past it.
 inline constexpr size_t kMaxRequestBytes = 4 * kMiB;
+
+// The operations of a batch, and the keys of a call that takes many.
+inline constexpr size_t kMaxBatchOperations = 10000;
 
 // One indivisible record of the ledger: an atomic batch.
 inline constexpr size_t kMaxRecordBytes = 4 * kMiB;

@@ -12,6 +12,7 @@
 #include "common/errors.h"
 #include "common/logging/logging.h"
 #include "common/tls/identity.h"
+#include "kvs_server/api/batch.h"
 #include "kvs_server/api/keys.h"
 #include "kvs_server/api/maintenance.h"
 #include "kvs_server/api/stores.h"
@@ -127,7 +128,9 @@ void KvsServer::MakeServices() {
   engine_ = std::make_unique<Engine>(&store_, journal_.get());
   responder_ = std::make_unique<Responder>(journal_.get(),
                                            [this](const grpc::ServerContext& context) { return ActorOf(context); });
-  services_ = MakeStoreServices(engine_.get(), responder_.get(), StoreOptions{config_.max_collection_bytes});
+  const StoreOptions store_options{config_.max_collection_bytes};
+  services_ = MakeStoreServices(engine_.get(), responder_.get(), store_options);
+  services_.push_back(MakeBatchService(engine_.get(), responder_.get(), store_options));
   services_.push_back(MakeKeysService(engine_.get(), responder_.get()));
   services_.push_back(MakeMaintenanceService(
       engine_.get(), responder_.get(),

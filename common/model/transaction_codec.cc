@@ -5,6 +5,7 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <cstring>
+#include <limits>
 
 namespace kvs {
 namespace {
@@ -15,6 +16,10 @@ namespace pb = txn::v1;
 constexpr uint8_t kListEntryTag = 0x0A;
 constexpr size_t kTagBytes = 1;
 constexpr size_t kTimeOffset = 2 * kTagBytes + sizeof(uint64_t);
+// The third field, if it is set, is a varint; one that is filled in later takes as many bytes as there may be.
+constexpr size_t kPreviousOffset = kTimeOffset + sizeof(uint64_t) + kTagBytes;
+constexpr size_t kMaxVarintBytes = 10;
+constexpr uint64_t kLongestVarint = std::numeric_limits<uint64_t>::max();
 
 pb::StoreType ToStored(ValueType type) {
   switch (type) {
@@ -214,15 +219,22 @@ void PutFixed64(char* to, uint64_t value) {
   google::protobuf::io::CodedOutputStream::WriteLittleEndian64ToArray(value, reinterpret_cast<uint8_t*>(to));
 }
 
+// A varint of kMaxVarintBytes, whatever the value is.
+void PutLongVarint(char* to, uint64_t value) {
+  for (size_t i = 0; i < kMaxVarintBytes - 1; ++i, value >>= 7) to[i] = static_cast<char>((value & 0x7F) | 0x80);
+  to[kMaxVarintBytes - 1] = static_cast<char>(value);
+}
+
 }  // namespace
 
-EncodedTransaction::EncodedTransaction(const Transaction& transaction) {
+EncodedTransaction::EncodedTransaction(const Transaction& transaction, uint64_t previous_distance)
+    : previous_distance_(previous_distance) {
   google::protobuf::Arena arena;
   auto* stored = google::protobuf::Arena::CreateMessage<pb::Transaction>(&arena);
   // Zero would be left out on the wire; Stamp overwrites both.
   stored->set_revision(1);
   stored->set_time_micros(1);
-  stored->set_previous_revision(transaction.previous_revision);
+  stored->set_previous_revision(previous_distance == 0 ? transaction.previous_revision : kLongestVarint);
   Set(stored->mutable_actor(), transaction.actor);
   stored->set_type(ToStored(transaction.type));
   Set(stored->mutable_key(), transaction.key);
@@ -245,6 +257,7 @@ void EncodedTransaction::Stamp(uint64_t revision, int64_t time_micros) {
   char* start = bytes_.data() + revision_offset_;
   PutFixed64(start + kTagBytes, revision);
   PutFixed64(start + kTimeOffset, static_cast<uint64_t>(time_micros));
+  if (previous_distance_ != 0) PutLongVarint(start + kPreviousOffset, revision - previous_distance_);
 }
 
 absl::StatusOr<Transaction> Decode(const pb::Transaction& stored) {

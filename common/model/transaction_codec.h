@@ -16,7 +16,9 @@ namespace kvs {
 // list. Its revision and time are filled in by Stamp when they are known.
 class EncodedTransaction {
  public:
-  explicit EncodedTransaction(const Transaction& transaction);
+  // With `previous_distance` not 0, the key's change before is the transaction that is so many revisions earlier, and
+  // Stamp fills in the previous revision as well; that of `transaction` is ignored.
+  explicit EncodedTransaction(const Transaction& transaction, uint64_t previous_distance = 0);
 
   void Stamp(uint64_t revision, int64_t time_micros);
 
@@ -25,6 +27,7 @@ class EncodedTransaction {
  private:
   std::string bytes_;
   size_t revision_offset_ = 0;
+  uint64_t previous_distance_ = 0;
 };
 
 // Borrows from `stored`. DataLoss if it is not a transaction that Encode could have written.

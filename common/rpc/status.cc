@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "common/errors.h"
-#include "google/rpc/status.pb.h"
 
 namespace kvs::rpc {
 namespace {
@@ -17,33 +16,42 @@ std::pair<bool, absl::string_view> OrderOf(const google::protobuf::Any& detail) 
 
 }  // namespace
 
-grpc::Status ToGrpc(const absl::Status& status) {
-  if (status.ok()) return grpc::Status::OK;
-  const auto code = static_cast<grpc::StatusCode>(status.code());
-  const std::string message(status.message());
-  google::rpc::Status details;
-  status.ForEachPayload([&details](absl::string_view type_url, const absl::Cord& payload) {
-    auto* any = details.add_details();
+google::rpc::Status ToProto(const absl::Status& status) {
+  google::rpc::Status proto;
+  proto.set_code(static_cast<int>(status.code()));
+  proto.set_message(std::string(status.message()));
+  status.ForEachPayload([&proto](absl::string_view type_url, const absl::Cord& payload) {
+    auto* any = proto.add_details();
     any->set_type_url(std::string(type_url));
     any->set_value(std::string(payload));
   });
-  if (details.details().empty()) return grpc::Status(code, message);
   // Payloads have no order of their own.
-  std::sort(details.mutable_details()->begin(), details.mutable_details()->end(),
+  std::sort(proto.mutable_details()->begin(), proto.mutable_details()->end(),
             [](const auto& a, const auto& b) { return OrderOf(a) < OrderOf(b); });
-  details.set_code(static_cast<int>(code));
-  details.set_message(message);
-  return grpc::Status(code, message, details.SerializeAsString());
+  return proto;
+}
+
+absl::Status FromProto(const google::rpc::Status& proto) {
+  absl::Status status(static_cast<absl::StatusCode>(proto.code()), proto.message());
+  for (const auto& any : proto.details()) status.SetPayload(any.type_url(), absl::Cord(any.value()));
+  return status;
+}
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  if (status.ok()) return grpc::Status::OK;
+  const google::rpc::Status proto = ToProto(status);
+  return grpc::Status(static_cast<grpc::StatusCode>(proto.code()), proto.message(),
+                      proto.details().empty() ? std::string() : proto.SerializeAsString());
 }
 
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  absl::Status result(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
-  google::rpc::Status details;
-  if (details.ParseFromString(status.error_details())) {
-    for (const auto& any : details.details()) result.SetPayload(any.type_url(), absl::Cord(any.value()));
-  }
-  return result;
+  google::rpc::Status proto;
+  if (!proto.ParseFromString(status.error_details())) proto.Clear();
+  // What gRPC itself says holds; the details may come from anybody on the way.
+  proto.set_code(status.error_code());
+  proto.set_message(status.error_message());
+  return FromProto(proto);
 }
 
 }  // namespace kvs::rpc

@@ -11,6 +11,7 @@
 #include "common/limits.h"
 #include "common/rpc/status.h"
 #include "kvs/v1/keys.pb.h"
+#include "kvs_server/api/operations.h"
 #include "kvs_server/api/request_checks.h"
 #include "kvs_server/engine/key_lister.h"
 
@@ -19,17 +20,6 @@ namespace {
 
 namespace v1 = ::kvs::v1;
 using google::protobuf::util::TimeUtil;
-
-Outcome Exists(Engine& engine, const v1::KeysExistsRequest& request, v1::KeysExistsResponse* response) {
-  if (absl::Status status = CheckKey(request.key()); !status.ok()) return Refused(status);
-  const auto types = CheckTypes(request.types());
-  if (!types.ok()) return Refused(types.status());
-  std::vector<ValueType> present;
-  Outcome outcome = engine.Exists(request.key(), *types, &present);
-  response->set_exists(!present.empty());
-  for (const ValueType type : present) response->add_types(ToProto(type));
-  return outcome;
-}
 
 // Of a mutation of a key in several types.
 struct TypesMutation {
@@ -49,20 +39,9 @@ absl::StatusOr<TypesMutation> CheckTypesMutation(const Request& request) {
   return TypesMutation{*std::move(types), *options};
 }
 
-Outcome Delete(Engine& engine, const std::string& actor, const v1::KeysDeleteRequest& request,
-               v1::KeysDeleteResponse* response) {
-  const auto mutation = CheckTypesMutation(request);
-  if (!mutation.ok()) return Refused(mutation.status());
-  std::vector<ValueType> deleted;
-  Outcome outcome = engine.Delete(actor, request.key(), mutation->types, mutation->options.precondition, &deleted);
-  response->set_deleted(!deleted.empty());
-  for (const ValueType type : deleted) response->add_types(ToProto(type));
-  return outcome;
-}
-
 // Of Keys.Expire and Keys.Persist.
 template <class Request, class Response>
-Outcome SetExpiry(Engine& engine, const std::string& actor, const Request& request, Response* response) {
+Outcome SetExpiry(const Session& session, const Request& request, Response* response) {
   const auto mutation = CheckTypesMutation(request);
   if (!mutation.ok()) return Refused(mutation.status());
   if constexpr (requires { request.has_ttl(); }) {
@@ -70,30 +49,12 @@ Outcome SetExpiry(Engine& engine, const std::string& actor, const Request& reque
   }
   std::vector<ValueType> changed;
   int64_t expires_at_micros = 0;
-  Outcome outcome =
-      engine.SetExpiry(actor, request.key(), mutation->types, mutation->options, &changed, &expires_at_micros);
+  Outcome outcome = session.SetExpiry(request.key(), mutation->types, mutation->options, &changed, &expires_at_micros);
   response->set_changed(!changed.empty());
   for (const ValueType type : changed) response->add_types(ToProto(type));
   if constexpr (requires { response->mutable_expires_at(); }) {
     if (!changed.empty()) *response->mutable_expires_at() = TimeUtil::MicrosecondsToTimestamp(expires_at_micros);
   }
-  return outcome;
-}
-
-Outcome GetExpiry(Engine& engine, const v1::KeysGetExpiryRequest& request, v1::KeysGetExpiryResponse* response) {
-  if (absl::Status status = CheckKey(request.key()); !status.ok()) return Refused(status);
-  const auto types = CheckTypes(request.types());
-  if (!types.ok()) return Refused(types.status());
-  std::vector<Engine::Expiry> expiries;
-  Outcome outcome = engine.GetExpiry(request.key(), *types, &expiries);
-  for (const Engine::Expiry& expiry : expiries) {
-    auto* key = response->add_keys();
-    key->set_type(ToProto(expiry.type));
-    if (expiry.at_micros == 0) continue;
-    *key->mutable_expires_at() = TimeUtil::MicrosecondsToTimestamp(expiry.at_micros);
-    *key->mutable_ttl() = TimeUtil::MicrosecondsToDuration(expiry.ttl_micros);
-  }
-  if (expiries.empty()) outcome.status = KeyNotFound(request.key());
   return outcome;
 }
 
@@ -204,27 +165,55 @@ class ListStream final : public rpc::StreamHandler {
 
 }  // namespace
 
+Outcome Do(const Session& session, const v1::KeysExistsRequest& request, v1::KeysExistsResponse* response) {
+  if (absl::Status status = CheckKey(request.key()); !status.ok()) return Refused(status);
+  const auto types = CheckTypes(request.types());
+  if (!types.ok()) return Refused(types.status());
+  std::vector<ValueType> present;
+  Outcome outcome = session.Exists(request.key(), *types, &present);
+  response->set_exists(!present.empty());
+  for (const ValueType type : present) response->add_types(ToProto(type));
+  return outcome;
+}
+
+Outcome Do(const Session& session, const v1::KeysDeleteRequest& request, v1::KeysDeleteResponse* response) {
+  const auto mutation = CheckTypesMutation(request);
+  if (!mutation.ok()) return Refused(mutation.status());
+  std::vector<ValueType> deleted;
+  Outcome outcome = session.Delete(request.key(), mutation->types, mutation->options.precondition, &deleted);
+  response->set_deleted(!deleted.empty());
+  for (const ValueType type : deleted) response->add_types(ToProto(type));
+  return outcome;
+}
+
+Outcome Do(const Session& session, const v1::KeysExpireRequest& request, v1::KeysExpireResponse* response) {
+  return SetExpiry(session, request, response);
+}
+
+Outcome Do(const Session& session, const v1::KeysPersistRequest& request, v1::KeysPersistResponse* response) {
+  return SetExpiry(session, request, response);
+}
+
+Outcome Do(const Session& session, const v1::KeysGetExpiryRequest& request, v1::KeysGetExpiryResponse* response) {
+  if (absl::Status status = CheckKey(request.key()); !status.ok()) return Refused(status);
+  const auto types = CheckTypes(request.types());
+  if (!types.ok()) return Refused(types.status());
+  std::vector<Expiry> expiries;
+  Outcome outcome = session.GetExpiry(request.key(), *types, &expiries);
+  for (const Expiry& expiry : expiries) {
+    auto* key = response->add_keys();
+    key->set_type(ToProto(expiry.type));
+    if (expiry.at_micros == 0) continue;
+    *key->mutable_expires_at() = TimeUtil::MicrosecondsToTimestamp(expiry.at_micros);
+    *key->mutable_ttl() = TimeUtil::MicrosecondsToDuration(expiry.ttl_micros);
+  }
+  if (expiries.empty()) outcome.status = KeyNotFound(request.key());
+  return outcome;
+}
+
 std::unique_ptr<rpc::Service> MakeKeysService(Engine* engine, Responder* responder) {
   auto service = std::make_unique<rpc::Service>(v1::KeysExistsRequest::descriptor()->file()->FindServiceByName("Keys"));
-  responder->Add<v1::KeysExistsRequest, v1::KeysExistsResponse>(
-      *service, "Exists",
-      [engine](const std::string&, const auto& request, auto* response) { return Exists(*engine, request, response); });
-  responder->Add<v1::KeysDeleteRequest, v1::KeysDeleteResponse>(
-      *service, "Delete", [engine](const std::string& actor, const auto& request, auto* response) {
-        return Delete(*engine, actor, request, response);
-      });
-  responder->Add<v1::KeysExpireRequest, v1::KeysExpireResponse>(
-      *service, "Expire", [engine](const std::string& actor, const auto& request, auto* response) {
-        return SetExpiry(*engine, actor, request, response);
-      });
-  responder->Add<v1::KeysPersistRequest, v1::KeysPersistResponse>(
-      *service, "Persist", [engine](const std::string& actor, const auto& request, auto* response) {
-        return SetExpiry(*engine, actor, request, response);
-      });
-  responder->Add<v1::KeysGetExpiryRequest, v1::KeysGetExpiryResponse>(
-      *service, "GetExpiry", [engine](const std::string&, const auto& request, auto* response) {
-        return GetExpiry(*engine, request, response);
-      });
+  AddOperations(service.get(), engine, responder, StoreOptions());
   responder->Add<v1::KeysCountRequest, v1::KeysCountResponse>(
       *service, "Count",
       [engine](const std::string&, const auto& request, auto* response) { return Count(*engine, request, response); });

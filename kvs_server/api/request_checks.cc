@@ -165,6 +165,21 @@ absl::StatusOr<Precondition> ToPrecondition(const kvs::v1::Precondition& precond
   return InvalidPrecondition("it has no condition; set must_not_exist, must_exist or revision_equals, or leave it out");
 }
 
+absl::Status CheckBatchCount(size_t count) {
+  if (count <= kMaxBatchOperations) return absl::OkStatus();
+  return Error(errors::kBatchTooLarge,
+               absl::StrCat("nothing was changed: the request has ", count, " operations or keys, over the limit of ",
+                            kMaxBatchOperations, "; divide it"),
+               {{"limit", absl::StrCat(kMaxBatchOperations)}});
+}
+
+absl::Status CheckPreconditionForKeys(const Precondition& precondition) {
+  if (!precondition.NeedsOneKey()) return absl::OkStatus();
+  return InvalidPrecondition(
+      "revision_equals is about one key, and the request is about several; use must_not_exist or must_exist, or a "
+      "batch");
+}
+
 absl::Status CheckPreconditionForTypes(const Precondition& precondition, size_t type_count) {
   if (type_count == 1 || !precondition.NeedsOneKey()) return absl::OkStatus();
   return InvalidPrecondition("revision_equals is about one key, and the request is about several types; name one type");

@@ -93,6 +93,12 @@ absl::StatusOr<MutationOptions> OptionsOf(const Request& request) {
   return options;
 }
 
+// BATCH_TOO_LARGE for more than kMaxBatchOperations operations or keys.
+absl::Status CheckBatchCount(size_t count);
+
+// For mutations of several keys: INVALID_PRECONDITION if the precondition is about one key's revision.
+absl::Status CheckPreconditionForKeys(const Precondition& precondition);
+
 // For mutations of a key in several types: INVALID_PRECONDITION if the precondition is about one key's revision.
 absl::Status CheckPreconditionForTypes(const Precondition& precondition, size_t type_count);
 

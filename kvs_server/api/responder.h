@@ -29,6 +29,12 @@ class Responder {
 
   absl::StatusOr<std::string> ActorFor(const grpc::ServerContext& context) const { return actor_of_(context); }
 
+  // Who calls, if data can be served to them; the error of CheckServing or ActorFor otherwise.
+  absl::StatusOr<std::string> Admit(const grpc::ServerContext& context) const {
+    if (absl::Status status = CheckServing(); !status.ok()) return status;
+    return ActorFor(context);
+  }
+
   // Answers the call when everything that the outcome observed is durable.
   void Respond(rpc::UnaryCall& call, const Outcome& outcome, const google::protobuf::MessageLite& response);
 
@@ -44,10 +50,9 @@ class Responder {
   void Add(rpc::Service& service, absl::string_view method, Handle handle) {
     service.AddUnary<Request, Response>(method, [this, handle](rpc::UnaryCall& call, const Request& request) {
       Outcome outcome;
-      outcome.status = CheckServing();
       auto* response = google::protobuf::Arena::CreateMessage<Response>(call.arena());
-      const absl::StatusOr<std::string> actor = ActorFor(call.context());
-      if (outcome.status.ok()) outcome.status = actor.status();
+      const absl::StatusOr<std::string> actor = Admit(call.context());
+      outcome.status = actor.status();
       if (outcome.status.ok()) {
         outcome = handle(*actor, request, response);
         if constexpr (requires { response->set_revision(0); }) response->set_revision(outcome.revision);

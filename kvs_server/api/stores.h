@@ -5,14 +5,11 @@
 #include <vector>
 
 #include "common/rpc/service.h"
+#include "kvs_server/api/operations.h"
 #include "kvs_server/api/responder.h"
 #include "kvs_server/engine/engine.h"
 
 namespace kvs::server {
-
-struct StoreOptions {
-  size_t max_collection_bytes = kDefaultMaxCollectionBytes;
-};
 
 // One service for each type, complete. The engine and the responder outlive them.
 std::vector<std::unique_ptr<rpc::Service>> MakeStoreServices(Engine* engine, Responder* responder,

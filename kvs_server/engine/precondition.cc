@@ -19,6 +19,12 @@ absl::Status Precondition::MakeError(uint64_t current_revision, kvs::v1::Precond
   return status;
 }
 
+absl::Status Precondition::FailureWithin(bool exists) const {
+  return Error(ErrorKindOf(),
+               exists ? "nothing was changed: an earlier operation of the batch changed the key, which exists"
+                      : "nothing was changed: an earlier operation of the batch deleted the key");
+}
+
 ErrorKind Precondition::ErrorKindOf() const {
   switch (kind_) {
     case Kind::kMustNotExist:

@@ -25,6 +25,8 @@ class Precondition {
 
   // Whether it is about the revision, which only one key has.
   bool NeedsOneKey() const { return kind_ == Kind::kRevisionEquals; }
+  // Whether it is about the revision of a key that is present.
+  bool NeedsRevision() const { return kind_ == Kind::kRevisionEquals && revision_ != 0; }
 
   // Whether a key of this revision, 0 if it is absent, may be changed.
   bool Holds(uint64_t current_revision) const {
@@ -55,6 +57,8 @@ class Precondition {
   }
   // The same without a value: for several keys, with the newest of their revisions.
   absl::Status Failure(uint64_t newest_revision) const { return MakeError(newest_revision, {}); }
+  // The same for a key that an earlier operation of the same batch changed: there is no state to show.
+  absl::Status FailureWithin(bool exists) const;
 
  private:
   enum class Kind : uint8_t { kNone, kMustNotExist, kMustExist, kRevisionEquals };

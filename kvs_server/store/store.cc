@@ -99,13 +99,14 @@ void Store::Clear() {
   for (auto& count : counts_) count = 0;
 }
 
-Store::Sizes Store::CountKeys() {
+Store::Sizes Store::CountKeys() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  // All locks at a time, or a count could see half of what is to happen at one moment.
+  for (Shard& shard : shards_) shard.mutex().Lock();
   Sizes sizes;
   for (size_t type = 0; type < kValueTypeCount; ++type) sizes.keys[type] = counts_[type];
-  // Afterwards: whatever was counted had its revision noted before, or holds the lock of its shard still.
   for (Shard& shard : shards_) {
-    MutexLock lock(&shard.mutex());
     sizes.newest_revision = std::max(sizes.newest_revision, shard.newest_revision());
+    shard.mutex().Unlock();
   }
   return sizes;
 }

@@ -97,7 +97,8 @@ class Store {
   explicit Store(size_t shard_count);
 
   // The shard of a key, by its hash. The upper bits choose it, since the tables use the lower ones.
-  Shard& shard(size_t hash) { return shards_[(hash >> 32) % shards_.size()]; }
+  Shard& shard(size_t hash) { return shards_[shard_index(hash)]; }
+  size_t shard_index(size_t hash) const { return (hash >> 32) % shards_.size(); }
 
   std::vector<Shard>& shards() { return shards_; }
 
@@ -107,7 +108,7 @@ class Store {
   // Forgets everything. Not while others use the store.
   void Clear();
 
-  // Number of keys, for each type that of one moment, and the newest revision that the numbers may include.
+  // Number of keys, all of one moment, and the newest revision that the numbers may include.
   struct Sizes {
     std::array<uint64_t, kValueTypeCount> keys{};
     uint64_t newest_revision = 0;

@@ -75,6 +75,13 @@ class Table {
     return it == hashed_.end() ? nullptr : it->entry;
   }
 
+  // Fetches what Find will look at first, and, some time later, what it will look at then. For many keys in a row.
+  void PrefetchSlot(size_t hash) const { hashed_.prefetch(Probe{{}, hash}); }
+  void PrefetchEntry(size_t hash) const {
+    const auto it = hashed_.find(HashOnly{hash});
+    if (it != hashed_.end()) __builtin_prefetch(it->entry);
+  }
+
   // A new entry with a T{}. REQUIRES: the key is absent.
   Entry<T>* Insert(absl::string_view key, size_t hash) {
     Entry<T>* entry = Entry<T>::New(key);
@@ -122,14 +129,20 @@ class Table {
     absl::string_view key;
     size_t hash;
   };
+  // Stands for the first key of this hash.
+  struct HashOnly {
+    size_t hash;
+  };
   struct Hash {
     using is_transparent = void;
+    size_t operator()(const HashOnly& probe) const { return probe.hash; }
     size_t operator()(const Slot& slot) const { return slot.hash; }
     size_t operator()(const Probe& probe) const { return probe.hash; }
   };
   struct Equal {
     using is_transparent = void;
     bool operator()(const Slot& a, const Slot& b) const { return a.entry == b.entry; }
+    bool operator()(const Slot& slot, const HashOnly& probe) const { return slot.hash == probe.hash; }
     bool operator()(const Slot& slot, const Probe& probe) const {
       return slot.hash == probe.hash && slot.entry->key() == probe.key;
     }

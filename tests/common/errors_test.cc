@@ -65,5 +65,14 @@ TEST_CASE("docs/errors.md explains nothing but the reasons") {
   }
 }
 
+TEST_CASE("an error can be given more metadata") {
+  const absl::Status error = WithMetadata(Error(errors::kOverflow, "too large", {{"limit", "9"}}), "operation", "3");
+  CHECK(Is(error, errors::kOverflow));
+  CHECK(error.message() == "too large");
+  CHECK(MetadataOf(error, "limit") == "9");
+  CHECK(MetadataOf(error, "operation") == "3");
+  CHECK(WithMetadata(absl::InternalError("elsewhere"), "operation", "3") == absl::InternalError("elsewhere"));
+}
+
 }  // namespace
 }  // namespace kvs

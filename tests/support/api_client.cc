@@ -15,6 +15,7 @@
 
 #include "common/errors.h"
 #include "common/rpc/status.h"
+#include "kvs/v1/batch.grpc.pb.h"
 #include "kvs/v1/float_store.grpc.pb.h"
 #include "kvs/v1/int_store.grpc.pb.h"
 #include "kvs/v1/keys.grpc.pb.h"
@@ -40,16 +41,6 @@ Message Parse(const std::string& text) {
   return message;
 }
 
-std::string Print(const google::protobuf::Message& message) {
-  TextFormat::Printer printer;
-  printer.SetSingleLineMode(true);
-  printer.SetUseUtf8StringEscaping(true);
-  std::string text;
-  printer.PrintToString(message, &text);
-  if (!text.empty() && text.back() == ' ') text.pop_back();
-  return text;
-}
-
 // One method: text in, text out.
 using Method = std::function<absl::Status(const Channel&, const std::string& request, std::string* reply)>;
 
@@ -61,7 +52,7 @@ Method Unary(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, 
     context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
     Response response;
     const grpc::Status status = (stub.*method)(&context, Parse<Request>(request), &response);
-    *reply = Print(response);
+    *reply = TextOf(response);
     return rpc::FromGrpc(status);
   };
 }
@@ -70,16 +61,20 @@ const std::map<std::string, Method>& Methods() {
 #define KVS_METHOD(service, method) {#service "." #method, Unary(&v1::service::Stub::method)}
 #define KVS_COMMON_METHODS(service) KVS_METHOD(service, Put), KVS_METHOD(service, Get), KVS_METHOD(service, Delete)
   static const auto* const methods = new std::map<std::string, Method>{
-      KVS_COMMON_METHODS(IntStore),     KVS_METHOD(IntStore, Increment),   KVS_COMMON_METHODS(UintStore),
-      KVS_METHOD(UintStore, Increment), KVS_COMMON_METHODS(FloatStore),    KVS_METHOD(FloatStore, Increment),
-      KVS_COMMON_METHODS(StringStore),  KVS_METHOD(StringStore, Append),   KVS_COMMON_METHODS(SetStore),
-      KVS_METHOD(SetStore, Add),        KVS_METHOD(SetStore, Remove),      KVS_METHOD(SetStore, Contains),
-      KVS_METHOD(SetStore, Size),       KVS_METHOD(SetStore, ListMembers), KVS_COMMON_METHODS(MapStore),
-      KVS_METHOD(MapStore, PutFields),  KVS_METHOD(MapStore, GetFields),   KVS_METHOD(MapStore, RemoveFields),
-      KVS_METHOD(MapStore, Size),       KVS_METHOD(MapStore, ListFields),  KVS_METHOD(Keys, Exists),
-      KVS_METHOD(Keys, Delete),         KVS_METHOD(Keys, Expire),          KVS_METHOD(Keys, Persist),
-      KVS_METHOD(Keys, GetExpiry),      KVS_METHOD(Keys, Count),           KVS_METHOD(Maintenance, Status),
-      KVS_METHOD(Maintenance, Echo),
+      KVS_COMMON_METHODS(IntStore),      KVS_METHOD(IntStore, Increment),   KVS_COMMON_METHODS(UintStore),
+      KVS_METHOD(UintStore, Increment),  KVS_COMMON_METHODS(FloatStore),    KVS_METHOD(FloatStore, Increment),
+      KVS_COMMON_METHODS(StringStore),   KVS_METHOD(StringStore, Append),   KVS_COMMON_METHODS(SetStore),
+      KVS_METHOD(SetStore, Add),         KVS_METHOD(SetStore, Remove),      KVS_METHOD(SetStore, Contains),
+      KVS_METHOD(SetStore, Size),        KVS_METHOD(SetStore, ListMembers), KVS_COMMON_METHODS(MapStore),
+      KVS_METHOD(MapStore, PutFields),   KVS_METHOD(MapStore, GetFields),   KVS_METHOD(MapStore, RemoveFields),
+      KVS_METHOD(MapStore, Size),        KVS_METHOD(MapStore, ListFields),  KVS_METHOD(Keys, Exists),
+      KVS_METHOD(Keys, Delete),          KVS_METHOD(Keys, Expire),          KVS_METHOD(Keys, Persist),
+      KVS_METHOD(Keys, GetExpiry),       KVS_METHOD(Keys, Count),           KVS_METHOD(Maintenance, Status),
+      KVS_METHOD(IntStore, MultiGet),    KVS_METHOD(IntStore, MultiPut),    KVS_METHOD(IntStore, MultiIncrement),
+      KVS_METHOD(UintStore, MultiGet),   KVS_METHOD(UintStore, MultiPut),   KVS_METHOD(UintStore, MultiIncrement),
+      KVS_METHOD(FloatStore, MultiGet),  KVS_METHOD(FloatStore, MultiPut),  KVS_METHOD(FloatStore, MultiIncrement),
+      KVS_METHOD(StringStore, MultiGet), KVS_METHOD(StringStore, MultiPut), KVS_METHOD(Maintenance, Echo),
+      KVS_METHOD(Batch, Execute),
   };
 #undef KVS_COMMON_METHODS
 #undef KVS_METHOD
@@ -89,6 +84,16 @@ const std::map<std::string, Method>& Methods() {
 std::string KeyText(const std::string& key) { return absl::StrCat("key: '", absl::CEscape(key), "' "); }
 
 }  // namespace
+
+std::string TextOf(const google::protobuf::Message& message) {
+  TextFormat::Printer printer;
+  printer.SetSingleLineMode(true);
+  printer.SetUseUtf8StringEscaping(true);
+  std::string text;
+  printer.PrintToString(message, &text);
+  if (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
 
 std::string CodeAndReason(const absl::Status& status) {
   const std::string code = absl::StatusCodeToString(status.code());

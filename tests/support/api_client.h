@@ -5,6 +5,7 @@
 #pragma once
 
 #include <absl/status/status.h>
+#include <google/protobuf/message.h>
 #include <grpcpp/channel.h>
 
 #include <future>
@@ -51,6 +52,9 @@ std::vector<std::string> ApiMethods();
 
 // Whether a call that was started is answered by now.
 bool IsAnswered(const std::future<std::string>& call);
+
+// A message as Ask writes it.
+std::string TextOf(const google::protobuf::Message& message);
 
 // Code and reason of an error, as Ask writes it.
 std::string CodeAndReason(const absl::Status& status);

@@ -26,7 +26,7 @@ with Pair() as pair:
         return done.stderr if expect else json.loads(done.stdout)
 
     services = run([grpcurl, *tls, address, "list"]).stdout.split()
-    for name in ("IntStore", "UintStore", "FloatStore", "StringStore", "SetStore", "MapStore", "Keys", "Maintenance"):
+    for name in ("IntStore", "UintStore", "FloatStore", "StringStore", "SetStore", "MapStore", "Keys", "Batch", "Maintenance"):
         check(f"kvs.v1.{name}" in services, f"{name} is not listed in {services}")
     check("grpc.health.v1.Health" in services, "health is not listed")
 
@@ -68,5 +68,18 @@ with Pair() as pair:
     check("currentValue" not in error and "@value" not in error, error)
     kept = call("kvs.v1.StringStore/Put", {"key": "large", "value": "y", "precondition": {"revisionEquals": large}})
     check_equal(kept["replaced"], True)
+
+    # Batches; the errors of single operations are decoded, too.
+    operations = [{"intIncrement": {"key": "visits"}}, {"intGet": {"key": "nobody"}},
+                  {"stringPut": {"key": "small", "value": "x", "precondition": {"mustNotExist": True}}}]
+    results = call("kvs.v1.Batch/Execute", {"operations": operations})["results"]
+    check_equal(results[0]["intIncrement"]["value"], "43")
+    check_equal(results[1]["error"]["details"][0]["reason"], "KEY_NOT_FOUND")
+    check_equal(results[2]["error"]["details"][1]["currentRevision"], small)
+    check_equal(results[2]["error"]["details"][1]["currentValue"], {"stringValue": "text"})
+    error = call("kvs.v1.Batch/Execute", {"operations": operations, "atomic": True}, expect=not_found)
+    check("KEY_NOT_FOUND" in error and '"operation": "1"' in error, error)
+    results = call("kvs.v1.Batch/Execute", {"operations": [operations[0], operations[0]], "atomic": True})["results"]
+    check_equal([result["intIncrement"]["value"] for result in results], ["44", "45"])
 
 print("ok")

@@ -1,7 +1,8 @@
 """Servers that are killed under load: what was acknowledged is there afterwards, and nothing else is.
 
 Each writer increments a counter of its own. After each kill a counter stands between what was acknowledged and that plus one
-for each call whose outcome is unknown."""
+for each call whose outcome is unknown. Half of the writers increment several counters by one atomic batch each time, which are
+equal whenever they are looked at."""
 
 import os
 import random
@@ -14,10 +15,11 @@ from pair import DEADLINE_SECONDS, check, check_equal, import_generated
 generated = import_generated()
 
 import grpc  # noqa: E402
-from kvs.v1 import int_store_pb2, int_store_pb2_grpc  # noqa: E402
+from kvs.v1 import batch_pb2, batch_pb2_grpc, int_store_pb2, int_store_pb2_grpc  # noqa: E402
 
 shutil.rmtree(generated)
 WRITERS = 4
+TWINS = 20
 MIN_CALLS_BETWEEN_KILLS = 200
 
 
@@ -34,16 +36,44 @@ class Writer(threading.Thread):
 
     def run(self):
         channel = self.pair.channel()
-        stub = int_store_pb2_grpc.IntStoreStub(channel)
         while not self.stop.is_set():
             self.calls += 1
             try:
-                stub.Increment(int_store_pb2.IntStoreIncrementRequest(key=self.key), timeout=20, wait_for_ready=True)
+                self.increment(channel)
                 self.acknowledged += 1
             except grpc.RpcError as error:
                 if "nothing was changed" not in error.details():
                     self.unknown += 1
         channel.close()
+
+    def increment(self, channel):
+        stub = int_store_pb2_grpc.IntStoreStub(channel)
+        stub.Increment(int_store_pb2.IntStoreIncrementRequest(key=self.key), timeout=20, wait_for_ready=True)
+
+    def keys(self):
+        """Every key whose value is that of the counter."""
+        return [self.key]
+
+    def check_twins(self, channel, found):
+        pass
+
+
+class BatchWriter(Writer):
+    def increment(self, channel):
+        batch_pb2_grpc.BatchStub(channel).Execute(self.batch("int_increment"), timeout=20, wait_for_ready=True)
+
+    def keys(self):
+        return [self.key] + [f"{self.key}-twin-{i}" for i in range(TWINS)]
+
+    def batch(self, field):
+        operations = [batch_pb2.BatchOperation(**{field: {"key": key}}) for key in self.keys()]
+        return batch_pb2.BatchExecuteRequest(operations=operations, atomic=True)
+
+    def check_twins(self, channel, found):
+        if found == 0:
+            return
+        results = batch_pb2_grpc.BatchStub(channel).Execute(self.batch("int_get"), timeout=20).results
+        check_equal([result.int_get.value for result in results], [found] * (1 + TWINS))
 
 
 def value(stub, key):
@@ -63,6 +93,8 @@ def values(pair, writers):
     channel = pair.channel()
     stub = int_store_pb2_grpc.IntStoreStub(channel)
     found = {writer.key: value(stub, writer.key) for writer in writers}
+    for writer in writers:
+        writer.check_twins(channel, found[writer.key])
     channel.close()
     return found
 
@@ -101,9 +133,9 @@ def survive(pair, kills, victims):
     chance = random.Random(seed)
     order = [victims[i % len(victims)] for i in range(kills)]
     chance.shuffle(order)
-    counters = [Writer(pair, f"counter-{i}") for i in range(WRITERS)]
+    counters = [(Writer, BatchWriter)[i % 2](pair, f"counter-{i}") for i in range(WRITERS)]
     for kill, victim in enumerate(order):
-        writers = [Writer(pair, w.key) for w in counters]
+        writers = [type(w)(pair, w.key) for w in counters]
         for writer, before in zip(writers, counters):
             writer.acknowledged, writer.unknown = before.acknowledged, before.unknown
         counters = writers

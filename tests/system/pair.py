@@ -187,6 +187,8 @@ def import_generated():
     """Generates the Python client from the proto files, as a user would, and puts it on the path."""
     out = tempfile.mkdtemp(prefix="kvs-python-")
     protos = [str(p) for p in sorted((SOURCE / "proto" / "kvs" / "v1").glob("*.proto"))]
+    # Part of googleapis-common-protos, which users have.
+    protos.append(str(SOURCE / "proto" / "google" / "rpc" / "status.proto"))
     plugin = shutil.which("grpc_python_plugin")
     run(["protoc", f"-I{SOURCE}/proto", f"--python_out={out}", f"--grpc_python_out={out}", f"--plugin=protoc-gen-grpc_python={plugin}", *protos])
     sys.path.insert(0, out)

@@ -225,6 +225,27 @@ TEST_CASE("the last stamp counts, and a stamp changes nothing else") {
   CHECK(list.transactions(0).put().int_value() == 5);
 }
 
+TEST_CASE("the revision before is filled in with the revision, where it is one of the same record") {
+  Transaction transaction = Of(ValueType::kInt, operation::Put{int64_t{5}});
+  transaction.previous_revision = 77;
+  for (const uint64_t distance : {1, 2, 9999}) {
+    for (const uint64_t revision : {uint64_t{10000}, uint64_t{1} << 42, ~uint64_t{0}}) {
+      EncodedTransaction encoded(transaction, distance);
+      const size_t bytes = encoded.bytes().size();
+      encoded.Stamp(5, 6);
+      encoded.Stamp(revision, 7);
+      CHECK(encoded.bytes().size() == bytes);
+      const pb::TransactionList list = ParseList(encoded.bytes());
+      REQUIRE(list.transactions_size() == 1);
+      CHECK(list.transactions(0).revision() == revision);
+      CHECK(list.transactions(0).time_micros() == 7);
+      CHECK(list.transactions(0).previous_revision() == revision - distance);
+      CHECK(list.transactions(0).put().int_value() == 5);
+      CHECK(list.transactions(0).GetReflection()->GetUnknownFields(list.transactions(0)).empty());
+    }
+  }
+}
+
 TEST_CASE("the bytes of several transactions joined are one list") {
   const auto seed = std::random_device()();
   INFO("seed " << seed);

@@ -48,5 +48,13 @@ TEST_CASE("further payloads travel behind the ErrorInfo, whatever they are calle
   }
 }
 
+TEST_CASE("an error survives as a message, too") {
+  absl::Status error = Error(errors::kKeyExists, "there is one", {{"limit", "9"}});
+  error.SetPayload("zzz/last.Message", absl::Cord("bytes"));
+  CHECK(FromProto(ToProto(error)) == error);
+  CHECK(ToProto(error).details(0).type_url() == std::string(kErrorInfoTypeUrl));
+  CHECK(FromProto(ToProto(absl::InternalError("elsewhere"))) == absl::InternalError("elsewhere"));
+}
+
 }  // namespace
 }  // namespace kvs::rpc

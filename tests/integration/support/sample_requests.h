@@ -67,4 +67,24 @@ inline const std::vector<SampleRequest>& SampleValues() {
   return *values;
 }
 
+// A call as an operation of a batch, in text form: the field of SetStore.ListMembers is set_list_members.
+inline std::string OperationField(const std::string& method) {
+  std::string field = method;
+  if (const size_t at = field.find("Store"); at != std::string::npos) field.erase(at, 5);
+  field.erase(field.find('.'), 1);
+  std::string snake;
+  for (const char letter : field) {
+    if (letter >= 'A' && letter <= 'Z') {
+      if (!snake.empty()) snake += '_';
+      snake += static_cast<char>(letter - 'A' + 'a');
+    } else {
+      snake += letter;
+    }
+  }
+  return snake;
+}
+inline std::string OperationText(const std::string& method, const std::string& request) {
+  return "operations { " + OperationField(method) + " { " + request + " } } ";
+}
+
 }  // namespace kvs

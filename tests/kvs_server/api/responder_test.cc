@@ -12,10 +12,10 @@
 namespace kvs::server {
 namespace {
 
-// One call of each kind: a mutation, a read, and the stream.
+// One call of each kind.
 std::vector<absl::Status> OneOfEach(const ApiClient& client) {
   return {client.ErrorOf("IntStore.Put", "key: 'k' value: 1"), client.ErrorOf("IntStore.Get", "key: 'k'"),
-          client.ErrorOf("Keys.Count", "")};
+          client.ErrorOf("Keys.Count", ""), client.ErrorOf("Batch.Execute", "operations { int_get { key: 'k' } }")};
 }
 
 class WaitingFixture : public ApiFixture {

@@ -2,6 +2,7 @@
 #include "kvs_server/api/stores.h"
 
 #include <string>
+#include <thread>
 
 #include "tests/kvs_server/support/api_fixture.h"
 #include "tests/support/catch.h"
@@ -32,6 +33,32 @@ TEST_CASE_METHOD(ApiFixture, "every read that saw a pending value waits for it")
   CHECK(calls[6].get() == "value: 1 revision: 1 latest_revision: 1");
   CHECK(calls[11].get() == "contains: false revision: 5 latest_revision: 5");
   CHECK(calls[15].get() == "revision: 6 latest_revision: 6");
+}
+
+TEST_CASE_METHOD(ApiFixture, "calls with many keys wait for the newest that they saw") {
+  Do("IntStore.Put", "key: 'durable' value: 7");
+  Calls calls = StartWaiting({{"IntStore.MultiPut", "keys: 'a' keys: 'b' values: 1 values: 2"},
+                              {"IntStore.MultiGet", "keys: 'b' keys: 'durable'"},
+                              {"IntStore.MultiGet", "keys: 'durable' keys: 'a'"},
+                              {"IntStore.MultiPut", "keys: 'a' values: 5 precondition { must_not_exist: true }"},
+                              {"IntStore.MultiIncrement", "keys: 'durable' keys: 'b'"}});
+  CHECK(Ask("IntStore.MultiGet", "keys: 'x' keys: ''").find("INVALID_KEY") != std::string::npos);
+  ledger_.Receive();
+  ledger_.PersistUpTo(2);
+  while (!IsAnswered(calls[2])) std::this_thread::yield();
+  CHECK(calls[2].get() == "values: 7 values: 1 revisions: 1 revisions: 2 latest_revision: 2");
+  CHECK_FALSE(IsAnswered(calls[0]));
+  ledger_.Persist();
+  CHECK(calls[0].get() == "revisions: 2 revisions: 3 latest_revision: 3");
+  CHECK(calls[4].get() == "values: 8 values: 3 revisions: 4 revisions: 5 latest_revision: 5");
+}
+
+TEST_CASE_METHOD(ApiFixture, "while the ledger is away, many keys are read, but not changed") {
+  Do("IntStore.Put", "key: 'durable' value: 7");
+  journal().SetState(LedgerState::kAway, "gone");
+  CHECK(Ask("IntStore.MultiGet", "keys: 'durable'") == "values: 7 revisions: 1 latest_revision: 1");
+  CHECK(Ask("IntStore.MultiPut", "keys: 'a' values: 1") == "UNAVAILABLE NOT_APPLIED");
+  CHECK(Ask("IntStore.MultiGet", "keys: 'a'") == "values: 0 revisions: 0 latest_revision: 1");
 }
 
 TEST_CASE_METHOD(ApiFixture, "a key that is missing for a pending delete is told when the delete is durable") {

@@ -63,7 +63,7 @@ class ExpiryFixture {
   }
   // What is left of the key's time in microseconds, 0 if it lives for ever, nothing if it is absent.
   std::optional<int64_t> Left(const std::string& key) {
-    std::vector<Engine::Expiry> expiries;
+    std::vector<Expiry> expiries;
     engine_.GetExpiry(key, {ValueType::kInt}, &expiries);
     if (expiries.empty()) return std::nullopt;
     if (expiries[0].at_micros == 0) return 0;

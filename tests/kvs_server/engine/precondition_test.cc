@@ -132,5 +132,18 @@ TEST_CASE("a value is shown as long as it takes 2 KiB") {
   CHECK(Shown(map) == omitted);
 }
 
+TEST_CASE("what fails at a change of the same batch has no state to show") {
+  const auto check = [](const Precondition& precondition, bool exists, ErrorKind kind) {
+    const absl::Status status = precondition.FailureWithin(exists);
+    CHECK(Is(status, kind));
+    CHECK_FALSE(status.GetPayload(kPreconditionFailureTypeUrl).has_value());
+    CHECK(MetadataOf(status, "current_revision").empty());
+  };
+  check(Precondition::MustNotExist(), true, errors::kKeyExists);
+  check(Precondition::MustExist(), false, errors::kKeyNotFound);
+  check(Precondition::RevisionEquals(5), false, errors::kRevisionMismatch);
+  check(Precondition::RevisionEquals(0), true, errors::kRevisionMismatch);
+}
+
 }  // namespace
 }  // namespace kvs::server

@@ -50,6 +50,19 @@ TEST_CASE_METHOD(TableFixture, "a new entry has its key, an empty value and no r
   CHECK(table_.size() == 1);
 }
 
+TEST_CASE("fetching ahead changes nothing, whatever is there") {
+  Table<int64_t> table;
+  table.PrefetchSlot(5);
+  table.PrefetchEntry(5);
+  table.Insert("a", 5)->value = 7;
+  for (const size_t hash : {5, 6}) {
+    table.PrefetchSlot(hash);
+    table.PrefetchEntry(hash);
+  }
+  CHECK(table.Find("a", 5)->value == 7);
+  CHECK(table.Find("b", 5) == nullptr);
+}
+
 TEST_CASE("a new number is zero") {
   Table<int64_t> table;
   CHECK(table.Insert("n", HashKey("n"))->value == 0);

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "kvs_server/api/batch.h"
 #include "kvs_server/api/keys.h"
 #include "kvs_server/api/maintenance.h"
 #include "kvs_server/api/responder.h"
@@ -112,6 +113,7 @@ class ApiFixture {
 
   std::vector<std::unique_ptr<rpc::Service>> MakeServices(const StoreOptions& store_options) {
     auto services = MakeStoreServices(&engine_, &responder_, store_options);
+    services.push_back(MakeBatchService(&engine_, &responder_, store_options));
     services.push_back(MakeKeysService(&engine_, &responder_));
     MaintenanceOptions options;
     options.version = "1.2.3";

@@ -1,0 +1,218 @@
+#include "kvs_server/api/batch_run.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+
+#include "common/errors.h"
+#include "common/limits.h"
+#include "common/rpc/status.h"
+#include "kvs_server/api/request_checks.h"
+
+namespace kvs::server {
+namespace {
+
+// Room for whatever an operation answers that changed something: it must not be found out afterwards that it has none.
+// One with many keys answers some bytes for each, and the errors of keys that failed, of which there are no more than
+// there are reasons.
+constexpr size_t kMaxMutationResultBytes = 256;
+constexpr size_t kMaxBytesForEachKey = 32;
+constexpr size_t kMaxKeyErrorsBytes = 32 * kKiB;
+
+// What encloses a result in the reply.
+constexpr size_t kResultOverheadBytes = 8;
+
+// Returns call(request, response) for an operation and the place of its response; Result() if there is no operation.
+template <class Result, class Call>
+Result WithOperation(const v1::BatchOperation& operation, v1::BatchResult* result, Call call) {
+  switch (operation.operation_case()) {
+#define KVS_CASE(store, verb, field, case_name) \
+  case v1::BatchOperation::k##case_name:        \
+    return call(operation.field(), result->mutable_##field());
+    KVS_OPERATIONS(KVS_CASE)
+#undef KVS_CASE
+    case v1::BatchOperation::OPERATION_NOT_SET:
+      break;
+  }
+  return Result();
+}
+
+// The same without a place for a response.
+template <class Result, class Call>
+Result WithRequest(const v1::BatchOperation& operation, Call call) {
+  switch (operation.operation_case()) {
+#define KVS_CASE(store, verb, field, case_name) \
+  case v1::BatchOperation::k##case_name:        \
+    return call(operation.field());
+    KVS_OPERATIONS(KVS_CASE)
+#undef KVS_CASE
+    case v1::BatchOperation::OPERATION_NOT_SET:
+      break;
+  }
+  return Result();
+}
+
+template <class Message>
+concept HasKeys = requires(const Message& message) { message.keys(); };
+
+template <class Response>
+void SetRevision(Response* response, uint64_t revision) {
+  if constexpr (requires { response->set_revision(0); }) response->set_revision(revision);
+}
+
+// Replaces provisional revisions.
+template <class Response>
+void SetRevisions(const Unit& unit, uint64_t revision, Response* response) {
+  SetRevision(response, unit.Resolve(revision));
+  if constexpr (requires { response->mutable_revisions(); }) {
+    for (uint64_t& one : *response->mutable_revisions()) one = unit.Resolve(one);
+  }
+}
+
+Outcome DoOperation(const Session& session, const v1::BatchOperation& operation, v1::BatchResult* result) {
+  if (operation.operation_case() == v1::BatchOperation::OPERATION_NOT_SET) return Refused(MissingField("operation"));
+  return WithOperation<Outcome>(operation, result, [&session](const auto& request, auto* response) {
+    Outcome outcome = Do(session, request, response);
+    // The batch has one for all.
+    response->clear_latest_revision();
+    SetRevision(response, outcome.revision);
+    return outcome;
+  });
+}
+
+size_t CountKeys(const v1::BatchOperation& operation) {
+  return WithRequest<size_t>(operation, [](const auto& request) -> size_t {
+    if constexpr (HasKeys<decltype(request)>) return request.keys_size();
+    return 1;
+  });
+}
+
+absl::Status CheckCount(const v1::BatchExecuteRequest& request) {
+  size_t keys = request.operations_size();
+  for (const auto& operation : request.operations()) keys += std::max<size_t>(CountKeys(operation), 1) - 1;
+  return CheckBatchCount(keys);
+}
+
+size_t MaxMutationBytes(const v1::BatchOperation& operation) {
+  const size_t keys = CountKeys(operation);
+  return keys <= 1 ? kMaxMutationResultBytes : keys * kMaxBytesForEachKey + kMaxKeyErrorsBytes;
+}
+
+std::vector<size_t> HashesOf(const v1::BatchExecuteRequest& request) {
+  std::vector<size_t> hashes;
+  hashes.reserve(request.operations_size());
+  for (const auto& operation : request.operations()) {
+    WithRequest<bool>(operation, [&hashes](const auto& request) {
+      if constexpr (HasKeys<decltype(request)>) {
+        for (const std::string& key : request.keys()) hashes.push_back(HashKey(key));
+      } else {
+        hashes.push_back(HashKey(request.key()));
+      }
+      return true;
+    });
+  }
+  return hashes;
+}
+
+// Without a message: there may be thousands of them.
+google::rpc::Status Brief(ErrorKind kind) { return rpc::ToProto(Error(kind, "")); }
+
+absl::Status AtOperation(const absl::Status& status, int index) {
+  return WithMetadata(status, "operation", absl::StrCat(index));
+}
+
+}  // namespace
+
+BatchRun::BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& options,
+                   const v1::BatchExecuteRequest& request, v1::BatchExecuteResponse* response)
+    : response_(*response) {
+  outcome_.status = CheckCount(request);
+  if (!outcome_.status.ok()) return;
+  response_.mutable_results()->Reserve(request.operations_size());
+  if (request.atomic()) {
+    RunAtomic(engine, actor, options, request);
+  } else {
+    RunIndependent(engine, actor, options, request);
+  }
+  response_.set_latest_revision(outcome_.latest_revision);
+}
+
+void BatchRun::RunIndependent(Engine* engine, absl::string_view actor, const StoreOptions& options,
+                              const v1::BatchExecuteRequest& request) {
+  const Session session(engine, actor, options);
+  waits_.reserve(request.operations_size());
+  size_t bytes = 0;
+  for (const auto& operation : request.operations()) {
+    if (bytes + MaxMutationBytes(operation) > kMaxBatchReplyBytes) return RefuseRest(request.operations_size());
+    v1::BatchResult* result = response_.add_results();
+    const Outcome outcome = DoOperation(session, operation, result);
+    if (!outcome.status.ok()) *result->mutable_error() = rpc::ToProto(outcome.status);
+    outcome_.observed_revision = std::max(outcome_.observed_revision, outcome.observed_revision);
+    outcome_.latest_revision = std::max(outcome_.latest_revision, outcome.latest_revision);
+    outcome_.logged |= outcome.logged;
+    bytes += result->ByteSizeLong() + kResultOverheadBytes;
+    if (bytes > kMaxBatchReplyBytes) {
+      // It changed nothing, or it would have had room.
+      response_.mutable_results()->RemoveLast();
+      return RefuseRest(request.operations_size());
+    }
+    waits_.push_back({outcome.observed_revision, outcome.logged});
+  }
+}
+
+void BatchRun::RefuseRest(int operation_count) {
+  const google::rpc::Status error = Brief(errors::kReplyTooLarge);
+  while (response_.results_size() < operation_count) *response_.add_results()->mutable_error() = error;
+}
+
+void BatchRun::RunAtomic(Engine* engine, absl::string_view actor, const StoreOptions& options,
+                         const v1::BatchExecuteRequest& request) {
+  Unit unit = engine->Begin(actor, HashesOf(request));
+  RunInUnit(&unit, options, request);
+  if (!outcome_.status.ok()) return;
+  unit.Commit(&outcome_);
+  if (!outcome_.logged) return;
+  for (int i = 0; i < response_.results_size(); ++i) {
+    WithOperation<bool>(request.operations(i), response_.mutable_results(i), [&](const auto&, auto* response) {
+      SetRevisions(unit, revisions_[i], response);
+      return true;
+    });
+  }
+}
+
+void BatchRun::RunInUnit(Unit* unit, const StoreOptions& options, const v1::BatchExecuteRequest& request) {
+  const Session session(unit, options);
+  revisions_.reserve(request.operations_size());
+  size_t bytes = 0;
+  for (int i = 0; i < request.operations_size(); ++i) {
+    v1::BatchResult* result = response_.add_results();
+    const Outcome outcome = DoOperation(session, request.operations(i), result);
+    outcome_.observed_revision = std::max(outcome_.observed_revision, outcome.observed_revision);
+    outcome_.latest_revision = std::max(outcome_.latest_revision, outcome.latest_revision);
+    outcome_.status = outcome.status;
+    bytes += result->ByteSizeLong() + kResultOverheadBytes;
+    if (outcome.status.ok() && bytes > kMaxBatchReplyBytes) {
+      outcome_.status =
+          Error(errors::kReplyTooLarge, "nothing was changed: the results would be over the limit of the reply",
+                {{"limit", absl::StrCat(kMaxBatchReplyBytes)}});
+    }
+    if (!outcome_.status.ok()) {
+      outcome_.status = AtOperation(outcome_.status, i);
+      return;
+    }
+    revisions_.push_back(outcome.revision);
+  }
+}
+
+absl::Status BatchRun::GiveUp(uint64_t durable_revision) {
+  if (waits_.empty()) return WaitError(outcome_.logged);
+  const google::rpc::Status unknown = Brief(errors::kOutcomeUnknown);
+  const google::rpc::Status pending = Brief(errors::kPendingWrite);
+  for (size_t i = 0; i < waits_.size(); ++i) {
+    if (waits_[i].observed_revision <= durable_revision) continue;
+    *response_.mutable_results(static_cast<int>(i))->mutable_error() = waits_[i].logged ? unknown : pending;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace kvs::server

@@ -1,0 +1,124 @@
+#include "kvs_server/api/pipeline.h"
+
+#include <utility>
+
+#include "common/limits.h"
+#include "common/rpc/status.h"
+
+namespace kvs::server {
+
+using google::protobuf::Arena;
+
+Pipeline::Pipeline(rpc::ServerStream* stream, Engine* engine, Responder* responder, const StoreOptions& options)
+    : stream_(*stream),
+      engine_(*engine),
+      responder_(*responder),
+      options_(options),
+      state_(std::make_shared<State>(State{this})) {}
+
+bool Pipeline::OnMessage(const grpc::ByteBuffer& message) {
+  if (!actor_) {
+    absl::StatusOr<std::string> actor = responder_.ActorFor(stream_.context());
+    if (!actor.ok()) {
+      stream_.Finish(rpc::ToGrpc(actor.status()));
+      return false;
+    }
+    actor_ = *std::move(actor);
+  }
+  Answer& answer = answers_.emplace_back();
+  const uint64_t number = first_number_ + answers_.size() - 1;
+  const uint64_t revision = Run(message, &answer);
+  answer.bytes = rpc::Serialize(*answer.response);
+  // Long texts are not in the arena: they are in the request, the response, and the bytes.
+  answer.memory = answer.arena->SpaceAllocated() + message.Length() + 2 * answer.bytes.Length();
+  memory_ += answer.memory;
+  Await(number, revision);
+  is_reading_ = HasRoom();
+  return is_reading_;
+}
+
+uint64_t Pipeline::Run(const grpc::ByteBuffer& message, Answer* answer) {
+  answer->response = Arena::CreateMessage<v1::BatchPipelineResponse>(answer->arena.get());
+  auto* request = Arena::CreateMessage<v1::BatchPipelineRequest>(answer->arena.get());
+  absl::Status status = responder_.CheckServing();
+  uint64_t revision = 0;
+  if (!rpc::Parse(message, request)) {
+    status = rpc::FromGrpc(rpc::Service::MalformedError(*v1::BatchPipelineRequest::descriptor()));
+  } else if (status.ok()) {
+    answer->run.emplace(&engine_, *actor_, options_, request->batch(), answer->response->mutable_batch());
+    status = answer->run->outcome().status;
+    revision = answer->run->outcome().observed_revision;
+  }
+  if (!status.ok()) *answer->response->mutable_error() = rpc::ToProto(status);
+  return revision;
+}
+
+void Pipeline::Await(uint64_t number, uint64_t revision) {
+  responder_.journal().WhenDurable(revision, [state = state_, &loop = stream_.loop(), number](Durability durability) {
+    const auto tell = [state, number, durability] {
+      if (state->pipeline) state->pipeline->Ended(number, durability);
+    };
+    if (loop.IsCurrentThread()) {
+      tell();
+    } else {
+      loop.Post(tell);
+    }
+  });
+}
+
+void Pipeline::Ended(uint64_t number, Durability durability) {
+  Answer& answer = answers_[number - first_number_];
+  if (durability == Durability::kUnknown) {
+    // An error of the whole batch has been evaluated as well, and is pending then.
+    const absl::Status status = answer.response->has_error()
+                                    ? WaitError(/*logged=*/false)
+                                    : answer.run->GiveUp(responder_.journal().durable_revision());
+    if (!status.ok()) *answer.response->mutable_error() = rpc::ToProto(status);
+    answer.bytes = rpc::Serialize(*answer.response);
+  }
+  answer.run.reset();
+  answer.arena.reset();
+  answer.is_ready = true;
+  WriteReady();
+}
+
+void Pipeline::WriteReady() {
+  while (!answers_.empty() && answers_.front().is_ready) {
+    Answer& answer = answers_.front();
+    memory_ -= answer.memory;
+    unsent_.push_back(answer.bytes.Length());
+    memory_ += unsent_.back();
+    stream_.Write(std::move(answer.bytes));
+    answers_.pop_front();
+    ++first_number_;
+  }
+  FinishIfDone();
+}
+
+void Pipeline::OnWritten() {
+  memory_ -= unsent_.front();
+  unsent_.pop_front();
+  if (is_reading_ || !HasRoom()) return;
+  is_reading_ = true;
+  stream_.ResumeReading();
+}
+
+bool Pipeline::HasRoom() const {
+  return answers_.size() + unsent_.size() < kMaxPipelineMessages && memory_ < kMaxPipelineBytes;
+}
+
+void Pipeline::OnHalfClose() {
+  if (!end_) end_ = grpc::Status::OK;
+  FinishIfDone();
+}
+
+void Pipeline::OnDrain() {
+  if (!end_) end_ = rpc::ToGrpc(responder_.CheckServing());
+  FinishIfDone();
+}
+
+void Pipeline::FinishIfDone() {
+  if (end_ && answers_.empty()) stream_.Finish(*end_);
+}
+
+}  // namespace kvs::server
