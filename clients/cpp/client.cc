@@ -21,6 +21,7 @@ Client::Client(std::shared_ptr<const Connection> connection)
       sets_(connection_),
       maps_(connection_),
       keys_(connection_),
+      batch_(connection_),
       maintenance_(connection_) {}
 
 std::shared_ptr<grpc::Channel> Client::channel() const { return connection_->channel(); }

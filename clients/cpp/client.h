@@ -28,6 +28,7 @@
 
 #include <memory>
 
+#include "clients/cpp/batch.h"
 #include "clients/cpp/options.h"
 #include "clients/cpp/stores.h"
 
@@ -50,6 +51,7 @@ class Client {
   const SetStore& sets() const { return sets_; }
   const MapStore& maps() const { return maps_; }
   const Keys& keys() const { return keys_; }
+  const Batch& batch() const { return batch_; }
   const Maintenance& maintenance() const { return maintenance_; }
 
   // For calls that this class has no method for, through stubs of one's own.
@@ -66,6 +68,7 @@ class Client {
   SetStore sets_;
   MapStore maps_;
   Keys keys_;
+  Batch batch_;
   Maintenance maintenance_;
 };
 

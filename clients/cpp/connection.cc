@@ -101,6 +101,7 @@ Connection::Connection(const Options& options, std::string address, std::shared_
       sets(v1::SetStore::NewStub(channel)),
       maps(v1::MapStore::NewStub(channel)),
       keys(v1::Keys::NewStub(channel)),
+      batch(v1::Batch::NewStub(channel)),
       maintenance(v1::Maintenance::NewStub(channel)),
       options_(options),
       address_(std::move(address)),

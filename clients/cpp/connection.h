@@ -14,6 +14,7 @@
 
 #include "clients/cpp/options.h"
 #include "common/errors.h"
+#include "kvs/v1/batch.grpc.pb.h"
 #include "kvs/v1/float_store.grpc.pb.h"
 #include "kvs/v1/int_store.grpc.pb.h"
 #include "kvs/v1/keys.grpc.pb.h"
@@ -82,6 +83,7 @@ class Connection {
   const std::unique_ptr<v1::SetStore::Stub> sets;
   const std::unique_ptr<v1::MapStore::Stub> maps;
   const std::unique_ptr<v1::Keys::Stub> keys;
+  const std::unique_ptr<v1::Batch::Stub> batch;
   const std::unique_ptr<v1::Maintenance::Stub> maintenance;
 
  private:

@@ -18,6 +18,13 @@ Request ForKey(absl::string_view key) {
 }
 
 template <typename Request>
+Request ForKeys(Texts keys) {
+  Request request;
+  request.mutable_keys()->Assign(keys.begin(), keys.end());
+  return request;
+}
+
+template <typename Request>
 Request ForMembers(absl::string_view key, Texts members) {
   Request request = ForKey<Request>(key);
   request.mutable_members()->Assign(members.begin(), members.end());
@@ -78,6 +85,26 @@ absl::StatusOr<v1::IntStoreIncrementResponse> IntStore::Increment(absl::string_v
   return connection_->Mutate(*connection_->ints, &v1::IntStore::Stub::Increment, std::move(request), options);
 }
 
+absl::StatusOr<v1::IntStoreMultiGetResponse> IntStore::MultiGet(Texts keys, const CallOptions& options) const {
+  const auto request = ForKeys<v1::IntStoreMultiGetRequest>(keys);
+  return connection_->Call(Effect::kRead, *connection_->ints, &v1::IntStore::Stub::MultiGet, request, options);
+}
+
+absl::StatusOr<v1::IntStoreMultiPutResponse> IntStore::MultiPut(Texts keys, absl::Span<const int64_t> values,
+                                                                const MutationOptions& options) const {
+  auto request = ForKeys<v1::IntStoreMultiPutRequest>(keys);
+  request.mutable_values()->Assign(values.begin(), values.end());
+  return connection_->Mutate(*connection_->ints, &v1::IntStore::Stub::MultiPut, std::move(request), options);
+}
+
+absl::StatusOr<v1::IntStoreMultiIncrementResponse> IntStore::MultiIncrement(Texts keys,
+                                                                            absl::Span<const int64_t> deltas,
+                                                                            const MutationOptions& options) const {
+  auto request = ForKeys<v1::IntStoreMultiIncrementRequest>(keys);
+  request.mutable_deltas()->Assign(deltas.begin(), deltas.end());
+  return connection_->Mutate(*connection_->ints, &v1::IntStore::Stub::MultiIncrement, std::move(request), options);
+}
+
 absl::StatusOr<v1::UintStorePutResponse> UintStore::Put(absl::string_view key, uint64_t value,
                                                         const MutationOptions& options) const {
   auto request = ForKey<v1::UintStorePutRequest>(key);
@@ -110,6 +137,35 @@ absl::StatusOr<v1::UintStoreIncrementResponse> UintStore::Decrement(absl::string
   return connection_->Mutate(*connection_->uints, &v1::UintStore::Stub::Increment, std::move(request), options);
 }
 
+absl::StatusOr<v1::UintStoreMultiGetResponse> UintStore::MultiGet(Texts keys, const CallOptions& options) const {
+  const auto request = ForKeys<v1::UintStoreMultiGetRequest>(keys);
+  return connection_->Call(Effect::kRead, *connection_->uints, &v1::UintStore::Stub::MultiGet, request, options);
+}
+
+absl::StatusOr<v1::UintStoreMultiPutResponse> UintStore::MultiPut(Texts keys, absl::Span<const uint64_t> values,
+                                                                  const MutationOptions& options) const {
+  auto request = ForKeys<v1::UintStoreMultiPutRequest>(keys);
+  request.mutable_values()->Assign(values.begin(), values.end());
+  return connection_->Mutate(*connection_->uints, &v1::UintStore::Stub::MultiPut, std::move(request), options);
+}
+
+absl::StatusOr<v1::UintStoreMultiIncrementResponse> UintStore::MultiIncrement(Texts keys,
+                                                                              absl::Span<const uint64_t> deltas,
+                                                                              const MutationOptions& options) const {
+  auto request = ForKeys<v1::UintStoreMultiIncrementRequest>(keys);
+  request.mutable_deltas()->Assign(deltas.begin(), deltas.end());
+  return connection_->Mutate(*connection_->uints, &v1::UintStore::Stub::MultiIncrement, std::move(request), options);
+}
+
+absl::StatusOr<v1::UintStoreMultiIncrementResponse> UintStore::MultiDecrement(Texts keys,
+                                                                              absl::Span<const uint64_t> deltas,
+                                                                              const MutationOptions& options) const {
+  auto request = ForKeys<v1::UintStoreMultiIncrementRequest>(keys);
+  request.mutable_deltas()->Assign(deltas.begin(), deltas.end());
+  request.set_decrement(true);
+  return connection_->Mutate(*connection_->uints, &v1::UintStore::Stub::MultiIncrement, std::move(request), options);
+}
+
 absl::StatusOr<v1::FloatStorePutResponse> FloatStore::Put(absl::string_view key, double value,
                                                           const MutationOptions& options) const {
   auto request = ForKey<v1::FloatStorePutRequest>(key);
@@ -135,6 +191,26 @@ absl::StatusOr<v1::FloatStoreIncrementResponse> FloatStore::Increment(absl::stri
   return connection_->Mutate(*connection_->floats, &v1::FloatStore::Stub::Increment, std::move(request), options);
 }
 
+absl::StatusOr<v1::FloatStoreMultiGetResponse> FloatStore::MultiGet(Texts keys, const CallOptions& options) const {
+  const auto request = ForKeys<v1::FloatStoreMultiGetRequest>(keys);
+  return connection_->Call(Effect::kRead, *connection_->floats, &v1::FloatStore::Stub::MultiGet, request, options);
+}
+
+absl::StatusOr<v1::FloatStoreMultiPutResponse> FloatStore::MultiPut(Texts keys, absl::Span<const double> values,
+                                                                    const MutationOptions& options) const {
+  auto request = ForKeys<v1::FloatStoreMultiPutRequest>(keys);
+  request.mutable_values()->Assign(values.begin(), values.end());
+  return connection_->Mutate(*connection_->floats, &v1::FloatStore::Stub::MultiPut, std::move(request), options);
+}
+
+absl::StatusOr<v1::FloatStoreMultiIncrementResponse> FloatStore::MultiIncrement(Texts keys,
+                                                                                absl::Span<const double> deltas,
+                                                                                const MutationOptions& options) const {
+  auto request = ForKeys<v1::FloatStoreMultiIncrementRequest>(keys);
+  request.mutable_deltas()->Assign(deltas.begin(), deltas.end());
+  return connection_->Mutate(*connection_->floats, &v1::FloatStore::Stub::MultiIncrement, std::move(request), options);
+}
+
 absl::StatusOr<v1::StringStorePutResponse> StringStore::Put(absl::string_view key, absl::string_view value,
                                                             const MutationOptions& options) const {
   auto request = ForKey<v1::StringStorePutRequest>(key);
@@ -158,6 +234,18 @@ absl::StatusOr<v1::StringStoreAppendResponse> StringStore::Append(absl::string_v
   auto request = ForKey<v1::StringStoreAppendRequest>(key);
   request.set_value(std::string(text));
   return connection_->Mutate(*connection_->strings, &v1::StringStore::Stub::Append, std::move(request), options);
+}
+
+absl::StatusOr<v1::StringStoreMultiGetResponse> StringStore::MultiGet(Texts keys, const CallOptions& options) const {
+  const auto request = ForKeys<v1::StringStoreMultiGetRequest>(keys);
+  return connection_->Call(Effect::kRead, *connection_->strings, &v1::StringStore::Stub::MultiGet, request, options);
+}
+
+absl::StatusOr<v1::StringStoreMultiPutResponse> StringStore::MultiPut(Texts keys, Texts values,
+                                                                      const MutationOptions& options) const {
+  auto request = ForKeys<v1::StringStoreMultiPutRequest>(keys);
+  request.mutable_values()->Assign(values.begin(), values.end());
+  return connection_->Mutate(*connection_->strings, &v1::StringStore::Stub::MultiPut, std::move(request), options);
 }
 
 absl::StatusOr<v1::SetStorePutResponse> SetStore::Put(absl::string_view key, Texts members,

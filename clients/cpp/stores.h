@@ -3,7 +3,8 @@
 // Each method takes what the request carries and returns the response message, so that everything the server answers is
 // there; the proto files say what the fields mean and which errors a call has. Handles come from a Client, are as cheap
 // to copy as a shared_ptr, keep the connection alive, and may be used by several threads at once. Calls block. Methods
-// that change something take a precondition in their options (clients/cpp/precondition.h).
+// that change something take a precondition in their options (clients/cpp/precondition.h). Those with many keys succeed
+// where some of their keys fail, which their response tells.
 #pragma once
 
 #include <absl/functional/function_ref.h>
@@ -35,6 +36,8 @@ namespace kvs::client {
 
 class Connection;
 
+using Texts = absl::Span<const std::string>;
+
 class IntStore {
  public:
   explicit IntStore(std::shared_ptr<const Connection> connection) : connection_(std::move(connection)) {}
@@ -44,6 +47,13 @@ class IntStore {
   absl::StatusOr<v1::IntStoreDeleteResponse> Delete(absl::string_view key, const MutationOptions& = {}) const;
   absl::StatusOr<v1::IntStoreIncrementResponse> Increment(absl::string_view key, int64_t delta = 1,
                                                           const MutationOptions& = {}) const;
+
+  // Up to 10,000 keys in one message; the lists of the request and of the response are in the order of the keys.
+  absl::StatusOr<v1::IntStoreMultiGetResponse> MultiGet(Texts keys, const CallOptions& = {}) const;
+  absl::StatusOr<v1::IntStoreMultiPutResponse> MultiPut(Texts keys, absl::Span<const int64_t> values,
+                                                        const MutationOptions& = {}) const;
+  absl::StatusOr<v1::IntStoreMultiIncrementResponse> MultiIncrement(Texts keys, absl::Span<const int64_t> deltas = {},
+                                                                    const MutationOptions& = {}) const;
 
  private:
   std::shared_ptr<const Connection> connection_;
@@ -62,6 +72,15 @@ class UintStore {
   absl::StatusOr<v1::UintStoreIncrementResponse> Decrement(absl::string_view key, uint64_t decrement = 1,
                                                            const MutationOptions& = {}) const;
 
+  // Up to 10,000 keys in one message; the lists of the request and of the response are in the order of the keys.
+  absl::StatusOr<v1::UintStoreMultiGetResponse> MultiGet(Texts keys, const CallOptions& = {}) const;
+  absl::StatusOr<v1::UintStoreMultiPutResponse> MultiPut(Texts keys, absl::Span<const uint64_t> values,
+                                                         const MutationOptions& = {}) const;
+  absl::StatusOr<v1::UintStoreMultiIncrementResponse> MultiIncrement(Texts keys, absl::Span<const uint64_t> deltas = {},
+                                                                     const MutationOptions& = {}) const;
+  absl::StatusOr<v1::UintStoreMultiIncrementResponse> MultiDecrement(Texts keys, absl::Span<const uint64_t> deltas = {},
+                                                                     const MutationOptions& = {}) const;
+
  private:
   std::shared_ptr<const Connection> connection_;
 };
@@ -75,6 +94,13 @@ class FloatStore {
   absl::StatusOr<v1::FloatStoreDeleteResponse> Delete(absl::string_view key, const MutationOptions& = {}) const;
   absl::StatusOr<v1::FloatStoreIncrementResponse> Increment(absl::string_view key, double delta = 1,
                                                             const MutationOptions& = {}) const;
+
+  // Up to 10,000 keys in one message; the lists of the request and of the response are in the order of the keys.
+  absl::StatusOr<v1::FloatStoreMultiGetResponse> MultiGet(Texts keys, const CallOptions& = {}) const;
+  absl::StatusOr<v1::FloatStoreMultiPutResponse> MultiPut(Texts keys, absl::Span<const double> values,
+                                                          const MutationOptions& = {}) const;
+  absl::StatusOr<v1::FloatStoreMultiIncrementResponse> MultiIncrement(Texts keys, absl::Span<const double> deltas = {},
+                                                                      const MutationOptions& = {}) const;
 
  private:
   std::shared_ptr<const Connection> connection_;
@@ -91,11 +117,13 @@ class StringStore {
   absl::StatusOr<v1::StringStoreAppendResponse> Append(absl::string_view key, absl::string_view text,
                                                        const MutationOptions& = {}) const;
 
+  // Up to 10,000 keys in one message; the lists of the request and of the response are in the order of the keys.
+  absl::StatusOr<v1::StringStoreMultiGetResponse> MultiGet(Texts keys, const CallOptions& = {}) const;
+  absl::StatusOr<v1::StringStoreMultiPutResponse> MultiPut(Texts keys, Texts values, const MutationOptions& = {}) const;
+
  private:
   std::shared_ptr<const Connection> connection_;
 };
-
-using Texts = absl::Span<const std::string>;
 
 class SetStore {
  public:

@@ -15,6 +15,7 @@
 #include "common/rpc/status.h"
 #include "common/sync.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "kvs/v1/batch.grpc.pb.h"
 #include "kvs/v1/int_store.grpc.pb.h"
 #include "kvs/v1/keys.grpc.pb.h"
 #include "kvs/v1/maintenance.grpc.pb.h"
@@ -31,6 +32,7 @@ class ScriptedServer {
     builder.AddListeningPort(address, std::move(credentials), &port_);
     builder.RegisterService(&ints_);
     builder.RegisterService(&keys_);
+    builder.RegisterService(&batch_);
     builder.RegisterService(&maintenance_);
     builder.RegisterService(&health_);
     server_ = builder.BuildAndStart();
@@ -137,6 +139,20 @@ class ScriptedServer {
     ScriptedServer* const server_;
   };
 
+  class BatchService final : public v1::Batch::Service {
+   public:
+    explicit BatchService(ScriptedServer* server) : server_(server) {}
+
+    grpc::Status Execute(grpc::ServerContext*, const v1::BatchExecuteRequest* request,
+                         v1::BatchExecuteResponse* response) override {
+      for (int i = 0; i < request->operations_size(); ++i) response->add_results();
+      return rpc::ToGrpc(server_->Arrive());
+    }
+
+   private:
+    ScriptedServer* const server_;
+  };
+
   class MaintenanceService final : public v1::Maintenance::Service {
    public:
     explicit MaintenanceService(ScriptedServer* server) : server_(server) {}
@@ -186,6 +202,7 @@ class ScriptedServer {
       ABSL_GUARDED_BY(mutex_) = {{"", grpc::health::v1::HealthCheckResponse::SERVING}};
   Ints ints_{this};
   KeyService keys_{this};
+  BatchService batch_{this};
   MaintenanceService maintenance_{this};
   HealthService health_{this};
   int port_ = 0;

@@ -1,0 +1,113 @@
+#include "clients/cpp/batch.h"
+
+#include "clients/cpp/client.h"
+#include "common/errors.h"
+#include "tests/clients/support/scripted_server.h"
+#include "tests/support/catch.h"
+#include "tests/support/pair.h"
+
+namespace kvs::client {
+namespace {
+
+Client ClientOf(const std::string& address) {
+  Options options;
+  options.address = address;
+  options.plaintext = true;
+  options.timeout = absl::Seconds(20);
+  return *Client::Connect(options);
+}
+
+v1::BatchExecuteRequest Increments(const std::vector<std::string>& keys, bool atomic) {
+  v1::BatchExecuteRequest request;
+  request.set_atomic(atomic);
+  for (const std::string& key : keys) request.add_operations()->mutable_int_increment()->set_key(key);
+  return request;
+}
+
+TEST_CASE("a batch is done, and tells which operations failed") {
+  Pair pair;
+  pair.Start();
+  const Client client = ClientOf("127.0.0.1:" + std::to_string(pair.kvs().port()));
+  const auto independent = client.batch().Execute(Increments({"a", "", "a"}, false));
+  REQUIRE(independent.ok());
+  REQUIRE(independent->results_size() == 3);
+  CHECK(StatusOf(independent->results(0)).ok());
+  CHECK(Is(StatusOf(independent->results(1)), errors::kInvalidKey));
+  CHECK(independent->results(2).int_increment().value() == 2);
+  const auto atomic = client.batch().Execute(Increments({"a", ""}, true));
+  CHECK(Is(atomic.status(), errors::kInvalidKey));
+  CHECK(FailedOperation(atomic.status()) == 1);
+  CHECK(client.ints().Get("a")->value() == 2);
+  CHECK(client.batch().Execute(Increments({"a", "a"}, true))->results(1).int_increment().value() == 4);
+}
+
+TEST_CASE("an error that is about no operation names none") {
+  CHECK_FALSE(FailedOperation(Error(errors::kDraining, "the server stops")).has_value());
+  CHECK_FALSE(FailedOperation(absl::OkStatus()).has_value());
+}
+
+TEST_CASE("a batch that only reads is repeated as a read, any other as a mutation") {
+  v1::BatchExecuteRequest reads;
+  reads.add_operations()->mutable_int_get()->set_key("a");
+  reads.add_operations()->mutable_keys_exists()->set_key("a");
+  v1::BatchExecuteRequest mixed = reads;
+  mixed.add_operations()->mutable_set_remove()->set_key("a");
+  {
+    ScriptedServer server;
+    server.FailNext({absl::UnavailableError("gone")});
+    CHECK(ClientOf(server.address()).batch().Execute(reads)->results_size() == 2);
+    CHECK(server.calls() == 2);
+  }
+  {
+    ScriptedServer server;
+    server.FailNext({absl::UnavailableError("gone")});
+    CHECK(absl::IsUnavailable(ClientOf(server.address()).batch().Execute(mixed).status()));
+    CHECK(server.calls() == 1);
+  }
+  ScriptedServer server;
+  server.FailNext({Error(errors::kNotApplied, "nothing was changed")});
+  CHECK(ClientOf(server.address()).batch().Execute(mixed)->results_size() == 3);
+  CHECK(server.calls() == 2);
+}
+
+TEST_CASE("a pipeline answers its batches in order, and ends when the client has no more") {
+  Pair pair;
+  pair.Start();
+  const Client client = ClientOf("127.0.0.1:" + std::to_string(pair.kvs().port()));
+  Pipeline pipeline = client.batch().OpenPipeline();
+  for (int i = 0; i < 50; ++i) {
+    REQUIRE(pipeline.Send(Increments({"a", "a"}, i % 2)));
+    REQUIRE(pipeline.Send(Increments({"a", ""}, true)));
+  }
+  pipeline.CloseSending();
+  for (int i = 0; i < 50; ++i) {
+    const auto done = pipeline.Receive();
+    REQUIRE(done.has_value());
+    REQUIRE(done->ok());
+    CHECK((*done)->results(1).int_increment().value() == 2 * i + 2);
+    const auto failed = pipeline.Receive();
+    REQUIRE(failed.has_value());
+    CHECK(Is(failed->status(), errors::kInvalidKey));
+  }
+  CHECK_FALSE(pipeline.Receive().has_value());
+  CHECK(pipeline.Finish().ok());
+}
+
+TEST_CASE("a pipeline that is given up ends, and one without a server tells so") {
+  {
+    Pair pair;
+    pair.Start();
+    const Client client = ClientOf("127.0.0.1:" + std::to_string(pair.kvs().port()));
+    Pipeline pipeline = client.batch().OpenPipeline();
+    REQUIRE(pipeline.Send(Increments({"a"}, false)));
+    Pipeline moved = std::move(pipeline);
+    CHECK(moved.Receive()->ok());
+  }
+  const Client client = ClientOf("127.0.0.1:1");
+  Pipeline pipeline = client.batch().OpenPipeline();
+  CHECK_FALSE(pipeline.Receive().has_value());
+  CHECK(absl::IsUnavailable(pipeline.Finish()));
+}
+
+}  // namespace
+}  // namespace kvs::client
