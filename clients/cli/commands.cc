@@ -35,6 +35,8 @@ constexpr Synonym kSynonyms[] = {
     {"list", "keys"},
     {"scan", "keys"},
     {"dbsize", "count"},
+    {"multi", "batch"},
+    {"exec", "batch"},
     {"info", "status"},
     {"ping", "echo"},
     {"sadd", "set add"},
@@ -70,7 +72,7 @@ std::vector<Section> WithMutationFlags(std::vector<Section> sections) {
   for (Section& section : sections) {
     for (Command& command : section.commands) {
       if (command.takes_ttl) command.flags.push_back(TtlFlag());
-      if (!command.changes) continue;
+      if (!command.changes || command.has_own_conditions) continue;
       command.flags.insert(command.flags.end(), ConditionFlags().begin(), ConditionFlags().end());
     }
   }
@@ -92,7 +94,7 @@ const std::vector<Section>& Sections() {
       {"Values", ValueCommands()},
       {"Sets", SetCommands()},
       {"Maps", MapCommands()},
-      {"Keys of all types", Joined({KeyCommands(), ExpiryCommands()})},
+      {"Keys of all types", Joined({KeyCommands(), ExpiryCommands(), BatchCommands()})},
       {"The server", ServerCommands()},
 
       {"When it does not work", DoctorCommands()},

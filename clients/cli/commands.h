@@ -17,6 +17,7 @@ std::vector<Command> SetCommands();
 std::vector<Command> MapCommands();
 std::vector<Command> KeyCommands();
 std::vector<Command> ExpiryCommands();
+std::vector<Command> BatchCommands();
 std::vector<Command> ServerCommands();
 std::vector<Command> DoctorCommands();
 std::vector<Command> CertsCommands();
