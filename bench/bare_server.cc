@@ -31,6 +31,9 @@ int main(int argc, char** argv) {
   service.AddUnary<v1::IntStorePutRequest, v1::IntStorePutResponse>("Put", refuse);
   service.AddUnary<v1::IntStoreDeleteRequest, v1::IntStoreDeleteResponse>("Delete", refuse);
   service.AddUnary<v1::IntStoreIncrementRequest, v1::IntStoreIncrementResponse>("Increment", refuse);
+  service.AddUnary<v1::IntStoreMultiGetRequest, v1::IntStoreMultiGetResponse>("MultiGet", refuse);
+  service.AddUnary<v1::IntStoreMultiPutRequest, v1::IntStoreMultiPutResponse>("MultiPut", refuse);
+  service.AddUnary<v1::IntStoreMultiIncrementRequest, v1::IntStoreMultiIncrementResponse>("MultiIncrement", refuse);
 
   rpc::Server server({argv[1], grpc::InsecureServerCredentials(), 1, static_cast<int>(kMaxRequestBytes)});
   server.Add(&service);
