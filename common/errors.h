@@ -49,6 +49,8 @@ namespace errors {
   /* The server is busy or not ready; nothing was changed. */               \
   X(kPendingWindowFull, kResourceExhausted, "PENDING_WINDOW_FULL")          \
   X(kTooManyWaiting, kResourceExhausted, "TOO_MANY_WAITING")                \
+  X(kTooManyScans, kResourceExhausted, "TOO_MANY_SCANS")                    \
+  X(kScanOvertaken, kAborted, "SCAN_OVERTAKEN")                             \
   X(kReplaying, kUnavailable, "REPLAYING")                                  \
   X(kDraining, kUnavailable, "DRAINING")                                    \
   X(kNotApplied, kUnavailable, "NOT_APPLIED")                               \

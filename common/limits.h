@@ -45,8 +45,18 @@ inline constexpr uint32_t kDefaultPageEntries = 1000;
 inline constexpr uint32_t kMaxPageEntries = 10000;
 inline constexpr size_t kMaxPageBytes = 1 * kMiB;
 
-// The keys in one message of Keys.List.
+// The keys in one message of Keys.List and Keys.Scan, and what a message of Keys.Scan aims at; one value may be larger.
 inline constexpr size_t kListChunkKeys = 1000;
+inline constexpr size_t kScanMessageBytes = 64 * kKiB;
+
+// The members, or names and values, in one entry of Keys.Scan, but for a single field that is larger.
+inline constexpr size_t kScanPartBytes = 256 * kKiB;
+
+// Lists and scans under way at a time.
+inline constexpr size_t kMaxScans = 64;
+
+// --max-scan-bytes: what is kept for all lists and scans under way, of what was changed since they began.
+inline constexpr size_t kDefaultMaxScanBytes = 256 * kMiB;
 
 // A request to kvs_server; gRPC answers RESOURCE_EXHAUSTED past it.
 inline constexpr size_t kMaxRequestBytes = 4 * kMiB;

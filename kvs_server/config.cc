@@ -45,6 +45,9 @@ void AddLimits(ConfigParser& parser, Config* config) {
                      "Changes that wait for the ledger; past it mutations are RESOURCE_EXHAUSTED.");
   parser.AddInteger("max-waiting-replies", &config->max_waiting_replies, {1, 100000000},
                     "Replies that wait for the ledger; past it mutations are RESOURCE_EXHAUSTED.");
+  parser.AddByteSize("max-scan-bytes", &config->max_scan_bytes, {1 * kMiB, 16384 * kMiB},
+                     "What is kept for all lists and scans under way, of what was changed since they began; past it "
+                     "the one that needs the most ends as ABORTED.");
   parser.AddDuration("max-commit-wait", &config->max_commit_wait, {absl::Milliseconds(1), absl::Hours(1)},
                      "How long a reply waits for the ledger before its outcome is answered as unknown.");
   parser.AddDuration("drain-timeout", &config->drain_timeout, {absl::ZeroDuration(), absl::Hours(1)},

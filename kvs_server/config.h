@@ -33,6 +33,7 @@ struct Config {
   size_t max_collection_bytes = kDefaultMaxCollectionBytes;
   size_t max_pending_bytes = kDefaultMaxPendingBytes;
   uint64_t max_waiting_replies = kDefaultMaxWaitingReplies;
+  size_t max_scan_bytes = kDefaultMaxScanBytes;
   absl::Duration max_commit_wait = absl::Seconds(5);
   absl::Duration drain_timeout = absl::Seconds(10);
 

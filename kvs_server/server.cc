@@ -59,7 +59,10 @@ ExitCode ExitCodeFor(const absl::Status& status) {
 }  // namespace
 
 KvsServer::KvsServer(const Config& config, Fatal fatal)
-    : config_(config), fatal_(std::move(fatal)), start_time_(absl::Now()), store_(config.shards) {}
+    : config_(config),
+      fatal_(std::move(fatal)),
+      start_time_(absl::Now()),
+      store_(config.shards, config.max_scan_bytes) {}
 
 absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config, Fatal fatal) {
   std::unique_ptr<KvsServer> server(new KvsServer(config, std::move(fatal)));

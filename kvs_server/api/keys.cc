@@ -2,18 +2,15 @@
 
 #include <google/protobuf/util/time_util.h>
 
-#include <algorithm>
-#include <atomic>
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "common/limits.h"
-#include "common/rpc/status.h"
 #include "kvs/v1/keys.pb.h"
 #include "kvs_server/api/operations.h"
 #include "kvs_server/api/request_checks.h"
-#include "kvs_server/engine/key_lister.h"
+#include "kvs_server/api/scans.h"
 
 namespace kvs::server {
 namespace {
@@ -74,95 +71,6 @@ Outcome Count(Engine& engine, const v1::KeysCountRequest& request, v1::KeysCount
   return outcome;
 }
 
-// One List stream: a chunk is read, waits until it is durable, is written, and only then the next one is read. So a
-// slow reader costs one chunk of memory and what the lister has read ahead.
-class ListStream final : public rpc::StreamHandler {
- public:
-  ListStream(rpc::ServerStream* stream, Engine* engine, Responder* responder)
-      : stream_(*stream), engine_(*engine), responder_(*responder), state_(std::make_shared<State>()) {
-    state_->handler = this;
-  }
-
-  bool OnMessage(const grpc::ByteBuffer& message) override {
-    v1::KeysListRequest request;
-    if (!rpc::Parse(message, &request)) {
-      stream_.Finish(rpc::Service::MalformedError(*v1::KeysListRequest::descriptor()));
-    } else if (absl::Status status = Begin(request); !status.ok()) {
-      stream_.Finish(rpc::ToGrpc(status));
-    } else {
-      NextChunk();
-    }
-    return false;
-  }
-
-  void OnHalfClose() override { stream_.Finish(rpc::Service::MalformedError(*v1::KeysListRequest::descriptor())); }
-  void OnWritten() override { NextChunk(); }
-  void OnDrain() override { stream_.Finish(rpc::ToGrpc(responder_.CheckServing())); }
-  void OnDone() override { state_->handler = nullptr; }
-
- private:
-  // Outlives the stream as long as a wait is under way. Of the stream's loop alone.
-  struct State {
-    ListStream* handler = nullptr;
-  };
-
-  absl::Status Begin(const v1::KeysListRequest& request) {
-    if (absl::Status status = responder_.CheckServing(); !status.ok()) return status;
-    if (const auto actor = responder_.ActorFor(stream_.context()); !actor.ok()) return actor.status();
-    if (!request.prefix().empty()) {
-      if (absl::Status status = CheckName(request.prefix(), "prefix"); !status.ok()) return status;
-    }
-    auto types = CheckTypes(request.types());
-    if (!types.ok()) return types.status();
-    lister_ = std::make_unique<KeyLister>(&engine_.store(), request.prefix(), *std::move(types));
-    return absl::OkStatus();
-  }
-
-  void NextChunk() {
-    KeyLister::Chunk chunk = lister_->Next(kListChunkKeys, responder_.journal().NowMicros());
-    v1::KeysListResponse response;
-    uint64_t latest = responder_.journal().durable_revision();
-    for (const KeyLister::Key& key : chunk.keys) {
-      auto* entry = response.add_keys();
-      entry->set_type(ToProto(key.type));
-      entry->set_key(key.key);
-      entry->set_revision(key.revision);
-      latest = std::max(latest, key.revision);
-    }
-    response.set_latest_revision(latest);
-    const bool last = chunk.keys.empty();
-    responder_.journal().WhenDurable(chunk.observed_revision,
-                                     [state = state_, &loop = stream_.loop(), last,
-                                      bytes = rpc::Serialize(response)](Durability durability) mutable {
-                                       if (loop.IsCurrentThread()) {
-                                         Send(*state, durability, last, std::move(bytes));
-                                       } else {
-                                         loop.Post([state, durability, last, bytes = std::move(bytes)]() mutable {
-                                           Send(*state, durability, last, std::move(bytes));
-                                         });
-                                       }
-                                     });
-  }
-
-  static void Send(State& state, Durability durability, bool last, grpc::ByteBuffer bytes) {
-    if (!state.handler) return;
-    rpc::ServerStream& stream = state.handler->stream_;
-    if (durability == Durability::kUnknown) {
-      stream.Finish(rpc::ToGrpc(WaitError(/*logged=*/false)));
-    } else if (last) {
-      stream.Finish(grpc::Status::OK);
-    } else {
-      stream.Write(std::move(bytes));
-    }
-  }
-
-  rpc::ServerStream& stream_;
-  Engine& engine_;
-  Responder& responder_;
-  std::unique_ptr<KeyLister> lister_;
-  const std::shared_ptr<State> state_;
-};
-
 }  // namespace
 
 Outcome Do(const Session& session, const v1::KeysExistsRequest& request, v1::KeysExistsResponse* response) {
@@ -217,9 +125,7 @@ std::unique_ptr<rpc::Service> MakeKeysService(Engine* engine, Responder* respond
   responder->Add<v1::KeysCountRequest, v1::KeysCountResponse>(
       *service, "Count",
       [engine](const std::string&, const auto& request, auto* response) { return Count(*engine, request, response); });
-  service->AddStream("List", [engine, responder](rpc::ServerStream& stream) {
-    return std::make_unique<ListStream>(&stream, engine, responder);
-  });
+  AddScans(service.get(), engine, responder);
   return service;
 }
 

@@ -26,6 +26,7 @@ absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, siz
                                                    " but is ", revision));
   }
   if (!entry && NeedsKey(transaction.operation)) return DoesNotFollow(transaction, "the key is absent");
+  if (entry && !views_.empty()) KeepForViews(table, *entry, transaction.operation);
   if (std::holds_alternative<operation::Delete>(transaction.operation)) {
     const bool expired = entry->expires();
     table.Erase(entry, hash);
@@ -47,6 +48,12 @@ absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, siz
     NoteNextExpiry();
   }
   return absl::OkStatus();
+}
+
+template <class T>
+void Shard::KeepForViews(const Table<T>& table, Entry<T>& entry, const Operation& operation) {
+  std::shared_ptr<const T> moved;
+  for (ShardView* view : views_) view->Keep(table, entry, operation, moved);
 }
 
 void Shard::NoteNextExpiry() {
@@ -78,7 +85,7 @@ absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
   return DoesNotFollow(transaction, "the type is not known");
 }
 
-Store::Store(size_t shard_count) : shards_(shard_count) {
+Store::Store(size_t shard_count, size_t max_view_bytes) : shards_(shard_count), views_(max_view_bytes) {
   for (Shard& shard : shards_) shard.counts_ = &counts_;
 }
 
@@ -109,6 +116,29 @@ Store::Sizes Store::CountKeys() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     shard.mutex().Unlock();
   }
   return sizes;
+}
+
+absl::StatusOr<std::unique_ptr<View>> Store::OpenView(Selection selection, absl::FunctionRef<int64_t()> now_micros,
+                                                      std::function<void()> overtaken) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  auto view = std::make_unique<View>(std::move(selection), &views_, shards_.size(), std::move(overtaken));
+  if (absl::Status status = views_.Add(view.get()); !status.ok()) return status;
+  for (Shard& shard : shards_) shard.mutex().Lock();
+  view->now_micros_ = now_micros();
+  for (Shard& shard : shards_) view->revision_ = std::max(view->revision_, shard.newest_revision());
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    shards_[i].views_.push_back(&view->shard(i));
+    shards_[i].mutex().Unlock();
+  }
+  return view;
+}
+
+void Store::CloseView(std::unique_ptr<View> view) {
+  for (size_t i = 0; i < shards_.size(); ++i) {
+    MutexLock lock(&shards_[i].mutex());
+    auto& views = shards_[i].views_;
+    views.erase(std::find(views.begin(), views.end(), &view->shard(i)));
+  }
+  views_.Remove(view.get());
 }
 
 }  // namespace kvs::server

@@ -7,13 +7,16 @@
 // Lock order: shards in ascending order, then the journal's mutex.
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/hash/hash.h>
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
 
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <tuple>
@@ -23,6 +26,7 @@
 #include "common/model/value.h"
 #include "common/sync.h"
 #include "kvs_server/store/table.h"
+#include "kvs_server/store/view.h"
 
 namespace kvs::server {
 
@@ -83,10 +87,15 @@ class Shard {
     return true;
   }
   void NoteNextExpiry() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Before an entry is changed or removed.
+  template <class T>
+  void KeepForViews(const Table<T>& table, Entry<T>& entry, const Operation& operation)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   KeyCounts* counts_ = nullptr;  // of the store, which sets it
   mutable Mutex mutex_;
   Tables tables_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ShardView*> views_ ABSL_GUARDED_BY(mutex_);
   uint64_t newest_delete_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t newest_revision_ ABSL_GUARDED_BY(mutex_) = 0;
   std::atomic<int64_t> next_expiry_{kNever};
@@ -94,7 +103,7 @@ class Shard {
 
 class Store {
  public:
-  explicit Store(size_t shard_count);
+  explicit Store(size_t shard_count, size_t max_view_bytes = kDefaultMaxScanBytes);
 
   // The shard of a key, by its hash. The upper bits choose it, since the tables use the lower ones.
   Shard& shard(size_t hash) { return shards_[shard_index(hash)]; }
@@ -115,9 +124,17 @@ class Store {
   };
   Sizes CountKeys();
 
+  // Opens a view of this moment, which CloseView has to end before the store does. `now_micros` is called under all
+  // locks and tells the time that expiries are measured by. TOO_MANY_SCANS past the limit; for `overtaken` see View.
+  absl::StatusOr<std::unique_ptr<View>> OpenView(Selection selection, absl::FunctionRef<int64_t()> now_micros,
+                                                 std::function<void()> overtaken);
+  void CloseView(std::unique_ptr<View> view);
+  const Views& views() const { return views_; }
+
  private:
   KeyCounts counts_{};
   std::vector<Shard> shards_;
+  Views views_;
 };
 
 }  // namespace kvs::server

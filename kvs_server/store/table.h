@@ -56,6 +56,13 @@ class Entry {
 
 template <class T>
 class Table {
+  struct KeyLess {
+    using is_transparent = void;
+    bool operator()(const Entry<T>* a, const Entry<T>* b) const { return a->key() < b->key(); }
+    bool operator()(const Entry<T>* a, absl::string_view b) const { return a->key() < b; }
+    bool operator()(absl::string_view a, const Entry<T>* b) const { return a < b->key(); }
+  };
+
  public:
   Table() = default;
   Table(const Table&) = delete;
@@ -110,13 +117,13 @@ class Table {
   }
   const ExpiryIndex<Entry<T>>& expiries() const { return expiries_; }
 
-  // Calls fn(const Entry<T>&) for keys in byte order, from the first one that is greater than `after`, or not less than
-  // it where `inclusive`, as long as fn returns true.
-  template <class Fn>
-  void Scan(absl::string_view after, bool inclusive, Fn fn) const {
-    auto it = inclusive ? ordered_.lower_bound(after) : ordered_.upper_bound(after);
-    while (it != ordered_.end() && fn(**it)) ++it;
+  // The entries in byte order of their keys, from the first one that is greater than `after`, or not less than it where
+  // `inclusive`, to end().
+  using Iterator = typename absl::btree_set<Entry<T>*, KeyLess>::const_iterator;
+  Iterator Seek(absl::string_view after, bool inclusive) const {
+    return inclusive ? ordered_.lower_bound(after) : ordered_.upper_bound(after);
   }
+  Iterator end() const { return ordered_.end(); }
 
   size_t size() const { return ordered_.size(); }
 
@@ -147,13 +154,6 @@ class Table {
       return slot.hash == probe.hash && slot.entry->key() == probe.key;
     }
   };
-  struct KeyLess {
-    using is_transparent = void;
-    bool operator()(const Entry<T>* a, const Entry<T>* b) const { return a->key() < b->key(); }
-    bool operator()(const Entry<T>* a, absl::string_view b) const { return a->key() < b; }
-    bool operator()(absl::string_view a, const Entry<T>* b) const { return a < b->key(); }
-  };
-
   absl::flat_hash_set<Slot, Hash, Equal> hashed_;
   absl::btree_set<Entry<T>*, KeyLess> ordered_;
   ExpiryIndex<Entry<T>> expiries_;

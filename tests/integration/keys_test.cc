@@ -155,10 +155,17 @@ TEST_CASE_METHOD(KeysOfPair, "List tells only keys with a prefix, and only of th
   CHECK(Names("prefix: 'x'").empty());
 }
 
-TEST_CASE_METHOD(KeysOfPair, "a list of nothing is a stream without messages") {
-  int messages = 0;
-  CHECK(client().List("", &messages).empty());
-  CHECK(messages == 0);
+TEST_CASE_METHOD(KeysOfPair, "a list of nothing is one message, which tells the revision") {
+  Ask("IntStore.Put", "key: 'k' value: 1");
+  Ask("IntStore.Delete", "key: 'k'");
+  grpc::ClientContext context;
+  v1::Keys::Stub stub(pair_.channel());
+  const auto reader = stub.List(&context, v1::KeysListRequest());
+  v1::KeysListResponse message;
+  REQUIRE(reader->Read(&message));
+  CHECK(TextOf(message) == "revision: 2 latest_revision: 2");
+  CHECK_FALSE(reader->Read(&message));
+  CHECK(reader->Finish().ok());
 }
 
 TEST_CASE_METHOD(KeysOfPair, "10,000 keys are listed in order, in messages of 1,000, also after a restart") {
@@ -171,7 +178,7 @@ TEST_CASE_METHOD(KeysOfPair, "10,000 keys are listed in order, in messages of 1,
   CHECK(client().List() == before);
 }
 
-TEST_CASE_METHOD(KeysOfPair, "a list that is read slowly tells all keys that stay, while others come and go") {
+TEST_CASE_METHOD(KeysOfPair, "a list that is read slowly tells the keys of its beginning, while others come and go") {
   const Lines keys = PutMany(10000);
   grpc::ClientContext context;
   v1::Keys::Stub stub(pair_.channel());
@@ -184,9 +191,7 @@ TEST_CASE_METHOD(KeysOfPair, "a list that is read slowly tells all keys that sta
     if (i % 2) Ask("IntStore.Delete", absl::StrCat("key: '", 100000 + 997 * (i - 1), "!'"));
   }
   CHECK(reader->Finish().ok());
-  CHECK(std::is_sorted(listed.begin(), listed.end()));
-  CHECK(std::adjacent_find(listed.begin(), listed.end()) == listed.end());
-  CHECK(std::includes(listed.begin(), listed.end(), keys.begin(), keys.end()));
+  CHECK(listed == keys);
 }
 
 TEST_CASE_METHOD(KeysOfPair, "a list that nobody reads to its end does not hold up the server") {

@@ -58,8 +58,9 @@ TEST_CASE_METHOD(KeysFixture, "a list comes in messages of 1,000 keys") {
   CHECK(list.Finish().ok());
 }
 
-TEST_CASE_METHOD(KeysFixture, "an empty list is a stream without messages") {
+TEST_CASE_METHOD(KeysFixture, "an empty list is one message without keys") {
   ListCall list(server_.Connect());
+  CHECK(list.Next() == 0);
   CHECK(list.Next() == -1);
   CHECK(list.Finish().ok());
 }
@@ -114,7 +115,7 @@ TEST_CASE_METHOD(KeysFixture, "a list whose reader stops reading costs little, a
   Do("IntStore.Put", "key: '1200001' value: 1");
   int keys = 1000;
   for (int next = slow.Next(); next > 0; next = slow.Next()) keys += next;
-  CHECK((keys == 200000 || keys == 200001));
+  CHECK(keys == 200000);
   CHECK(slow.Finish().ok());
 }
 

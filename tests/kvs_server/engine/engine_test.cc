@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "common/errors.h"
-#include "kvs_server/engine/key_lister.h"
 #include "kvs_server/engine/verbs.h"
 #include "tests/kvs_server/support/manual_ledger.h"
+#include "tests/kvs_server/support/scan_all.h"
 #include "tests/support/catch.h"
 
 namespace kvs::server {
@@ -62,13 +62,10 @@ class EngineFixture {
   }
 
   // Every key of the store with its revision, in order.
-  static std::vector<std::string> Dump(Store& store) {
+  std::vector<std::string> Dump(Store& store) {
     std::vector<std::string> lines;
-    KeyLister lister(&store, "", kAllTypes);
-    for (auto chunk = lister.Next(100, 0); !chunk.keys.empty(); chunk = lister.Next(100, 0)) {
-      for (const auto& key : chunk.keys) {
-        lines.push_back(std::string(TypeName(key.type)) + " " + key.key + " " + std::to_string(key.revision));
-      }
+    for (const ViewedKey& key : ScanAll(store, ledger_.journal())) {
+      lines.push_back(std::string(TypeName(key.type)) + " " + key.key + " " + std::to_string(key.revision));
     }
     return lines;
   }

@@ -7,9 +7,9 @@
 
 #include "common/errors.h"
 #include "kvs_server/engine/engine.h"
-#include "kvs_server/engine/key_lister.h"
 #include "kvs_server/engine/verbs.h"
 #include "tests/kvs_server/support/manual_ledger.h"
+#include "tests/kvs_server/support/scan_all.h"
 #include "tests/support/catch.h"
 
 namespace kvs::server {
@@ -57,9 +57,9 @@ class ExpiryFixture {
     return !present.empty();
   }
   size_t Listed() {
-    const KeyLister::Chunk chunk = KeyLister(&store_, "", kAllTypes).Next(1000, ledger_.journal().NowMicros());
-    observed_ = chunk.observed_revision;
-    return chunk.keys.size();
+    const auto scanner = OpenScanner(store_, ledger_.journal());
+    observed_ = scanner->revision();
+    return ReadAll(*scanner).size();
   }
   // What is left of the key's time in microseconds, 0 if it lives for ever, nothing if it is absent.
   std::optional<int64_t> Left(const std::string& key) {

@@ -24,10 +24,9 @@ class TableFixture {
 
   Keys Scan(const std::string& after, bool inclusive, size_t max_keys = 1000) const {
     Keys keys;
-    table_.Scan(after, inclusive, [&](const Entry<std::string>& entry) {
-      keys.emplace_back(entry.key());
-      return keys.size() < max_keys;
-    });
+    for (auto it = table_.Seek(after, inclusive); it != table_.end() && keys.size() < max_keys; ++it) {
+      keys.emplace_back((*it)->key());
+    }
     return keys;
   }
 

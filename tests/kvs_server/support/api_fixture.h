@@ -29,8 +29,12 @@ class ApiFixture {
   absl::StatusOr<std::string> actor_ ABSL_GUARDED_BY(mutex_) = std::string();
 
  protected:
-  explicit ApiFixture(bool connected = true, JournalOptions journal_options = {}, StoreOptions store_options = {})
-      : ledger_(journal_options, connected), services_(MakeServices(store_options)), server_(Pointers()) {}
+  explicit ApiFixture(bool connected = true, JournalOptions journal_options = {}, StoreOptions store_options = {},
+                      size_t max_view_bytes = kDefaultMaxScanBytes)
+      : ledger_(journal_options, connected),
+        store_(8, max_view_bytes),
+        services_(MakeServices(store_options)),
+        server_(Pointers()) {}
   // No reply may wait when the server stops.
   ~ApiFixture() { journal().Abandon(); }
 
@@ -98,7 +102,7 @@ class ApiFixture {
   Journal& journal() { return ledger_.journal(); }
 
   ManualLedger ledger_;
-  Store store_{8};
+  Store store_;
   Engine engine_{&store_, &ledger_.journal()};
   Responder responder_{&ledger_.journal(), [this](const grpc::ServerContext&) { return Actor(); }};
   std::vector<std::unique_ptr<rpc::Service>> services_;
