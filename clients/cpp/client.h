@@ -15,7 +15,7 @@
 // 1. A call that found no connection was not sent and is tried again (kUnreachable if that does not help), unless
 //    Options::fail_fast is set.
 // 2. An answer that says that nothing was done and that this may pass (NOT_APPLIED, REPLAYING, DRAINING,
-//    PENDING_WINDOW_FULL, TOO_MANY_WAITING) is tried again.
+//    PENDING_WINDOW_FULL, TOO_MANY_WAITING, TOO_MANY_SCANS) is tried again.
 // 3. A read is tried again at any UNAVAILABLE.
 // 4. A mutation is not tried again after any other error, because it may have happened: see MayHaveHappened.
 //

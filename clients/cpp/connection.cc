@@ -69,7 +69,8 @@ grpc::ChannelArguments Arguments() {
 
 bool SaysNothingWasDone(const absl::Status& status) {
   return Is(status, errors::kNotApplied) || Is(status, errors::kReplaying) || Is(status, errors::kDraining) ||
-         Is(status, errors::kPendingWindowFull) || Is(status, errors::kTooManyWaiting);
+         Is(status, errors::kPendingWindowFull) || Is(status, errors::kTooManyWaiting) ||
+         Is(status, errors::kTooManyScans);
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ struct Options {
   // No TLS at all; the files above are not looked at.
   bool plaintext = false;
 
-  // How long a call may take with all of its retries; for Keys::List, how long the next part may take.
+  // How long a call may take with all of its retries; for Keys::List and Keys::Scan, how long the next part
+  // may take.
   absl::Duration timeout = absl::Seconds(10);
 
   // Whether to answer kUnreachable at the first attempt that finds no server, instead of trying until the timeout.

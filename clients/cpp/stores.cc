@@ -1,7 +1,5 @@
 #include "clients/cpp/stores.h"
 
-#include <absl/time/clock.h>
-
 #include <utility>
 
 #include "clients/cpp/connection.h"
@@ -384,90 +382,6 @@ absl::StatusOr<v1::KeysCountResponse> Keys::Count(Types types, const CallOptions
   v1::KeysCountRequest request;
   AddTypes(types, &request);
   return connection_->Call(Effect::kRead, *connection_->keys, &v1::Keys::Stub::Count, request, options);
-}
-
-namespace {
-
-enum class ListEnd { kByServer, kByVisitor, kByTimeout };
-
-// Reads one list to its end. The synchronous reader knows only a deadline for the whole stream, which cannot suit both
-// a hundred keys and a hundred million: this one waits for each part.
-class ListReader {
- public:
-  ListReader(v1::Keys::Stub& stub, const v1::KeysListRequest& request)
-      : stream_(stub.AsyncList(&context_, request, &queue_, nullptr)) {}
-
-  ~ListReader() {
-    context_.TryCancel();
-    queue_.Shutdown();
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue_.Next(&tag, &ok)) {
-    }
-  }
-
-  grpc::Status Read(absl::Duration timeout, absl::FunctionRef<bool(const v1::KeysListResponse&)> visit) {
-    bool ok = false;
-    ListEnd end = Await(timeout, &ok) ? ListEnd::kByServer : ListEnd::kByTimeout;
-    while (end == ListEnd::kByServer && ok) {
-      stream_->Read(&part_, nullptr);
-      if (!Await(timeout, &ok)) {
-        end = ListEnd::kByTimeout;
-      } else if (ok && !visit(part_)) {
-        end = ListEnd::kByVisitor;
-      }
-    }
-    switch (end) {
-      case ListEnd::kByVisitor:
-        return grpc::Status::OK;
-      case ListEnd::kByTimeout:
-        return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED,
-                            "the server sent no further part of the list within the timeout");
-      case ListEnd::kByServer:
-        break;
-    }
-    stream_->Finish(&status_, nullptr);
-    if (!Await(timeout, &ok)) return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "the list did not end");
-    return status_;
-  }
-
- private:
-  // Whether the operation under way ended in time; `ok` tells whether it succeeded.
-  bool Await(absl::Duration timeout, bool* ok) {
-    void* tag = nullptr;
-    return queue_.AsyncNext(&tag, ok, absl::ToChronoTime(absl::Now() + timeout)) == grpc::CompletionQueue::GOT_EVENT;
-  }
-
-  grpc::ClientContext context_;
-  grpc::CompletionQueue queue_;
-  grpc::Status status_;
-  v1::KeysListResponse part_;
-  std::unique_ptr<grpc::ClientAsyncReader<v1::KeysListResponse>> stream_;
-};
-
-}  // namespace
-
-absl::Status Keys::List(absl::string_view prefix, Types types,
-                        absl::FunctionRef<bool(const v1::KeysListResponse&)> visit, const CallOptions& options) const {
-  v1::KeysListRequest request;
-  request.set_prefix(std::string(prefix));
-  AddTypes(types, &request);
-
-  // A list that was visited in part must not begin anew, so from then on its error is an answer and not a reason to
-  // retry.
-  bool visited = false;
-  grpc::Status broken;
-  const absl::Status status = connection_->Retry(Effect::kRead, options, [&](absl::Time) {
-    ListReader reader(*connection_->keys, request);
-    const grpc::Status end = reader.Read(connection_->Timeout(options), [&](const v1::KeysListResponse& part) {
-      visited = true;
-      return visit(part);
-    });
-    if (!visited) return end;
-    broken = end;
-    return grpc::Status::OK;
-  });
-  return status.ok() ? rpc::FromGrpc(broken) : status;
 }
 
 absl::StatusOr<v1::MaintenanceStatusResponse> Maintenance::Status(const CallOptions& options) const {

@@ -190,9 +190,18 @@ class Keys {
                                                       const CallOptions& = {}) const;
   absl::StatusOr<v1::KeysCountResponse> Count(Types types = {}, const CallOptions& = {}) const;
   // Calls `visit` for each part of the list until it returns false or the list is at its end. A list that breaks off in
-  // the middle is not resumed: the error is returned and what was visited was true.
+  // the middle is not resumed: the error is returned and what was visited was true of the revision in the first part.
   absl::Status List(absl::string_view prefix, Types types, absl::FunctionRef<bool(const v1::KeysListResponse&)> visit,
                     const CallOptions& = {}) const;
+  absl::Status List(const v1::KeysListRequest& request, absl::FunctionRef<bool(const v1::KeysListResponse&)> visit,
+                    const CallOptions& = {}) const;
+  // The same with values. Calls `visit` for each key with all of its value, however many parts that came in, and
+  // returns the revision that all of it is true of.
+  absl::StatusOr<uint64_t> Scan(const v1::KeysScanRequest& request, absl::FunctionRef<bool(const v1::ScanEntry&)> visit,
+                                const CallOptions& = {}) const;
+  // The same with messages as they come, for those who take large values in parts.
+  absl::Status ScanParts(const v1::KeysScanRequest& request, absl::FunctionRef<bool(const v1::KeysScanResponse&)> visit,
+                         const CallOptions& = {}) const;
 
  private:
   std::shared_ptr<const Connection> connection_;
