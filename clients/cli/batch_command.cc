@@ -30,13 +30,6 @@ struct Part {
   std::string Lines() const { return absl::StrCat("lines ", lines.front(), " to ", lines.back()); }
 };
 
-absl::Status WithPlace(const absl::Status& status, absl::string_view place) {
-  absl::Status placed(status.code(), absl::StrCat(place, ": ", status.message()));
-  status.ForEachPayload(
-      [&placed](absl::string_view type_url, const absl::Cord& payload) { placed.SetPayload(type_url, payload); });
-  return placed;
-}
-
 class Reader {
  public:
   explicit Reader(std::istream* in) : in_(*in) {}

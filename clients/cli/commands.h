@@ -18,6 +18,8 @@ std::vector<Command> MapCommands();
 std::vector<Command> KeyCommands();
 std::vector<Command> ExpiryCommands();
 std::vector<Command> BatchCommands();
+std::vector<Command> ExportCommands();
+std::vector<Command> ImportCommands();
 std::vector<Command> ServerCommands();
 std::vector<Command> DoctorCommands();
 std::vector<Command> CertsCommands();

@@ -1,8 +1,17 @@
 #include "clients/cli/exit_status.h"
 
+#include <absl/strings/str_cat.h>
+
 namespace kvs::cli {
 
 absl::Status UsageError(absl::string_view message) { return Error(kUsageError, message); }
+
+absl::Status WithPlace(const absl::Status& status, absl::string_view place) {
+  absl::Status placed(status.code(), absl::StrCat(place, ": ", status.message()));
+  status.ForEachPayload(
+      [&placed](absl::string_view type_url, const absl::Cord& payload) { placed.SetPayload(type_url, payload); });
+  return placed;
+}
 
 int ExitStatusOf(const absl::Status& status) {
   if (status.ok()) return kSuccess;

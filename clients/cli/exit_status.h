@@ -18,6 +18,9 @@ inline constexpr ErrorKind kUsageError{absl::StatusCode::kInvalidArgument, "USAG
 
 absl::Status UsageError(absl::string_view message);
 
+// The same error, its message with the place in the input before it.
+absl::Status WithPlace(const absl::Status& status, absl::string_view place);
+
 int ExitStatusOf(const absl::Status& status);
 
 }  // namespace kvs::cli

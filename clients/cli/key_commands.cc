@@ -1,12 +1,15 @@
-// keys, exists, count: what crosses types.
+// keys, scan, exists, count: what crosses types.
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
 #include <ostream>
+#include <utility>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/exit_status.h"
+#include "clients/cli/suggest.h"
 #include "clients/cli/types.h"
+#include "clients/cli/value_text.h"
 
 namespace kvs::cli {
 namespace {
@@ -17,21 +20,56 @@ absl::StatusOr<std::vector<v1::ValueType>> TypesOf(const Context& context) {
   return ParseTypes(flag->second);
 }
 
-absl::StatusOr<int> List(const Context& context) {
+// The request that the flags of `keys` and `scan` ask for.
+template <class Request>
+absl::StatusOr<Request> RangeOf(const Context& context) {
+  Request request;
   const auto types = TypesOf(context);
   if (!types.ok()) return types.status();
+  request.mutable_types()->Assign(types->begin(), types->end());
+  request.set_prefix(context.FlagValue("prefix").value_or(""));
+  const auto start = context.FlagValue("start");
+  const auto after = context.FlagValue("after");
+  if (start && after) return UsageError("--start and --after exclude each other; give one of them");
+  if (start) request.set_start_key(*start);
+  if (after) request.set_start_after(*after);
+  if (const auto limit = context.FlagValue("limit")) {
+    const auto number = ParseUint(*limit);
+    if (!number.ok() || *number == 0) return UsageError(absl::StrCat("--limit: \"", *limit, "\" is no number from 1"));
+    request.set_limit(*number);
+  }
+  return request;
+}
+
+absl::StatusOr<int> List(const Context& context) {
+  const auto request = RangeOf<v1::KeysListRequest>(context);
+  if (!request.ok()) return request.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  const bool bare = types->size() == 1;
-  const absl::Status status =
-      client->keys().List(context.FlagValue("prefix").value_or(""), *types, [&](const v1::KeysListResponse& part) {
-        for (const v1::KeyEntry& entry : part.keys()) {
-          const std::string type = bare ? "" : absl::StrCat(TypeNameOf(entry.type()), " ");
-          context.output.Part(entry, absl::StrCat(type, OnOneLine(entry.key()), "\n"));
-        }
-        return context.environment.out.good();
-      });
+  const bool bare = request->types_size() == 1;
+  const absl::Status status = client->keys().List(*request, [&](const v1::KeysListResponse& part) {
+    for (const v1::KeyEntry& entry : part.keys()) {
+      const std::string type = bare ? "" : absl::StrCat(TypeNameOf(entry.type()), " ");
+      context.output.Part(entry, absl::StrCat(type, OnOneLine(entry.key()), "\n"));
+    }
+    return context.environment.out.good();
+  });
   if (!status.ok()) return status;
+  return kSuccess;
+}
+
+absl::StatusOr<int> Scan(const Context& context) {
+  const auto request = RangeOf<v1::KeysScanRequest>(context);
+  if (!request.ok()) return request.status();
+  const auto client = context.Connect();
+  if (!client.ok()) return client.status();
+  const auto revision = client->keys().Scan(*request, [&](const v1::ScanEntry& entry) {
+    std::vector<std::string> words = {TypeNameOf(entry.type()), entry.key()};
+    for (std::string& word : ValueWords(entry.value())) words.push_back(std::move(word));
+    context.output.Part(entry, absl::StrCat(ShellJoined(words), "\n"));
+    return context.environment.out.good();
+  });
+  if (!revision.ok()) return revision.status();
   return kSuccess;
 }
 
@@ -58,6 +96,13 @@ absl::StatusOr<int> Count(const Context& context) {
 }
 
 const Flag kTypeFlag{"type", "TYPE", "only this type; may be given several times", Kind::kType};
+const std::vector<Flag> kRangeFlags = {
+    {"prefix", "TEXT", "only keys that begin with this", Kind::kText},
+    kTypeFlag,
+    {"start", "KEY", "from this key on, in the first of the types", Kind::kText},
+    {"after", "KEY", "the same without the key itself", Kind::kText},
+    {"limit", "N", "at most so many keys", Kind::kText},
+};
 
 }  // namespace
 
@@ -68,8 +113,17 @@ std::vector<Command> KeyCommands() {
        .details = "One TYPE KEY per line; with exactly one --type, the bare keys.",
        .example = "kvs keys --prefix host:\n"
                   "kvs keys --type int --type uint",
-       .flags = {{"prefix", "TEXT", "only keys that begin with this", Kind::kText}, kTypeFlag},
+       .flags = kRangeFlags,
        .run = List},
+      {.name = "scan",
+       .summary = "list keys with their values",
+       .details =
+           "One line for each key, by type and then in byte order, all as they were at one moment. A line is what\n"
+           "`kvs put` takes: TYPE KEY VALUE..., quoted for the shell.",
+       .example = "kvs scan --prefix host:\n"
+                  "kvs scan --type int --after visits --limit 100",
+       .flags = kRangeFlags,
+       .run = Scan},
       {.name = "exists",
        .arguments = "KEY",
        .summary = "tell in which types a key is present",

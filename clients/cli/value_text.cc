@@ -36,6 +36,31 @@ std::string FieldsText(const google::protobuf::Map<std::string, std::string>& fi
   return text;
 }
 
+std::vector<std::string> ValueWords(const v1::Value& value) {
+  switch (value.kind_case()) {
+    case v1::Value::kIntValue:
+      return {ValueText(int64_t{value.int_value()})};
+    case v1::Value::kUintValue:
+      return {ValueText(uint64_t{value.uint_value()})};
+    case v1::Value::kFloatValue:
+      return {ValueText(value.float_value())};
+    case v1::Value::kStringValue:
+      return {value.string_value()};
+    case v1::Value::kSetValue:
+      return {value.set_value().members().begin(), value.set_value().members().end()};
+    case v1::Value::kMapValue: {
+      const std::map<std::string, std::string> ordered(value.map_value().fields().begin(),
+                                                       value.map_value().fields().end());
+      std::vector<std::string> words;
+      for (const auto& [name, text] : ordered) words.push_back(absl::StrCat(name, "=", text));
+      return words;
+    }
+    case v1::Value::KIND_NOT_SET:
+      break;
+  }
+  return {};
+}
+
 std::string TimeText(int64_t micros) {
   return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", absl::FromUnixMicros(micros), absl::UTCTimeZone());
 }

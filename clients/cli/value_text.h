@@ -6,6 +6,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
+
+#include "kvs/v1/common.pb.h"
 
 namespace kvs::cli {
 
@@ -23,6 +26,9 @@ std::string FieldText(const std::string& name, const std::string& value);
 
 // Fields, in byte order of their names.
 std::string FieldsText(const google::protobuf::Map<std::string, std::string>& fields);
+
+// A value as the words that `kvs put` takes for it, members and fields in byte order.
+std::vector<std::string> ValueWords(const v1::Value& value);
 
 // A time, given in microseconds since 1970, to the microsecond.
 std::string TimeText(int64_t micros);

@@ -20,6 +20,55 @@ TEST_CASE("keys are listed by type and then in order") {
   CHECK_THAT(kvs.Err(2, {"keys", "--type", "text"}), ContainsText("there is no type"));
 }
 
+TEST_CASE("scan prints what put takes") {
+  PairCli kvs;
+  CHECK(kvs.Out({"scan"}).empty());
+  kvs.Out({"put", "string", "motd", "it's\ta tab"});
+  kvs.Out({"put", "float", "f", "0.1"});
+  kvs.Out({"put", "uint", "u", "18446744073709551615"});
+  kvs.Out({"put", "set", "s", "b c", "a"});
+  kvs.Out({"put", "set", "none"});
+  kvs.Out({"put", "map", "m", "b=2", "a=1 2"});
+  kvs.Out({"put", "int", "i", "-5"});
+  CHECK(kvs.Out({"scan"}) ==
+        "int i -5\nuint u 18446744073709551615\nfloat f 0.1\nstring motd $'it\\'s\\ta tab'\nset none\n"
+        "set s a 'b c'\nmap m 'a=1 2' b=2\n");
+  CHECK(kvs.Out({"scan", "--prefix", "m", "--type", "map"}) == "map m 'a=1 2' b=2\n");
+  CHECK(kvs.Out({"scan", "--type", "int", "--output", "json"}) ==
+        R"({"type":"VALUE_TYPE_INT","key":"i","value":{"intValue":"-5"},"revision":"7"})"
+        "\n");
+}
+
+TEST_CASE("scan prints a large set on one line") {
+  PairCli kvs;
+  std::string line = "set s";
+  for (int i = 0; i < 30; ++i) {
+    std::vector<std::string> add = {"set", "add", "s"};
+    for (int j = 0; j < 1000; ++j) {
+      add.push_back(std::to_string(100000 + i * 1000 + j) + std::string(20, 'x'));
+      line += " " + add.back();
+    }
+    kvs.Out(add);
+  }
+  CHECK((kvs.Out({"scan"}) == line + "\n"));
+}
+
+TEST_CASE("keys and scan begin at a key, and end at a limit") {
+  PairCli kvs;
+  for (const char* key : {"a", "b", "c"}) {
+    kvs.Out({"put", "int", key, "1"});
+    kvs.Out({"put", "uint", key, "1"});
+  }
+  CHECK(kvs.Out({"keys", "--type", "int", "--start", "b"}) == "b\nc\n");
+  CHECK(kvs.Out({"keys", "--type", "int", "--after", "b"}) == "c\n");
+  CHECK(kvs.Out({"keys", "--after", "b"}) == "int c\nuint a\nuint b\nuint c\n");
+  CHECK(kvs.Out({"scan", "--start", "c", "--limit", "2"}) == "int c 1\nuint a 1\n");
+  CHECK_THAT(kvs.Err(2, {"keys", "--start", "a", "--after", "a"}), ContainsText("exclude each other"));
+  for (const char* limit : {"0", "-1", "many"}) {
+    CHECK_THAT(kvs.Err(2, {"scan", "--limit", limit}), ContainsText("is no number from 1"));
+  }
+}
+
 TEST_CASE("exists tells the types, and ends with 1 where there is none") {
   PairCli kvs;
   kvs.Out({"put", "int", "a", "1"});
