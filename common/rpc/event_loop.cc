@@ -7,9 +7,9 @@
 namespace kvs::rpc {
 namespace {
 
-// Events between a request for the OnDrained functions and their call. A loop that has more clients than it can keep up
-// with never finds its queue empty, and whatever those functions send would wait for ever.
-constexpr int kMaxEventsBeforeDrained = 256;
+// Events between a request for the OnDrained functions, or for an idle task, and its call. A loop that has more clients
+// than it can keep up with never finds its queue empty, and what those functions send would wait for ever.
+constexpr int kMaxEventsBeforeIdle = 256;
 
 // Keeps the time of a timer within what a time point can hold.
 constexpr absl::Duration kMaxDelay = absl::Hours(24 * 365 * 10);
@@ -68,14 +68,15 @@ void EventLoop::Run() {
   for (;;) {
     void* tag = nullptr;
     bool ok = false;
-    const gpr_timespec deadline = drain_requested_ ? gpr_inf_past(GPR_CLOCK_MONOTONIC) : NextDeadline();
+    const bool has_more_to_do = drain_requested_ || !idle_tasks_.empty();
+    const gpr_timespec deadline = has_more_to_do ? gpr_inf_past(GPR_CLOCK_MONOTONIC) : NextDeadline();
     switch (queue_->AsyncNext(&tag, &ok, deadline)) {
       case grpc::CompletionQueue::GOT_EVENT:
         static_cast<Tag*>(tag)->Complete(ok);
-        if (drain_requested_ && ++events_before_drained_ >= kMaxEventsBeforeDrained) RunDrained();
+        if (has_more_to_do && ++events_before_idle_ >= kMaxEventsBeforeIdle) RunIdle();
         break;
       case grpc::CompletionQueue::TIMEOUT:
-        if (drain_requested_) RunDrained();
+        RunIdle();
         break;
       case grpc::CompletionQueue::SHUTDOWN:
         return;
@@ -97,8 +98,16 @@ void EventLoop::RunPosted() {
 
 void EventLoop::RunDrained() {
   drain_requested_ = false;
-  events_before_drained_ = 0;
   for (Task& task : on_drained_) task();
+}
+
+void EventLoop::RunIdle() {
+  events_before_idle_ = 0;
+  if (drain_requested_) RunDrained();
+  if (idle_tasks_.empty()) return;
+  Task task = std::move(idle_tasks_.front());
+  idle_tasks_.pop_front();
+  task();
 }
 
 void EventLoop::RunDueTimers() {

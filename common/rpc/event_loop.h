@@ -13,6 +13,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <thread>
@@ -78,6 +79,11 @@ class EventLoop {
   // Forgets a timer; one that has run is ignored. Only on the loop's thread.
   void Cancel(TimerId id);
 
+  // Runs a task on the loop's thread when it has handled all events at hand, and what OnDrained asks for; or a good
+  // number of events where they never end. Then it looks for events again before the next such task. For long work in
+  // short pieces: Post would let it run before what has arrived meanwhile. Only on the loop's thread.
+  void RunWhenIdle(Task task) { idle_tasks_.push_back(std::move(task)); }
+
   // Adds a function that is called on the loop's thread when it has handled all events at hand, or a good number of
   // them where they never end. Before Start.
   void OnDrained(Task task) { on_drained_.push_back(std::move(task)); }
@@ -102,6 +108,7 @@ class EventLoop {
   void ShutDown() ABSL_LOCKS_EXCLUDED(mutex_);
   void RunPosted() ABSL_LOCKS_EXCLUDED(mutex_);
   void RunDrained();
+  void RunIdle();
   void RunDueTimers();
   gpr_timespec NextDeadline() const;
 
@@ -114,7 +121,8 @@ class EventLoop {
   int holds_ = 0;
   bool stop_requested_ = false;
   bool drain_requested_ = false;
-  int events_before_drained_ = 0;  // since drain_requested_ was set
+  int events_before_idle_ = 0;  // since something has waited for the queue to be empty
+  std::deque<Task> idle_tasks_;
   uint64_t next_timer_ = 0;
   std::map<TimerId, Task> timers_;
 

@@ -252,5 +252,45 @@ TEST_CASE("a loop that is never idle runs the functions for a drained queue all 
   loop->Stop();
 }
 
+TEST_CASE("idle tasks let what has arrived, and the functions for a drained queue, run first") {
+  Loop loop;
+  std::vector<std::string> events;
+  Latch done;
+  loop->OnDrained([&] { events.emplace_back("drained"); });
+  loop->Post([&] {
+    loop->RunWhenIdle([&] {
+      events.emplace_back("first idle");
+      loop->Post([&] { events.emplace_back("posted by it"); });
+    });
+    loop->RunWhenIdle([&] {
+      events.emplace_back("second idle");
+      done.CountDown();
+    });
+    loop->Post([&] { events.emplace_back("posted before"); });
+  });
+  loop->Start();
+  done.Wait();
+  loop->Stop();
+  CHECK(events ==
+        std::vector<std::string>{"posted before", "drained", "first idle", "posted by it", "drained", "second idle"});
+}
+
+TEST_CASE("a loop that is never idle runs idle tasks all the same") {
+  Loop loop;
+  std::atomic<bool> stop{false};
+  Latch ran;
+  std::function<void()> again = [&] {
+    if (!stop) loop->Post([&] { again(); });
+  };
+  loop->Post([&] {
+    loop->RunWhenIdle([&] { ran.CountDown(); });
+    again();
+  });
+  loop->Start();
+  CHECK(ran.WaitFor(absl::Seconds(10)));
+  stop = true;
+  loop->Stop();
+}
+
 }  // namespace
 }  // namespace kvs::rpc
