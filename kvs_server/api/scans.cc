@@ -164,13 +164,13 @@ class ScanStream final : public rpc::StreamHandler {
     } else if (absl::Status status = Begin(request); !status.ok()) {
       stream_.Finish(rpc::ToGrpc(status));
     } else {
-      ReadOn();
+      ReadOnWhenIdle();
     }
     return false;
   }
 
   void OnHalfClose() override { stream_.Finish(rpc::Service::MalformedError(*Request::descriptor())); }
-  void OnWritten() override { ReadOn(); }
+  void OnWritten() override { ReadOnWhenIdle(); }
   void OnDrain() override { End(responder_.CheckServing()); }
   void OnDone() override { state_->handler = nullptr; }
 
@@ -200,7 +200,13 @@ class ScanStream final : public rpc::StreamHandler {
     return absl::OkStatus();
   }
 
-  // Reads until the message is full, with other calls of the loop in between.
+  // Reads until the message is full; other calls come first, and in between.
+  void ReadOnWhenIdle() {
+    stream_.loop().RunWhenIdle([state = state_] {
+      if (state->handler) state->handler->ReadOn();
+    });
+  }
+
   void ReadOn() {
     if (!scanner_) return;
     const absl::Status status = scanner_->Read(kStepsAtOnce, [this](ViewedKey&& key) {
@@ -209,9 +215,7 @@ class ScanStream final : public rpc::StreamHandler {
     });
     if (!status.ok()) return End(status);
     if (scanner_->is_done() || message_.is_full()) return SendWhenDurable();
-    stream_.loop().Post([state = state_] {
-      if (state->handler) state->handler->ReadOn();
-    });
+    ReadOnWhenIdle();
   }
 
   void SendWhenDurable() {
