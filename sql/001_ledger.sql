@@ -8,10 +8,11 @@
 -- Never edited once it is released: a later file changes what this one made.
 
 CREATE TYPE transaction_type AS ENUM (
-  'put', 'delete', 'expire', 'set_expiry', 'increment', 'decrement', 'append', 'add_members', 'remove_members',
+  'put', 'delete', 'expire', 'evict', 'set_expiry', 'increment', 'decrement', 'append', 'add_members', 'remove_members',
   'put_fields', 'remove_fields');
 COMMENT ON TYPE transaction_type IS
-  'What a change did to its key; expire is the delete of a key whose time has come, set_expiry leaves its value.';
+  'What a change did to its key; expire is the delete of a key whose time has come, evict that of one which made room '
+  'for others, set_expiry leaves its value.';
 
 CREATE TABLE ledger (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -100,7 +101,7 @@ CREATE TABLE int_transactions (
   value bigint,
   result bigint,
   transaction_type transaction_type NOT NULL
-    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'increment')),
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'evict', 'set_expiry', 'increment')),
   actor text COLLATE "C",
   request_id text COLLATE "C"
 );
@@ -115,7 +116,7 @@ CREATE TABLE uint_transactions (
   insert_time timestamptz NOT NULL,
   expires_at timestamptz,
   transaction_type transaction_type NOT NULL
-    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'increment', 'decrement')),
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'evict', 'set_expiry', 'increment', 'decrement')),
   value numeric(20, 0) CHECK (value BETWEEN 0 AND 18446744073709551615),
   result numeric(20, 0) CHECK (result BETWEEN 0 AND 18446744073709551615),
   actor text COLLATE "C",
@@ -134,7 +135,7 @@ CREATE TABLE float_transactions (
   value double precision,
   result double precision,
   transaction_type transaction_type NOT NULL
-    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'increment')),
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'evict', 'set_expiry', 'increment')),
   actor text COLLATE "C",
   request_id text COLLATE "C"
 );
@@ -149,7 +150,7 @@ CREATE TABLE string_transactions (
   insert_time timestamptz NOT NULL,
   expires_at timestamptz,
   transaction_type transaction_type NOT NULL
-    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'append')),
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'evict', 'set_expiry', 'append')),
   value text COLLATE "C",
   actor text COLLATE "C",
   request_id text COLLATE "C"
@@ -165,7 +166,7 @@ CREATE TABLE set_transactions (
   insert_time timestamptz NOT NULL,
   expires_at timestamptz,
   transaction_type transaction_type NOT NULL
-    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'add_members', 'remove_members')),
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'evict', 'set_expiry', 'add_members', 'remove_members')),
   actor text COLLATE "C",
   request_id text COLLATE "C"
 );
@@ -190,7 +191,7 @@ CREATE TABLE map_transactions (
   insert_time timestamptz NOT NULL,
   expires_at timestamptz,
   transaction_type transaction_type NOT NULL
-    CHECK (transaction_type IN ('put', 'delete', 'expire', 'set_expiry', 'put_fields', 'remove_fields')),
+    CHECK (transaction_type IN ('put', 'delete', 'expire', 'evict', 'set_expiry', 'put_fields', 'remove_fields')),
   actor text COLLATE "C",
   request_id text COLLATE "C"
 );

@@ -50,10 +50,10 @@ CREATE FUNCTION string_value_at(of_key_id bigint, at_id bigint) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
   WITH base AS (
     SELECT id, transaction_type FROM visible_string_transactions
-    WHERE key_id = of_key_id AND id <= at_id AND transaction_type IN ('put', 'delete', 'expire')
+    WHERE key_id = of_key_id AND id <= at_id AND transaction_type IN ('put', 'delete', 'expire', 'evict')
     ORDER BY id DESC LIMIT 1)
   SELECT string_agg(value, '' ORDER BY id) FROM visible_string_transactions
-  WHERE key_id = of_key_id AND id <= at_id AND transaction_type NOT IN ('delete', 'expire')
+  WHERE key_id = of_key_id AND id <= at_id AND transaction_type NOT IN ('delete', 'expire', 'evict')
     AND id >= coalesce((SELECT id FROM base), 0)
 $$;
 COMMENT ON FUNCTION string_value_at IS 'The string of a key after one of its changes; null if it was absent.';
@@ -62,11 +62,11 @@ CREATE FUNCTION set_value_at(of_key_id bigint, at_id bigint) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
   WITH base AS (
     SELECT id FROM visible_set_transactions
-    WHERE key_id = of_key_id AND id <= at_id AND transaction_type IN ('put', 'delete', 'expire')
+    WHERE key_id = of_key_id AND id <= at_id AND transaction_type IN ('put', 'delete', 'expire', 'evict')
     ORDER BY id DESC LIMIT 1),
   changes AS (
     SELECT id, transaction_type FROM visible_set_transactions
-    WHERE key_id = of_key_id AND id <= at_id AND transaction_type NOT IN ('delete', 'expire')
+    WHERE key_id = of_key_id AND id <= at_id AND transaction_type NOT IN ('delete', 'expire', 'evict')
       AND id >= coalesce((SELECT id FROM base), 0)),
   newest AS (
     SELECT DISTINCT ON (m.member) m.member, c.transaction_type
@@ -81,11 +81,11 @@ CREATE FUNCTION map_value_at(of_key_id bigint, at_id bigint) RETURNS jsonb
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
   WITH base AS (
     SELECT id FROM visible_map_transactions
-    WHERE key_id = of_key_id AND id <= at_id AND transaction_type IN ('put', 'delete', 'expire')
+    WHERE key_id = of_key_id AND id <= at_id AND transaction_type IN ('put', 'delete', 'expire', 'evict')
     ORDER BY id DESC LIMIT 1),
   changes AS (
     SELECT id, transaction_type FROM visible_map_transactions
-    WHERE key_id = of_key_id AND id <= at_id AND transaction_type NOT IN ('delete', 'expire')
+    WHERE key_id = of_key_id AND id <= at_id AND transaction_type NOT IN ('delete', 'expire', 'evict')
       AND id >= coalesce((SELECT id FROM base), 0)),
   newest AS (
     SELECT DISTINCT ON (p.key) p.key, p.value, c.transaction_type
@@ -130,7 +130,7 @@ COMMENT ON COLUMN history.key IS 'The key; each type has its own key space.';
 COMMENT ON COLUMN history.operation IS 'What was done.';
 COMMENT ON COLUMN history.old_value IS 'The value before, sets and maps as JSON; null if the key was absent.';
 COMMENT ON COLUMN history.new_value IS
-  'The value after, sets and maps as JSON; null if the key was deleted or expired.';
+  'The value after, sets and maps as JSON; null if the key was deleted, expired or evicted.';
 COMMENT ON COLUMN history.batch IS
   'The same number for all changes of one atomic batch; null if the change stands alone.';
 
@@ -139,32 +139,32 @@ CREATE VIEW current_values AS
          t.expires_at
   FROM int_keys k CROSS JOIN LATERAL (
     SELECT * FROM int_transactions WHERE key_id = k.id ORDER BY id DESC LIMIT 1) t
-  WHERE t.transaction_type NOT IN ('delete', 'expire')
+  WHERE t.transaction_type NOT IN ('delete', 'expire', 'evict')
 UNION ALL
   SELECT 'uint', k.key, t.result::text, t.id, t.insert_time, t.actor, t.expires_at
   FROM uint_keys k CROSS JOIN LATERAL (
     SELECT * FROM uint_transactions WHERE key_id = k.id ORDER BY id DESC LIMIT 1) t
-  WHERE t.transaction_type NOT IN ('delete', 'expire')
+  WHERE t.transaction_type NOT IN ('delete', 'expire', 'evict')
 UNION ALL
   SELECT 'float', k.key, t.result::text, t.id, t.insert_time, t.actor, t.expires_at
   FROM float_keys k CROSS JOIN LATERAL (
     SELECT * FROM float_transactions WHERE key_id = k.id ORDER BY id DESC LIMIT 1) t
-  WHERE t.transaction_type NOT IN ('delete', 'expire')
+  WHERE t.transaction_type NOT IN ('delete', 'expire', 'evict')
 UNION ALL
   SELECT 'string', k.key, string_value_at(k.id, t.id), t.id, t.insert_time, t.actor, t.expires_at
   FROM string_keys k CROSS JOIN LATERAL (
     SELECT * FROM string_transactions WHERE key_id = k.id ORDER BY id DESC LIMIT 1) t
-  WHERE t.transaction_type NOT IN ('delete', 'expire')
+  WHERE t.transaction_type NOT IN ('delete', 'expire', 'evict')
 UNION ALL
   SELECT 'set', k.key, set_value_at(k.id, t.id)::text, t.id, t.insert_time, t.actor, t.expires_at
   FROM set_keys k CROSS JOIN LATERAL (
     SELECT * FROM set_transactions WHERE key_id = k.id ORDER BY id DESC LIMIT 1) t
-  WHERE t.transaction_type NOT IN ('delete', 'expire')
+  WHERE t.transaction_type NOT IN ('delete', 'expire', 'evict')
 UNION ALL
   SELECT 'map', k.key, map_value_at(k.id, t.id)::text, t.id, t.insert_time, t.actor, t.expires_at
   FROM map_keys k CROSS JOIN LATERAL (
     SELECT * FROM map_transactions WHERE key_id = k.id ORDER BY id DESC LIMIT 1) t
-  WHERE t.transaction_type NOT IN ('delete', 'expire');
+  WHERE t.transaction_type NOT IN ('delete', 'expire', 'evict');
 COMMENT ON VIEW current_values IS 'Every key that is present, with its value.';
 COMMENT ON COLUMN current_values.type IS 'The type of the key: int, uint, float, string, set or map.';
 COMMENT ON COLUMN current_values.key IS 'The key; each type has its own key space.';

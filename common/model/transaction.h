@@ -33,7 +33,7 @@ struct Put {
 };
 // The key is absent now.
 struct Delete {
-  enum class Cause { kRequested, kExpired };
+  enum class Cause { kRequested, kExpired, kEvicted };
   Cause cause = Cause::kRequested;
 };
 // The value stays as it is; the transaction's `expires_at_micros` is new. As every change of a number tells its value,

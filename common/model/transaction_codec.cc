@@ -73,6 +73,8 @@ struct OperationWriter {
         return stored->mutable_delete_()->set_cause(pb::Delete::CAUSE_REQUESTED);
       case operation::Delete::Cause::kExpired:
         return stored->mutable_delete_()->set_cause(pb::Delete::CAUSE_EXPIRED);
+      case operation::Delete::Cause::kEvicted:
+        return stored->mutable_delete_()->set_cause(pb::Delete::CAUSE_EVICTED);
     }
   }
   void operator()(const operation::IntIncrement& op) const {
@@ -155,6 +157,9 @@ absl::Status ReadCause(const pb::Delete& stored, operation::Delete::Cause* cause
       return absl::OkStatus();
     case pb::Delete::CAUSE_EXPIRED:
       *cause = operation::Delete::Cause::kExpired;
+      return absl::OkStatus();
+    case pb::Delete::CAUSE_EVICTED:
+      *cause = operation::Delete::Cause::kEvicted;
       return absl::OkStatus();
     default:
       return Malformed("a delete of no known cause");

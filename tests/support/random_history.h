@@ -153,7 +153,10 @@ class RandomHistory {
   Operation MakeOperation(ValueType type, const KeyState* state) {
     const size_t kind = Pick(10);
     using Cause = operation::Delete::Cause;
-    if (kind == 0 && state != nullptr) return operation::Delete{Pick(3) == 0 ? Cause::kExpired : Cause::kRequested};
+    if (kind == 0 && state != nullptr) {
+      constexpr Cause kCauses[] = {Cause::kRequested, Cause::kRequested, Cause::kExpired, Cause::kEvicted};
+      return operation::Delete{kCauses[Pick(4)]};
+    }
     if (kind == 4 && state != nullptr) return MakeSetExpiry(state->value());
     if (kind <= 3) return MakePut(type);
     switch (type) {

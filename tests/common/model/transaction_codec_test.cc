@@ -159,6 +159,7 @@ TEST_CASE("a delete survives storing for every type") {
   for (const ValueType type : kValueTypes) {
     CheckRoundTrip(Of(type, operation::Delete{}));
     CheckRoundTrip(Of(type, operation::Delete{operation::Delete::Cause::kExpired}));
+    CheckRoundTrip(Of(type, operation::Delete{operation::Delete::Cause::kEvicted}));
   }
 }
 

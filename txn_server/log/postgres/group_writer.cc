@@ -100,6 +100,8 @@ absl::string_view NameOf(operation::Delete::Cause cause) {
       return "delete";
     case operation::Delete::Cause::kExpired:
       return "expire";
+    case operation::Delete::Cause::kEvicted:
+      return "evict";
   }
   return "delete";
 }

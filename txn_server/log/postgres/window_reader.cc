@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -186,11 +187,19 @@ bool HasNoValue(const pqxx::row& row) {
   return true;
 }
 
+// Nothing for what is no delete.
+std::optional<operation::Delete::Cause> CauseOf(absl::string_view name) {
+  using Cause = operation::Delete::Cause;
+  if (name == "delete") return Cause::kRequested;
+  if (name == "expire") return Cause::kExpired;
+  if (name == "evict") return Cause::kEvicted;
+  return std::nullopt;
+}
+
 bool ReadOperation(ValueType type, const pqxx::row& row, Fields elements, Operation* result) {
   const absl::string_view name = TextOf(row[kOperation]);
-  if (name == "delete" || name == "expire") {
-    using Cause = operation::Delete::Cause;
-    *result = operation::Delete{name == "delete" ? Cause::kRequested : Cause::kExpired};
+  if (const auto cause = CauseOf(name)) {
+    *result = operation::Delete{*cause};
     return elements.empty() && HasNoValue(row);
   }
   const bool is_number = type == ValueType::kInt || type == ValueType::kUint || type == ValueType::kFloat;
