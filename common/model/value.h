@@ -13,6 +13,8 @@
 #include <type_traits>
 #include <variant>
 
+#include "common/model/heap_bytes.h"
+
 namespace kvs {
 
 enum class ValueType : uint8_t { kInt, kUint, kFloat, kString, kSet, kMap };
@@ -38,12 +40,19 @@ class SetValue {
   const Members& members() const { return members_; }
   // The bytes of all members.
   size_t bytes() const { return bytes_; }
+  // What they take on the heap, as an estimate.
+  size_t heap_bytes() const { return HeapBytes(members_.size(), text_heap_bytes_); }
+  // The same for so many members whose texts take so much.
+  static size_t HeapBytes(size_t members, size_t text_heap_bytes);
+  // What the texts of all members take on the heap.
+  size_t text_heap_bytes() const { return text_heap_bytes_; }
 
   friend bool operator==(const SetValue& a, const SetValue& b) { return a.members_ == b.members_; }
 
  private:
   Members members_;
   size_t bytes_ = 0;
+  size_t text_heap_bytes_ = 0;
 };
 
 // A map from text to text in byte order of the names that knows its size.
@@ -61,13 +70,28 @@ class MapValue {
   const Fields& fields() const { return fields_; }
   // The bytes of all names and values.
   size_t bytes() const { return bytes_; }
+  // What they take on the heap, as an estimate.
+  size_t heap_bytes() const { return HeapBytes(fields_.size(), text_heap_bytes_); }
+  // The same for so many fields whose texts take so much.
+  static size_t HeapBytes(size_t fields, size_t text_heap_bytes);
+  // What all names and values take on the heap.
+  size_t text_heap_bytes() const { return text_heap_bytes_; }
 
   friend bool operator==(const MapValue& a, const MapValue& b) { return a.fields_ == b.fields_; }
 
  private:
   Fields fields_;
   size_t bytes_ = 0;
+  size_t text_heap_bytes_ = 0;
 };
+
+// What a value takes on the heap, as an estimate that depends on nothing but the value.
+inline size_t HeapBytesOf(int64_t) { return 0; }
+inline size_t HeapBytesOf(uint64_t) { return 0; }
+inline size_t HeapBytesOf(double) { return 0; }
+inline size_t HeapBytesOf(const std::string& value) { return TextHeapBytes(value.size()); }
+inline size_t HeapBytesOf(const SetValue& value) { return value.heap_bytes(); }
+inline size_t HeapBytesOf(const MapValue& value) { return value.heap_bytes(); }
 
 // The alternatives stand in the order of ValueType.
 using Value = std::variant<int64_t, uint64_t, double, std::string, SetValue, MapValue>;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "common/model/fold.h"
+#include "kvs_server/store/footprint.h"
 
 namespace kvs::server {
 namespace {
@@ -14,13 +15,19 @@ absl::Status DoesNotFollow(const Transaction& transaction, absl::string_view why
                                           transaction.revision, " (", TypeName(transaction.type), "), ", why));
 }
 
+// Of one key, null if it is absent.
+template <class T>
+Size SizeOf(const Entry<T>* entry) {
+  return entry ? Size{1, static_cast<int64_t>(Footprint(*entry))} : Size();
+}
+
 }  // namespace
 
 template <class T>
 absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, size_t hash) {
   Entry<T>* entry = table.Find(transaction.key, hash);
   const uint64_t revision = entry ? entry->revision : 0;
-  std::atomic<uint64_t>& count = (*counts_)[static_cast<size_t>(kTypeOf<T>)];
+  const Size before = SizeOf(entry);
   if (transaction.previous_revision != revision) {
     return DoesNotFollow(transaction, absl::StrCat("the key's change before should be ", transaction.previous_revision,
                                                    " but is ", revision));
@@ -31,22 +38,21 @@ absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, siz
     const bool expired = entry->expires();
     table.Erase(entry, hash);
     if (expired) NoteNextExpiry();
-    count.fetch_sub(1, std::memory_order_relaxed);
+    usage_->Add(kTypeOf<T>, Size() - before);
     newest_delete_ = transaction.revision;
     return absl::OkStatus();
   }
-  if (!entry) {
-    entry = table.Insert(transaction.key, hash);
-    count.fetch_add(1, std::memory_order_relaxed);
-  }
+  if (!entry) entry = table.Insert(transaction.key, hash);
   if (absl::Status status = Fold(entry->value, transaction.operation); !status.ok()) {
     return DoesNotFollow(transaction, status.message());
   }
   entry->revision = transaction.revision;
+  entry->last_use = UseTime(transaction.time_micros);
   if (entry->expires() || transaction.expires_at_micros != 0) {
     table.SetExpiry(entry, transaction.expires_at_micros);
     NoteNextExpiry();
   }
+  usage_->Add(kTypeOf<T>, SizeOf(entry) - before);
   return absl::OkStatus();
 }
 
@@ -63,6 +69,19 @@ void Shard::NoteNextExpiry() {
   };
   std::apply([&](const auto&... table) { (note(table.expiries().by_time()), ...); }, tables_);
   next_expiry_.store(next, std::memory_order_relaxed);
+}
+
+Shard::KeyUse Shard::UseOf(ValueType type, absl::string_view key, size_t hash) {
+  KeyUse use{type, key, hash, 0, 0};
+  const auto look = [&]<class T>(Table<T>& table) {
+    if (kTypeOf<T> != type) return;
+    if (const Entry<T>* entry = table.Find(key, hash)) {
+      use.revision = entry->revision;
+      use.last_use = entry->last_use;
+    }
+  };
+  std::apply([&look](auto&... table) { (look(table), ...); }, tables_);
+  return use;
 }
 
 absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
@@ -85,8 +104,9 @@ absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
   return DoesNotFollow(transaction, "the type is not known");
 }
 
-Store::Store(size_t shard_count, size_t max_view_bytes) : shards_(shard_count), views_(max_view_bytes) {
-  for (Shard& shard : shards_) shard.counts_ = &counts_;
+Store::Store(size_t shard_count, const StoreBounds& bounds)
+    : usage_(bounds.usage), shards_(shard_count), views_(bounds.max_view_bytes) {
+  for (Shard& shard : shards_) shard.usage_ = &usage_;
 }
 
 absl::Status Store::Apply(const Transaction& transaction) {
@@ -103,14 +123,14 @@ void Store::Clear() {
     shard.newest_delete_ = shard.newest_revision_ = 0;
     shard.next_expiry_ = Shard::kNever;
   }
-  for (auto& count : counts_) count = 0;
+  usage_.Clear();
 }
 
 Store::Sizes Store::CountKeys() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   // All locks at a time, or a count could see half of what is to happen at one moment.
   for (Shard& shard : shards_) shard.mutex().Lock();
   Sizes sizes;
-  for (size_t type = 0; type < kValueTypeCount; ++type) sizes.keys[type] = counts_[type];
+  for (const ValueType type : kValueTypes) sizes.keys[static_cast<size_t>(type)] = usage_.of(type).keys;
   for (Shard& shard : shards_) {
     sizes.newest_revision = std::max(sizes.newest_revision, shard.newest_revision());
     shard.mutex().Unlock();

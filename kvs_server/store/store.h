@@ -26,12 +26,10 @@
 #include "common/model/value.h"
 #include "common/sync.h"
 #include "kvs_server/store/table.h"
+#include "kvs_server/store/usage.h"
 #include "kvs_server/store/view.h"
 
 namespace kvs::server {
-
-// Number of keys by type, over all shards. Changed under the lock of the key's shard, read without any.
-using KeyCounts = std::array<std::atomic<uint64_t>, kValueTypeCount>;
 
 inline size_t HashKey(absl::string_view key) { return absl::Hash<absl::string_view>{}(key); }
 
@@ -61,6 +59,25 @@ class Shard {
     std::apply([&](const auto&... table) { (ForEachDueIn(table, now_micros, fn) && ...); }, tables_);
   }
 
+  // A key and when it was used.
+  struct KeyUse {
+    ValueType type;
+    absl::string_view key;
+    size_t hash;
+    uint64_t revision;
+    uint32_t last_use;
+  };
+  // Calls fn(const KeyUse&) for about `count` keys, others each time, of each type as many as its share of the keys is.
+  template <class Fn>
+  void Sample(size_t count, Fn fn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const size_t keys = std::apply([](const auto&... table) { return (table.size() + ...); }, tables_);
+    if (keys == 0) return;
+    std::apply([&](auto&... table) { (SampleIn(table, (count * table.size() + keys - 1) / keys, fn), ...); }, tables_);
+  }
+
+  // The use of a key, of revision 0 if it is absent.
+  KeyUse UseOf(ValueType type, absl::string_view key, size_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   // Changes the state as the transaction says: one of the log, or one of a snapshot, which puts a key back. DataLoss,
   // naming the revision, if its previous revision is not that of the key or its operation does not fit the value; the
   // state is then undefined. `hash` is that of the transaction's key.
@@ -86,13 +103,19 @@ class Shard {
     }
     return true;
   }
+  template <class T, class Fn>
+  static void SampleIn(Table<T>& table, size_t count, Fn& fn) {
+    table.Sample(count, [&fn](const Entry<T>& entry, size_t hash) {
+      fn(KeyUse{kTypeOf<T>, entry.key(), hash, entry.revision, entry.last_use});
+    });
+  }
   void NoteNextExpiry() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Before an entry is changed or removed.
   template <class T>
   void KeepForViews(const Table<T>& table, Entry<T>& entry, const Operation& operation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  KeyCounts* counts_ = nullptr;  // of the store, which sets it
+  Usage* usage_ = nullptr;  // of the store, which sets it
   mutable Mutex mutex_;
   Tables tables_ ABSL_GUARDED_BY(mutex_);
   std::vector<ShardView*> views_ ABSL_GUARDED_BY(mutex_);
@@ -101,9 +124,15 @@ class Shard {
   std::atomic<int64_t> next_expiry_{kNever};
 };
 
+// What a store may hold.
+struct StoreBounds {
+  UsageLimits usage;
+  size_t max_view_bytes = kDefaultMaxScanBytes;  // that open views keep, all of them together
+};
+
 class Store {
  public:
-  explicit Store(size_t shard_count, size_t max_view_bytes = kDefaultMaxScanBytes);
+  explicit Store(size_t shard_count, const StoreBounds& bounds = {});
 
   // The shard of a key, by its hash. The upper bits choose it, since the tables use the lower ones.
   Shard& shard(size_t hash) { return shards_[shard_index(hash)]; }
@@ -131,8 +160,11 @@ class Store {
   void CloseView(std::unique_ptr<View> view);
   const Views& views() const { return views_; }
 
+  // What there is, and what there may be.
+  Usage& usage() { return usage_; }
+
  private:
-  KeyCounts counts_{};
+  Usage usage_;
   std::vector<Shard> shards_;
   Views views_;
 };

@@ -13,14 +13,20 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/strings/string_view.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "kvs_server/store/expiry_index.h"
 
 namespace kvs::server {
+
+// When a key was used: time in units of 16 milliseconds, of which 32 bits reach back for two years. A key that was not
+// used for longer may pass for one that was.
+inline uint32_t UseTime(int64_t micros) { return static_cast<uint32_t>(micros >> 14); }
 
 // One key. Only Table makes and deletes entries.
 template <class T>
@@ -28,6 +34,7 @@ class Entry {
  public:
   T value;
   uint64_t revision = 0;  // of the last change
+  uint32_t last_use = 0;  // a UseTime: of the last change, or of the last read where those are noted
 
   absl::string_view key() const { return {reinterpret_cast<const char*>(this + 1), key_size_}; }
   bool expires() const { return expires_; }
@@ -53,6 +60,8 @@ class Entry {
   const uint32_t key_size_ : 31;
   uint32_t expires_ : 1;
 };
+static_assert(sizeof(Entry<int64_t>) == 24 && sizeof(Entry<std::string>) == sizeof(std::string) + 16,
+              "there is one of these for each key");
 
 template <class T>
 class Table {
@@ -74,6 +83,7 @@ class Table {
     ordered_.clear();
     for (const Slot& slot : hashed_) Entry<T>::Delete(slot.entry);
     hashed_.clear();
+    hand_ = {};
   }
 
   // Null if the key is absent. `hash` is that of the key, the same in every call.
@@ -100,7 +110,9 @@ class Table {
   void Erase(Entry<T>* entry, size_t hash) {
     SetExpiry(entry, 0);
     ordered_.erase(entry);
-    hashed_.erase(hashed_.find(Probe{entry->key(), hash}));
+    const auto it = hashed_.find(Probe{entry->key(), hash});
+    if (hand_.entry == entry) hand_ = hashed_.size() == 1 ? Slot{} : *Next(it);
+    hashed_.erase(it);
     Entry<T>::Delete(entry);
   }
 
@@ -125,12 +137,23 @@ class Table {
   }
   Iterator end() const { return ordered_.end(); }
 
+  // Calls fn(const Entry<T>&, size_t hash) for `count` entries, or for all where there are fewer: those that follow the
+  // ones before, round and round. The order is that of the hash set, so that entries whose keys are alike do not stand
+  // together, and changes when that grows.
+  template <class Fn>
+  void Sample(size_t count, Fn fn) {
+    if (hashed_.empty()) return;
+    auto it = hand_.entry ? hashed_.find(hand_) : hashed_.begin();
+    for (count = std::min(count, size()); count > 0; --count, it = Next(it)) fn(std::as_const(*it->entry), it->hash);
+    hand_ = *it;
+  }
+
   size_t size() const { return ordered_.size(); }
 
  private:
   struct Slot {
-    size_t hash;
-    Entry<T>* entry;
+    size_t hash = 0;
+    Entry<T>* entry = nullptr;
   };
   struct Probe {
     absl::string_view key;
@@ -154,7 +177,13 @@ class Table {
       return slot.hash == probe.hash && slot.entry->key() == probe.key;
     }
   };
-  absl::flat_hash_set<Slot, Hash, Equal> hashed_;
+  using Hashed = absl::flat_hash_set<Slot, Hash, Equal>;
+
+  // The entry that follows, of the last one the first.
+  typename Hashed::iterator Next(typename Hashed::iterator it) { return ++it == hashed_.end() ? hashed_.begin() : it; }
+
+  Hashed hashed_;
+  Slot hand_;  // where Sample goes on; of no entry at first, and never of one that was erased
   absl::btree_set<Entry<T>*, KeyLess> ordered_;
   ExpiryIndex<Entry<T>> expiries_;
 };

@@ -3,6 +3,7 @@
 #include <map>
 #include <random>
 #include <set>
+#include <string>
 
 #include "tests/support/catch.h"
 
@@ -130,6 +131,44 @@ TEST_CASE("sets and maps agree with those of the standard library, and count the
   }
   CHECK(std::equal(set.members().begin(), set.members().end(), expected_set.begin(), expected_set.end()));
   CHECK(std::equal(map.fields().begin(), map.fields().end(), expected_map.begin(), expected_map.end()));
+}
+
+TEST_CASE("what a collection takes on the heap follows its elements, and is nothing when it is empty") {
+  SetValue set;
+  MapValue map;
+  CHECK(HeapBytesOf(set) == 0);
+  CHECK(HeapBytesOf(map) == 0);
+  set.Insert("a");
+  map.Put("a", "b");
+  const size_t short_member = HeapBytesOf(set);
+  const size_t short_field = HeapBytesOf(map);
+  CHECK(short_member > 0);
+  CHECK(short_field > short_member);
+  const std::string text(100, 'x');
+  set.Insert(text);
+  CHECK(HeapBytesOf(set) == 2 * short_member + TextHeapBytes(100));
+  CHECK_FALSE(set.Insert(text));
+  CHECK(HeapBytesOf(set) == 2 * short_member + TextHeapBytes(100));
+  map.Put("a", text);
+  CHECK(HeapBytesOf(map) == short_field + TextHeapBytes(100));
+  map.Put("a", "c");
+  CHECK(HeapBytesOf(map) == short_field);
+  for (int i = 0; i < 100; ++i) {
+    set.Insert("member-" + std::to_string(i));
+    map.Put(text + std::to_string(i), text);
+  }
+  CHECK(HeapBytesOf(map) > 100 * 200);
+  for (int i = 0; i < 100; ++i) {
+    set.Erase("member-" + std::to_string(i));
+    map.Erase(text + std::to_string(i));
+  }
+  set.Erase(text);
+  CHECK(HeapBytesOf(set) == short_member);
+  CHECK(HeapBytesOf(map) == short_field);
+  set.Erase("a");
+  map.Erase("a");
+  CHECK(HeapBytesOf(set) == 0);
+  CHECK(HeapBytesOf(map) == 0);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "kvs_server/store/footprint.h"
 #include "tests/support/catch.h"
 
 namespace kvs::server {
@@ -168,6 +169,112 @@ TEST_CASE_METHOD(StoreFixture, "keys are counted by type, with the newest revisi
   CHECK(sizes.newest_revision == 4);
 }
 
+// What the entries of a type take, one by one.
+template <class T>
+int64_t BytesOfAll(Store& store) {
+  size_t bytes = 0;
+  for (Shard& shard : store.shards()) {
+    MutexLock lock(&shard.mutex());
+    shard.table<T>().Scan("", true, [&bytes](const Entry<T>& entry) {
+      bytes += Footprint(entry);
+      return true;
+    });
+  }
+  return static_cast<int64_t>(bytes);
+}
+
+TEST_CASE_METHOD(StoreFixture, "the bytes of each type are those of its entries, and none when all are gone") {
+  const unsigned seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937 random(seed);
+  std::map<std::pair<ValueType, std::string>, uint64_t> revisions;
+  const auto change = [&](ValueType type, const std::string& key, Operation operation) {
+    uint64_t& revision = revisions[{type, key}];
+    const bool expires = !std::holds_alternative<Delete>(operation) && random() % 3 == 0;
+    REQUIRE(Apply(type, key, revision, std::move(operation), expires ? 1'000'000 + random() % 1000 : 0).ok());
+    revision = revision_;
+  };
+  for (int i = 0; i < 5000; ++i) {
+    const ValueType type = kValueTypes[random() % kValueTypeCount];
+    const std::string key(1 + random() % 40, static_cast<char>('a' + random() % 26));
+    const std::string text(random() % 40, static_cast<char>('a' + random() % 26));
+    const bool exists = revisions.count({type, key}) != 0;
+    if (exists && random() % 4 == 0) {
+      change(type, key, Delete{});
+      revisions.erase({type, key});
+      continue;
+    }
+    switch (type) {
+      case ValueType::kInt:
+        change(type, key, Put{int64_t{7}});
+        break;
+      case ValueType::kUint:
+        change(type, key, Put{uint64_t{7}});
+        break;
+      case ValueType::kFloat:
+        change(type, key, Put{7.5});
+        break;
+      case ValueType::kString:
+        change(type, key, Append{text});
+        break;
+      case ValueType::kSet:
+        change(type, key, Put{Texts{"a", "b" + text}});
+        break;
+      case ValueType::kMap:
+        change(type, key, PutFields{{{text, text}, {text + "b", text}}});
+        break;
+    }
+  }
+  const Usage& usage = store_.usage();
+  CHECK(usage.of(ValueType::kInt).bytes == BytesOfAll<int64_t>(store_));
+  CHECK(usage.of(ValueType::kUint).bytes == BytesOfAll<uint64_t>(store_));
+  CHECK(usage.of(ValueType::kFloat).bytes == BytesOfAll<double>(store_));
+  CHECK(usage.of(ValueType::kString).bytes == BytesOfAll<std::string>(store_));
+  CHECK(usage.of(ValueType::kSet).bytes == BytesOfAll<SetValue>(store_));
+  CHECK(usage.of(ValueType::kMap).bytes == BytesOfAll<MapValue>(store_));
+  CHECK(usage.total().keys == static_cast<int64_t>(revisions.size()));
+  for (const auto& [key, revision] : revisions) REQUIRE(Apply(key.first, key.second, revision, Delete{}).ok());
+  CHECK(usage.total() == Size());
+}
+
+TEST_CASE("limits are not looked at when a history is applied") {
+  Store store(8, {.max_memory_bytes = 1, .max_keys = 1});
+  for (const std::string key : {"a", "b", "c"}) {
+    Transaction transaction;
+    transaction.revision = 1;
+    transaction.key = key;
+    transaction.operation = Put{int64_t{7}};
+    REQUIRE(store.Apply(transaction).ok());
+  }
+  CHECK(store.usage().total().keys == 3);
+}
+
+TEST_CASE("a sample of a shard has keys of all types, each as often as its share of the keys is") {
+  Store store(1);
+  uint64_t revision = 0;
+  const auto put = [&](const std::string& key, Operation operation, ValueType type) {
+    Transaction transaction;
+    transaction.revision = ++revision;
+    transaction.time_micros = static_cast<int64_t>(revision) << 14;
+    transaction.type = type;
+    transaction.key = key;
+    transaction.operation = std::move(operation);
+    REQUIRE(store.Apply(transaction).ok());
+  };
+  for (int i = 0; i < 90; ++i) put("int-" + std::to_string(i), Put{int64_t{7}}, ValueType::kInt);
+  for (int i = 0; i < 10; ++i) put("text-" + std::to_string(i), Put{absl::string_view("x")}, ValueType::kString);
+  Shard& shard = store.shards()[0];
+  MutexLock lock(&shard.mutex());
+  std::map<ValueType, int> seen;
+  shard.Sample(10, [&](const Shard::KeyUse& use) {
+    seen[use.type]++;
+    CHECK(use.last_use == use.revision);
+    CHECK(shard.UseOf(use.type, use.key, use.hash).revision == use.revision);
+  });
+  CHECK(seen == std::map<ValueType, int>{{ValueType::kInt, 9}, {ValueType::kString, 1}});
+  CHECK(shard.UseOf(ValueType::kInt, "text-1", HashKey("text-1")).revision == 0);
+}
+
 TEST_CASE_METHOD(StoreFixture, "a cleared store is as a new one") {
   for (const std::string key : {"a", "b", "c", "d", "e"}) {
     REQUIRE(Apply(ValueType::kInt, key, 0, Put{int64_t{1}}).ok());
@@ -176,6 +283,7 @@ TEST_CASE_METHOD(StoreFixture, "a cleared store is as a new one") {
   }
   store_.Clear();
   CHECK(store_.CountKeys().newest_revision == 0);
+  CHECK(store_.usage().total() == Size());
   for (const uint64_t count : store_.CountKeys().keys) CHECK(count == 0);
   CHECK(Find<MapValue>("a") == nullptr);
   for (const std::string key : {"a", "b", "c", "d", "e"}) CHECK(NewestDelete(key) == 0);

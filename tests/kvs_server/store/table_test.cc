@@ -3,6 +3,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kvs_server/store/store.h"
@@ -192,6 +193,61 @@ TEST_CASE_METHOD(RandomTable, "a table agrees with std::map where nearly all has
   INFO("seed " << seed());
   hashes_ = 7;
   Run(20000, 300);
+}
+
+TEST_CASE_METHOD(TableFixture, "samples go round, so that every entry has its turn") {
+  std::map<std::string, int> seen;
+  const auto see = [&seen](const Entry<std::string>& entry, size_t) { seen[std::string(entry.key())]++; };
+  table_.Sample(3, see);
+  CHECK(seen.empty());
+  for (int i = 0; i < 100; ++i) Insert("key-" + std::to_string(i));
+  for (int i = 0; i < 20; ++i) table_.Sample(10, see);
+  CHECK(seen.size() == 100);
+  for (const auto& [key, times] : seen) CHECK(times == 2);
+  seen.clear();
+  table_.Sample(1000, see);
+  CHECK(seen.size() == 100);
+}
+
+TEST_CASE_METHOD(TableFixture, "a sample goes on behind an entry that was erased") {
+  std::vector<std::string> seen;
+  const auto see = [&](const Entry<std::string>& entry, size_t hash) {
+    seen.emplace_back(entry.key());
+    CHECK(hash == Hash(seen.back()));
+  };
+  for (int i = 0; i < 20; ++i) Insert("key-" + std::to_string(i));
+  table_.Sample(20, see);
+  const std::vector<std::string> order = std::exchange(seen, {});
+  table_.Sample(5, see);
+  Erase(order[5]);
+  Erase(order[6]);
+  table_.Sample(13, see);
+  table_.Sample(1, see);
+  std::vector<std::string> expected = order;
+  expected.erase(expected.begin() + 5, expected.begin() + 7);
+  expected.push_back(order[0]);
+  CHECK(seen == expected);
+  for (const std::string& key : order) {
+    if (Find(key)) Erase(key);
+  }
+  seen.clear();
+  table_.Sample(5, see);
+  CHECK(seen.empty());
+  Insert("again");
+  table_.Sample(5, see);
+  CHECK(seen == std::vector<std::string>{"again"});
+  table_.Clear();
+  Insert("other");
+  table_.Sample(1, see);
+  CHECK(seen.back() == "other");
+}
+
+TEST_CASE("times of use compare across years, in units of 16 milliseconds") {
+  const int64_t now = 1'800'000'000'000'000;
+  CHECK(UseTime(now) == UseTime(now / 16384 * 16384));
+  CHECK(UseTime(now) - UseTime(now - int64_t{100} * 16384) == 100);
+  const int64_t year = int64_t{365} * 86400 * 1'000'000;
+  CHECK(UseTime(now) - UseTime(now - 2 * year) > UseTime(now) - UseTime(now - year));
 }
 
 }  // namespace
