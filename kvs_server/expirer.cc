@@ -6,7 +6,7 @@ namespace {
 // How late a removal may be, where nothing else delays it. A key counts as absent on time all the same.
 constexpr absl::Duration kInterval = absl::Milliseconds(100);
 // While there are more to remove.
-constexpr absl::Duration kBusyInterval = absl::Milliseconds(5);
+constexpr absl::Duration kBusyInterval = absl::Milliseconds(1);
 
 }  // namespace
 

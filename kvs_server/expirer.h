@@ -13,7 +13,7 @@
 
 namespace kvs::server {
 
-inline constexpr size_t kMaxExpiriesAtOnce = 1000;
+inline constexpr size_t kMaxExpiriesAtOnce = 200;
 
 class Expirer {
  public:
