@@ -46,6 +46,8 @@ namespace errors {
   X(kResultTooLarge, kResourceExhausted, "RESULT_TOO_LARGE")                \
   X(kCollectionTooLarge, kResourceExhausted, "COLLECTION_TOO_LARGE")        \
   X(kReplyTooLarge, kResourceExhausted, "REPLY_TOO_LARGE")                  \
+  X(kMemoryFull, kResourceExhausted, "MEMORY_FULL")                         \
+  X(kTooManyKeys, kResourceExhausted, "TOO_MANY_KEYS")                      \
   /* The server is busy or not ready; nothing was changed. */               \
   X(kPendingWindowFull, kResourceExhausted, "PENDING_WINDOW_FULL")          \
   X(kTooManyWaiting, kResourceExhausted, "TOO_MANY_WAITING")                \

@@ -18,6 +18,10 @@ inline constexpr size_t kMaxKeyBytes = 1024;
 // A string, a map field's value, or everything that one mutation carries.
 inline constexpr size_t kMaxValueBytes = 1 * kMiB;
 
+// --max-memory, --max-keys: the largest limits, far beyond any machine. By default there are none.
+inline constexpr uint64_t kMaxMaxMemoryBytes = uint64_t{1} << 50;
+inline constexpr uint64_t kMaxMaxKeys = uint64_t{1} << 40;
+
 // --max-collection-bytes: what a set or map may grow to, counting members, names and values.
 inline constexpr size_t kDefaultMaxCollectionBytes = 64 * kMiB;
 

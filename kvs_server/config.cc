@@ -39,6 +39,14 @@ void AddTls(ConfigParser& parser, Config* config) {
 
 void AddLimits(ConfigParser& parser, Config* config) {
   parser.AddSection("Limits");
+  parser.AddByteSize("max-memory", &config->max_memory_bytes, {0, kMaxMaxMemoryBytes},
+                     "What all keys and values may take in memory, as estimated. 0 for no limit.");
+  parser.AddInteger("max-keys", &config->max_keys, {0, kMaxMaxKeys},
+                    "How many keys there may be, of all types together. 0 for no limit.");
+  parser.AddChoice(
+      "memory-policy", &config->memory_policy, {{"refuse", MemoryPolicy::kRefuse}, {"lru", MemoryPolicy::kLru}},
+      "What happens past --max-memory or --max-keys: refuse makes mutations that grow RESOURCE_EXHAUSTED, lru "
+      "deletes keys that were not used for long, as approximated by sampling, also in the ledger.");
   parser.AddByteSize("max-collection-bytes", &config->max_collection_bytes, {1 * kKiB, 1024 * kMiB},
                      "What a set or a map may grow to.");
   parser.AddByteSize("max-pending-bytes", &config->max_pending_bytes, {2 * kMaxRecordBytes, 16384 * kMiB},
@@ -81,6 +89,9 @@ absl::Status CheckConfig(const Config& config) {
   }
   if (!config.has_ledger && config.take_over != 0) {
     return absl::InvalidArgumentError("--take-over cannot go with --ledger=none");
+  }
+  if (config.memory_policy == MemoryPolicy::kLru && config.max_memory_bytes == 0 && config.max_keys == 0) {
+    return absl::InvalidArgumentError("--memory-policy=lru needs --max-memory or --max-keys");
   }
   if (config.insecure_any_address) return absl::OkStatus();
   if (config.insecure) status = CheckPlaintextStaysHere("--insecure would serve plaintext on", config.listen);

@@ -11,6 +11,7 @@
 #include "common/limits.h"
 #include "common/logging/logging.h"
 #include "common/tls/key_set.h"
+#include "kvs_server/store/usage.h"
 
 namespace kvs::server {
 
@@ -30,6 +31,9 @@ struct Config {
   bool insecure_any_address = false;
 
   uint64_t shards = 64;
+  size_t max_memory_bytes = 0;
+  uint64_t max_keys = 0;
+  MemoryPolicy memory_policy = MemoryPolicy::kRefuse;
   size_t max_collection_bytes = kDefaultMaxCollectionBytes;
   size_t max_pending_bytes = kDefaultMaxPendingBytes;
   uint64_t max_waiting_replies = kDefaultMaxWaitingReplies;

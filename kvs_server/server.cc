@@ -62,7 +62,8 @@ KvsServer::KvsServer(const Config& config, Fatal fatal)
     : config_(config),
       fatal_(std::move(fatal)),
       start_time_(absl::Now()),
-      store_(config.shards, config.max_scan_bytes) {}
+      store_(config.shards,
+             {{config.max_memory_bytes, config.max_keys, config.memory_policy}, config.max_scan_bytes}) {}
 
 absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config, Fatal fatal) {
   std::unique_ptr<KvsServer> server(new KvsServer(config, std::move(fatal)));
@@ -185,10 +186,23 @@ void KvsServer::ServeWithoutLedger() {
 
 void KvsServer::OnReplayed() {
   LogInfo("serving", {{"revision", journal_->durable_revision()}, {"after", absl::Now() - start_time_}});
+  WarnIfOverLimits();
   if (responder_->draining()) return;
   expirer_->Start();
   health_.SetAll(rpc::HealthService::Status::kServing);
   health_.Set(kWriteHealth, rpc::HealthService::Status::kNotServing);
+}
+
+void KvsServer::WarnIfOverLimits() {
+  const UsageLimits& limits = store_.usage().limits();
+  const Size used = store_.usage().total();
+  const auto warn = [](absl::string_view what, int64_t value, uint64_t limit, absl::string_view flag) {
+    if (limit == 0 || value <= static_cast<int64_t>(limit)) return;
+    LogWarn("the ledger holds more than there may be: nothing grows until there is room",
+            {{what, value}, {"limit", limit}, {"flag", flag}});
+  };
+  warn("bytes", used.bytes, limits.max_memory_bytes, "--max-memory");
+  warn("keys", used.keys, limits.max_keys, "--max-keys");
 }
 
 void KvsServer::OnLinkState(LedgerState state) {

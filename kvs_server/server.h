@@ -54,6 +54,7 @@ class KvsServer {
   void ConnectLedger();
   void ServeWithoutLedger();
   void OnReplayed();
+  void WarnIfOverLimits();
   void OnLinkState(LedgerState state);
   void OnFatal(const absl::Status& status);
   absl::StatusOr<std::string> ActorOf(const grpc::ServerContext& context) const;

@@ -130,7 +130,7 @@ BatchRun::BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& 
   if (!outcome_.status.ok()) return;
   response_.mutable_results()->Reserve(request.operations_size());
   if (request.atomic()) {
-    RunAtomic(engine, actor, options, request);
+    outcome_ = engine->WithRoom([&] { return RunAtomic(engine, actor, options, request); });
   } else {
     RunIndependent(engine, actor, options, request);
   }
@@ -145,7 +145,10 @@ void BatchRun::RunIndependent(Engine* engine, absl::string_view actor, const Sto
   for (const auto& operation : request.operations()) {
     if (bytes + MaxMutationBytes(operation) > kMaxBatchReplyBytes) return RefuseRest(request.operations_size());
     v1::BatchResult* result = response_.add_results();
-    const Outcome outcome = DoOperation(session, operation, result);
+    const Outcome outcome = engine->WithRoom([&] {
+      result->Clear();
+      return DoOperation(session, operation, result);
+    });
     if (!outcome.status.ok()) *result->mutable_error() = rpc::ToProto(outcome.status);
     outcome_.observed_revision = std::max(outcome_.observed_revision, outcome.observed_revision);
     outcome_.latest_revision = std::max(outcome_.latest_revision, outcome.latest_revision);
@@ -165,43 +168,47 @@ void BatchRun::RefuseRest(int operation_count) {
   while (response_.results_size() < operation_count) *response_.add_results()->mutable_error() = error;
 }
 
-void BatchRun::RunAtomic(Engine* engine, absl::string_view actor, const StoreOptions& options,
-                         const v1::BatchExecuteRequest& request) {
+Outcome BatchRun::RunAtomic(Engine* engine, absl::string_view actor, const StoreOptions& options,
+                            const v1::BatchExecuteRequest& request) {
+  response_.clear_results();
+  revisions_.clear();
   Unit unit = engine->Begin(actor, HashesOf(request));
-  RunInUnit(&unit, options, request);
-  if (!outcome_.status.ok()) return;
-  unit.Commit(&outcome_);
-  if (!outcome_.logged) return;
+  Outcome outcome = RunInUnit(&unit, options, request);
+  if (outcome.status.ok()) unit.Commit(&outcome);
+  if (!outcome.logged) return outcome;
   for (int i = 0; i < response_.results_size(); ++i) {
     WithOperation<bool>(request.operations(i), response_.mutable_results(i), [&](const auto&, auto* response) {
       SetRevisions(unit, revisions_[i], response);
       return true;
     });
   }
+  return outcome;
 }
 
-void BatchRun::RunInUnit(Unit* unit, const StoreOptions& options, const v1::BatchExecuteRequest& request) {
+Outcome BatchRun::RunInUnit(Unit* unit, const StoreOptions& options, const v1::BatchExecuteRequest& request) {
   const Session session(unit, options);
+  Outcome all;
   revisions_.reserve(request.operations_size());
   size_t bytes = 0;
   for (int i = 0; i < request.operations_size(); ++i) {
     v1::BatchResult* result = response_.add_results();
     const Outcome outcome = DoOperation(session, request.operations(i), result);
-    outcome_.observed_revision = std::max(outcome_.observed_revision, outcome.observed_revision);
-    outcome_.latest_revision = std::max(outcome_.latest_revision, outcome.latest_revision);
-    outcome_.status = outcome.status;
+    all.observed_revision = std::max(all.observed_revision, outcome.observed_revision);
+    all.latest_revision = std::max(all.latest_revision, outcome.latest_revision);
+    all.status = outcome.status;
     bytes += result->ByteSizeLong() + kResultOverheadBytes;
     if (outcome.status.ok() && bytes > kMaxBatchReplyBytes) {
-      outcome_.status =
+      all.status =
           Error(errors::kReplyTooLarge, "nothing was changed: the results would be over the limit of the reply",
                 {{"limit", absl::StrCat(kMaxBatchReplyBytes)}});
     }
-    if (!outcome_.status.ok()) {
-      outcome_.status = AtOperation(outcome_.status, i);
-      return;
+    if (!all.status.ok()) {
+      all.status = AtOperation(all.status, i);
+      return all;
     }
     revisions_.push_back(outcome.revision);
   }
+  return all;
 }
 
 absl::Status BatchRun::GiveUp(uint64_t durable_revision) {

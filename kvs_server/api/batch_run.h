@@ -36,10 +36,10 @@ class BatchRun {
 
   void RunIndependent(Engine* engine, absl::string_view actor, const StoreOptions& options,
                       const v1::BatchExecuteRequest& request);
-  void RunAtomic(Engine* engine, absl::string_view actor, const StoreOptions& options,
-                 const v1::BatchExecuteRequest& request);
+  Outcome RunAtomic(Engine* engine, absl::string_view actor, const StoreOptions& options,
+                    const v1::BatchExecuteRequest& request);
   // Does the operations in the unit, as long as they succeed.
-  void RunInUnit(Unit* unit, const StoreOptions& options, const v1::BatchExecuteRequest& request);
+  Outcome RunInUnit(Unit* unit, const StoreOptions& options, const v1::BatchExecuteRequest& request);
   // The rest of the operations has no room in the reply.
   void RefuseRest(int operation_count);
 

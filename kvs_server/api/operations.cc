@@ -12,7 +12,10 @@ void Add(rpc::Service& service, absl::string_view method, Engine* engine, Respon
          const StoreOptions& options) {
   responder->Add<Request, Response>(
       service, method, [engine, options](const std::string& actor, const Request& request, Response* response) {
-        return Do(Session(engine, actor, options), request, response);
+        return engine->WithRoom([&] {
+          response->Clear();
+          return Do(Session(engine, actor, options), request, response);
+        });
       });
 }
 

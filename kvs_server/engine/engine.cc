@@ -8,6 +8,9 @@ namespace {
 // How many keys are removed before others may have the lock again.
 constexpr size_t kMaxExpiredUnderOneLock = 100;
 
+// How often room is made for one mutation. Others may take it, and a key that was to grow may be among those that went.
+constexpr int kMaxAttemptsWithRoom = 3;
+
 }  // namespace
 
 Outcome Engine::Exists(absl::string_view key, const std::vector<ValueType>& types, std::vector<ValueType>* present) {
@@ -36,6 +39,23 @@ Outcome Engine::SetExpiry(absl::string_view actor, absl::string_view key, const 
 Outcome Engine::GetExpiry(absl::string_view key, const std::vector<ValueType>& types, std::vector<Expiry>* expiries) {
   const size_t hash = HashKey(key);
   return Unit(store_, journal_, "", hash).GetExpiry(key, hash, types, expiries);
+}
+
+Outcome Engine::WithRoom(absl::FunctionRef<Outcome()> attempt) {
+  Outcome outcome = attempt();
+  if (!store_->usage().limits().evict()) return outcome;
+  for (int i = 0; i < kMaxAttemptsWithRoom && !(outcome.lacks == Size()); ++i) {
+    const absl::Status status = evictor_.MakeRoom(outcome.lacks);
+    if (absl::IsResourceExhausted(status)) return outcome;
+    if (!status.ok()) {
+      // Where the ledger takes nothing, that is what the caller has to know.
+      outcome.status = status;
+      outcome.observed_revision = 0;
+      return outcome;
+    }
+    outcome = attempt();
+  }
+  return outcome;
 }
 
 uint64_t Engine::Expire(size_t max_keys) {

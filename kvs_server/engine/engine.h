@@ -17,6 +17,7 @@
 // lock.
 #pragma once
 
+#include <absl/functional/function_ref.h>
 #include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
@@ -24,6 +25,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kvs_server/engine/evictor.h"
 #include "kvs_server/engine/unit.h"
 #include "kvs_server/journal/journal.h"
 #include "kvs_server/store/store.h"
@@ -33,7 +35,7 @@ namespace kvs::server {
 class Engine {
  public:
   // Both outlive the engine.
-  Engine(Store* store, Journal* journal) : store_(store), journal_(journal) {}
+  Engine(Store* store, Journal* journal) : store_(store), journal_(journal), evictor_(store, journal) {}
 
   // Each of these is Unit's of the same name, as a unit of its own: a mutation is logged and applied. `actor` is empty
   // for anonymous callers.
@@ -72,9 +74,16 @@ class Engine {
   // Number of keys by type, those included whose time has come but whose removal is not logged yet.
   Outcome Count(std::array<uint64_t, kValueTypeCount>* keys);
 
+  // Returns attempt(), which returns the Outcome of a mutation. If that was refused for want of room, and the policy is
+  // to evict, makes room and attempts it again.
+  Outcome WithRoom(absl::FunctionRef<Outcome()> attempt);
+
   // Logs and applies the removal of at most `max_keys` keys whose time has come; returns the revision of the last one,
   // 0 if there was none to remove or the journal does not take them now.
   uint64_t Expire(size_t max_keys);
+
+  // Number of keys that were evicted since the start.
+  uint64_t evictions() const { return evictor_.evictions(); }
 
   Store& store() { return *store_; }
   Journal& journal() { return *journal_; }
@@ -82,6 +91,7 @@ class Engine {
  private:
   Store* const store_;
   Journal* const journal_;
+  Evictor evictor_;
   size_t next_shard_ = 0;  // where Expire goes on
 };
 

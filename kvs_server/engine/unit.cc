@@ -11,6 +11,7 @@
 #include "common/logging/logging.h"
 #include "common/model/fold.h"
 #include "common/model/transaction_codec.h"
+#include "kvs_server/store/footprint.h"
 
 namespace kvs::server {
 namespace {
@@ -118,18 +119,18 @@ int64_t Unit::ExpiryAfter(const Operation& operation, int64_t expiry_before, int
   return std::holds_alternative<operation::Put>(operation) ? 0 : expiry_before;
 }
 
-void Unit::AddRemoval(ValueType type, absl::string_view key, uint64_t revision) {
+void Unit::AddRemoval(ValueType type, absl::string_view key, uint64_t revision, operation::Delete::Cause cause) {
   Transaction& removal = transactions_.emplace_back();
   removal.previous_revision = revision;
   removal.type = type;
   removal.key = key;
-  removal.operation = operation::Delete{operation::Delete::Cause::kExpired};
+  removal.operation = operation::Delete{cause};
   ++removals_;
 }
 
 template <class T>
 uint64_t Unit::Add(const Found<T>& found, absl::string_view key, Operation operation, int64_t expires_at_micros) {
-  if (found.expired_revision != 0) AddRemoval(kTypeOf<T>, key, found.expired_revision);
+  if (found.expired) AddRemoval(kTypeOf<T>, key, found.expired->revision, operation::Delete::Cause::kExpired);
   const auto index = static_cast<uint32_t>(transactions_.size());
   Transaction& transaction = transactions_.emplace_back();
   transaction.previous_revision = found.revision;
@@ -138,8 +139,23 @@ uint64_t Unit::Add(const Found<T>& found, absl::string_view key, Operation opera
   transaction.key = key;
   transaction.operation = std::move(operation);
   transaction.expires_at_micros = expires_at_micros;
+  if (is_limited_) growth_ += GrowthOf(found, transaction);
   if (changes_) Note(found, key, index);
   return kProvisional | index;
+}
+
+template <class T>
+Size Unit::GrowthOf(const Found<T>& found, const Transaction& transaction) {
+  // How long a key lives may be said at any time: it is a way to make room.
+  if (std::holds_alternative<operation::SetExpiry>(transaction.operation)) return {};
+  Size before;
+  if (found.expired) before = {1, static_cast<int64_t>(Footprint(*found.expired))};
+  const auto footprint = [&](size_t value_heap_bytes, int64_t expires_at_micros) -> Size {
+    return {1, static_cast<int64_t>(Footprint<T>(transaction.key.size(), value_heap_bytes, expires_at_micros != 0))};
+  };
+  if (found.value) before = footprint(HeapBytesOf(*found.value), found.expires_at_micros);
+  if (std::holds_alternative<operation::Delete>(transaction.operation)) return Size() - before;
+  return footprint(HeapBytesAfter(found.value, transaction.operation), transaction.expires_at_micros) - before;
 }
 
 template <class T>
@@ -251,14 +267,56 @@ size_t Unit::RemoveDue(int64_t now_micros, size_t max_keys) {
   // The keys belong to entries that are about to go.
   shard.ForEachDue(now_micros, [&](ValueType type, absl::string_view key, uint64_t revision) {
     if (transactions_.size() == max_keys) return false;
-    AddRemoval(type, key, revision);
+    AddRemoval(type, key, revision, operation::Delete::Cause::kExpired);
     return true;
   });
   return transactions_.size();
 }
 
+bool Unit::Evict(const Shard::KeyUse& use) {
+  Shard& shard = *shards_.front();
+  shard.mutex().AssertHeld();
+  const Shard::KeyUse now = shard.UseOf(use.type, use.key, use.hash);
+  if (now.revision != use.revision || now.last_use != use.last_use) return false;
+  AddRemoval(use.type, use.key, use.revision, operation::Delete::Cause::kEvicted);
+  return true;
+}
+
+absl::Status Unit::Reserve() {
+  Usage& usage = store_.usage();
+  if (!is_limited_ || usage.Reserve(growth_)) return absl::OkStatus();
+  const UsageLimits& limits = usage.limits();
+  const Size used = usage.total();
+  const absl::string_view advice = limits.evict() ? "try again, unless that is more than the limit"
+                                                  : "delete keys, let some expire, or raise the limit";
+  const bool lacks_keys = growth_.keys > 0 && used.keys + growth_.keys > static_cast<int64_t>(limits.max_keys);
+  if (limits.max_memory_bytes == 0 || (limits.max_keys != 0 && lacks_keys)) {
+    return Error(errors::kTooManyKeys,
+                 absl::StrCat("nothing was changed: there are ", used.keys, " keys of the ", limits.max_keys,
+                              " that there may be (--max-keys), and this would add ", growth_.keys, "; ", advice),
+                 {{"used", absl::StrCat(used.keys)}, {"limit", absl::StrCat(limits.max_keys)}});
+  }
+  return Error(
+      errors::kMemoryFull,
+      absl::StrCat("nothing was changed: the keys take ", used.bytes, " bytes of the ", limits.max_memory_bytes,
+                   " that they may (--max-memory), and this would add ", growth_.bytes, "; ", advice),
+      {{"used", absl::StrCat(used.bytes)}, {"limit", absl::StrCat(limits.max_memory_bytes)}});
+}
+
 void Unit::Commit(Outcome* outcome) {
   if (transactions_.empty()) return;
+  if (absl::Status status = Reserve(); !status.ok()) {
+    outcome->status = std::move(status);
+    outcome->lacks = growth_;
+    // The error tells how much there is of everything.
+    outcome->observed_revision = journal_.latest_revision();
+    return;
+  }
+  Log(outcome);
+  if (is_limited_) store_.usage().Release(growth_);
+}
+
+void Unit::Log(Outcome* outcome) {
   // What one operation changes of one key needs nothing that holds it together with the removal before it.
   const bool is_record = is_record_ && transactions_.size() - removals_ > 1;
   std::vector<EncodedTransaction> encoded;

@@ -44,6 +44,7 @@ struct Outcome {
   uint64_t latest_revision = 0;    // the newest that was durable at evaluation, or `revision` if that is newer
   uint64_t observed_revision = 0;  // the reply may leave when this is durable
   bool logged = false;             // whether anything was changed
+  Size lacks;                      // of what was refused for want of room (kMemoryFull, kTooManyKeys): what it adds
 };
 
 // What a mutation asks for besides its verb.
@@ -68,7 +69,7 @@ class Unit {
   // For any number of operations, on keys of these hashes. They are all or nothing in the ledger too, or, if
   // `is_record` is false, only for readers.
   Unit(Store* store, Journal* journal, absl::string_view actor, absl::Span<const size_t> hashes, bool is_record);
-  // For RemoveDue, on the keys of one shard.
+  // For RemoveDue or Evict, on the keys of one shard.
   Unit(Store* store, Journal* journal, Shard* shard);
   ~Unit();
   Unit(const Unit&) = delete;
@@ -144,9 +145,13 @@ class Unit {
   // Removes at most `max_keys` of the shard's keys whose time has come; returns how many. The only operation then.
   size_t RemoveDue(int64_t now_micros, size_t max_keys);
 
+  // Removes a key to make room for others; false if it was used since. The only operation then.
+  bool Evict(const Shard::KeyUse& use);
+
   // Logs what the operations changed, if anything, and applies it. On success `outcome`, that of the last operation or
-  // of all of them together, is completed; if the journal refuses, or the record would be over its limit
-  // (kBatchTooLarge), it gets that error, and nothing was changed. At most once, as the last call but for Resolve.
+  // of all of them together, is completed; if the journal refuses, the record would be over its limit
+  // (kBatchTooLarge), or all of it together would grow past what there may be (kMemoryFull, kTooManyKeys), it gets that
+  // error, and nothing was changed. At most once, as the last call but for Resolve.
   void Commit(Outcome* outcome);
 
   // The revision that a provisional one became; every other one as it is. After Commit has succeeded.
@@ -169,9 +174,9 @@ class Unit {
     const T* value = nullptr;  // null if the key is absent
     uint64_t revision = 0;     // 0 if the key is absent
     uint64_t observed_revision = 0;
-    bool is_changed = false;        // by an operation of this unit
-    int64_t expires_at_micros = 0;  // 0 if it is absent, or does not expire
-    uint64_t expired_revision = 0;  // of a key that is absent because its time has come; 0 for any other
+    bool is_changed = false;            // by an operation of this unit
+    int64_t expires_at_micros = 0;      // 0 if it is absent, or does not expire
+    const Entry<T>* expired = nullptr;  // of a key that is absent because its time has come; null for any other
   };
 
   // A key that an operation of this unit changed. What it is now is found out when an operation asks for it: most keys
@@ -199,16 +204,17 @@ class Unit {
       if (it != changes.end()) {
         const Change<T>& change = it->second;
         BringUpToDate(it->second);
-        return {change.value ? &*change.value : nullptr, change.revision, 0, true, change.expires_at_micros, 0};
+        return {change.value ? &*change.value : nullptr, change.revision, 0, true, change.expires_at_micros};
       }
     }
     Table<T>& table = shard.table<T>();
-    const Entry<T>* entry = table.Find(key, hash);
+    Entry<T>* entry = table.Find(key, hash);
     if (!entry) return {nullptr, 0, shard.newest_delete()};
+    if (notes_use_) entry->last_use = UseTime(NowMicros());
     if (!entry->expires()) return {&entry->value, entry->revision, entry->revision};
     const int64_t expires_at_micros = table.ExpiryOf(entry);
     // That its time has come was told by its last change.
-    if (expires_at_micros <= NowMicros()) return {nullptr, 0, entry->revision, false, 0, entry->revision};
+    if (expires_at_micros <= NowMicros()) return {nullptr, 0, entry->revision, false, 0, entry};
     return {&entry->value, entry->revision, entry->revision, false, expires_at_micros};
   }
   template <class T>
@@ -254,13 +260,20 @@ class Unit {
                       const Precondition& precondition, int64_t expires_at_micros, Make make,
                       std::vector<ValueType>* changed);
 
-  void AddRemoval(ValueType type, absl::string_view key, uint64_t revision);
+  void AddRemoval(ValueType type, absl::string_view key, uint64_t revision, operation::Delete::Cause cause);
   // Makes a transaction of what happens to a key; returns its provisional revision.
   template <class T>
   uint64_t Add(const Found<T>& found, absl::string_view key, Operation operation, int64_t expires_at_micros);
   template <class T>
   void Note(const Found<T>& found, absl::string_view key, uint32_t index);
+  // By how much a key grows if this happens to it.
+  template <class T>
+  static Size GrowthOf(const Found<T>& found, const Transaction& transaction);
+  // Takes room for everything that is to happen.
+  absl::Status Reserve();
 
+  // What Commit does once there is room.
+  void Log(Outcome* outcome);
   void Apply(int64_t time_micros);
 
   Store& store_;
@@ -269,6 +282,9 @@ class Unit {
   absl::InlinedVector<Shard*, 1> shards_;  // without repetition, ascending
   std::unique_ptr<AllChanges> changes_;    // null where no key is looked at twice
   const bool is_record_ = true;
+  const bool is_limited_ = store_.usage().limits().exist();  // whether `growth_` matters
+  const bool notes_use_ = store_.usage().limits().evict();
+  Size growth_;  // by what the operations add, less what they take
   absl::InlinedVector<Transaction, 1> transactions_;
   size_t removals_ = 0;          // those of `transactions_` that nobody asked for
   int64_t now_micros_ = 0;       // 0 as long as it does not matter

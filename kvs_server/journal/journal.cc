@@ -87,6 +87,11 @@ void Journal::WhenDurable(uint64_t revision, Waiters::Callback callback) {
   callback(durability);
 }
 
+uint64_t Journal::latest_revision() const {
+  MutexLock lock(&mutex_);
+  return window_.latest_revision();
+}
+
 JournalStatus Journal::status() const {
   MutexLock lock(&mutex_);
   JournalStatus status;

@@ -98,6 +98,9 @@ class Journal {
   // The newest revision that is durable.
   uint64_t durable_revision() const { return durable_revision_.load(std::memory_order_acquire); }
 
+  // The newest revision that was given out, durable or not.
+  uint64_t latest_revision() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Whether the replay is over, so that the state can be read.
   bool replayed() const { return replayed_.load(std::memory_order_acquire); }
 

@@ -56,6 +56,17 @@ TEST_CASE("without a ledger there is no link to secure, and nothing to take over
   CheckRefused(config, "--take-over cannot go with --ledger=none");
 }
 
+TEST_CASE("to evict keys there must be a limit") {
+  Config config = WithTls();
+  config.memory_policy = MemoryPolicy::kLru;
+  CheckRefused(config, "--memory-policy=lru needs --max-memory or --max-keys");
+  config.max_keys = 1;
+  CHECK(CheckConfig(config).ok());
+  config.max_keys = 0;
+  config.max_memory_bytes = 1;
+  CHECK(CheckConfig(config).ok());
+}
+
 TEST_CASE("each of the TLS files is needed") {
   for (std::string TlsFiles::* file : {&TlsFiles::ca, &TlsFiles::certificate, &TlsFiles::key}) {
     Config config = WithTls();

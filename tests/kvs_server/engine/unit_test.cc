@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -278,6 +279,89 @@ TEST_CASE_METHOD(UnitFixture, "no count sees half of a unit") {
   }
   writer.join();
   CHECK(half == 0);
+}
+
+class LimitedUnit : public UnitFixture {
+ protected:
+  // With room for so many more keys, or bytes.
+  void Limit(const UsageLimits& limits) {
+    limited_ = std::make_unique<Store>(8, StoreBounds{.usage = limits});
+    limited_engine_ = std::make_unique<Engine>(limited_.get(), &ledger_.journal());
+  }
+  Engine* engine() { return limited_engine_.get(); }
+  Size Used() { return limited_->usage().total(); }
+
+  std::unique_ptr<Store> limited_;
+  std::unique_ptr<Engine> limited_engine_;
+};
+
+TEST_CASE_METHOD(LimitedUnit, "a unit is within the limits as a whole, or refused as a whole") {
+  Limit({.max_keys = 2});
+  const std::vector<std::string> keys = {"a", "b", "c"};
+  {
+    Operations operations(engine(), keys);
+    for (const std::string& key : keys) CHECK(operations.Put(key, 1).status.ok());
+    const Outcome outcome = operations.Commit();
+    CHECK(Is(outcome.status, errors::kTooManyKeys));
+    CHECK(MetadataOf(outcome.status, "used") == "0");
+    CHECK(MetadataOf(outcome.status, "limit") == "2");
+    CHECK(outcome.lacks.keys == 3);
+    CHECK_FALSE(outcome.logged);
+  }
+  CHECK(Used() == Size());
+  CHECK(ledger_.journal().status().latest_revision == 0);
+  // What it takes away is room for what it adds, in any order.
+  Operations operations(engine(), keys);
+  for (const std::string& key : keys) operations.Put(key, 1);
+  operations.Delete("b", {ValueType::kInt});
+  CHECK(operations.Commit().status.ok());
+  CHECK(Used().keys == 2);
+}
+
+TEST_CASE_METHOD(LimitedUnit, "memory may be used to the last byte, and not beyond") {
+  int64_t one = 0;
+  {
+    Limit({.max_memory_bytes = 1'000'000});
+    Operations operations(engine(), {"a"});
+    operations.Put("a", 1);
+    CHECK(operations.Commit().status.ok());
+    one = Used().bytes;
+    CHECK(one > 0);
+  }
+  Limit({.max_memory_bytes = static_cast<uint64_t>(2 * one)});
+  for (const std::string key : {"a", "b", "c"}) {
+    Operations operations(engine(), {key});
+    operations.Put(key, 1);
+    const Outcome outcome = operations.Commit();
+    CHECK(outcome.status.ok() == (key != "c"));
+    if (key == "c") CHECK(Is(outcome.status, errors::kMemoryFull));
+    if (key == "c") CHECK(outcome.observed_revision == ledger_.journal().latest_revision());
+  }
+  CHECK(Used().bytes == 2 * one);
+  // What was taken for the refused one is free again.
+  Operations(engine(), {"a"}).Get("a");
+  {
+    Operations operations(engine(), {"a"});
+    operations.Delete("a", {ValueType::kInt});
+    CHECK(operations.Commit().status.ok());
+  }
+  Operations operations(engine(), {"c"});
+  operations.Put("c", 1);
+  CHECK(operations.Commit().status.ok());
+}
+
+TEST_CASE_METHOD(LimitedUnit, "room that the journal did not let be used is given back") {
+  Limit({.max_keys = 1});
+  ledger_.journal().SetState(LedgerState::kAway, "away");
+  for (int i = 0; i < 3; ++i) {
+    Operations operations(engine(), {"a"});
+    operations.Put("a", 1);
+    CHECK(Is(operations.Commit().status, errors::kNotApplied));
+  }
+  ledger_.journal().SetState(LedgerState::kConnected, "");
+  Operations operations(engine(), {"a"});
+  operations.Put("a", 1);
+  CHECK(operations.Commit().status.ok());
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ class ApiFixture {
   explicit ApiFixture(bool connected = true, JournalOptions journal_options = {}, StoreOptions store_options = {},
                       size_t max_view_bytes = kDefaultMaxScanBytes)
       : ledger_(journal_options, connected),
-        store_(8, max_view_bytes),
+        store_(8, {.max_view_bytes = max_view_bytes}),
         services_(MakeServices(store_options)),
         server_(Pointers()) {}
   // No reply may wait when the server stops.
