@@ -39,6 +39,16 @@ std::string StartedText(const google::protobuf::Timestamp& start, absl::Time now
                       absl::FormatDuration(up), " ago");
 }
 
+std::string UsageText(const v1::UsageStatus& usage) {
+  std::string text = absl::StrCat("keys ", usage.keys());
+  if (usage.max_keys() != 0) absl::StrAppend(&text, " of ", usage.max_keys());
+  absl::StrAppend(&text, ", bytes ", usage.bytes());
+  if (usage.max_memory_bytes() != 0) absl::StrAppend(&text, " of ", FormatByteSize(usage.max_memory_bytes()));
+  if (usage.max_keys() == 0 && usage.max_memory_bytes() == 0) return absl::StrCat(text, ", no limits");
+  if (usage.policy() == v1::MEMORY_POLICY_LRU) return absl::StrCat(text, ", lru, ", usage.evictions(), " evicted");
+  return absl::StrCat(text, ", refuse");
+}
+
 }  // namespace
 
 std::string ServerStateText(v1::ServerState state) {
@@ -69,11 +79,15 @@ std::string StatusText(const v1::MaintenanceStatusResponse& status, absl::Time n
          absl::StrCat(FormatByteSize(ledger.pending_bytes()), " of ", FormatByteSize(ledger.max_pending_bytes()), ", ",
                       status.waiting_replies(), " waiting replies"));
 
-  std::vector<std::string> stores;
+  std::vector<std::string> keys;
+  std::vector<std::string> bytes;
   for (const v1::StoreStatus& store : status.stores()) {
-    stores.push_back(absl::StrCat(TypeNameOf(store.type()), " ", store.keys()));
+    keys.push_back(absl::StrCat(TypeNameOf(store.type()), " ", store.keys()));
+    bytes.push_back(absl::StrCat(TypeNameOf(store.type()), " ", store.bytes()));
   }
-  AddRow(&text, "keys", absl::StrJoin(stores, ", "));
+  AddRow(&text, "keys", absl::StrJoin(keys, ", "));
+  AddRow(&text, "bytes", absl::StrJoin(bytes, ", "));
+  if (status.has_usage()) AddRow(&text, "in all", UsageText(status.usage()));
   return text;
 }
 

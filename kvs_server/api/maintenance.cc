@@ -57,6 +57,27 @@ void FillLedger(const JournalStatus& status, const std::string& address, v1::Led
   ledger->set_detail(status.detail);
 }
 
+v1::MemoryPolicy PolicyOf(const UsageLimits& limits) {
+  switch (limits.policy) {
+    case MemoryPolicy::kRefuse:
+      return v1::MEMORY_POLICY_REFUSE;
+    case MemoryPolicy::kLru:
+      return v1::MEMORY_POLICY_LRU;
+  }
+  return v1::MEMORY_POLICY_UNSPECIFIED;
+}
+
+void FillUsage(Engine& engine, v1::UsageStatus* status) {
+  const Usage& usage = engine.store().usage();
+  const Size used = usage.total();
+  status->set_keys(used.keys);
+  status->set_bytes(used.bytes);
+  status->set_max_keys(usage.limits().max_keys);
+  status->set_max_memory_bytes(usage.limits().max_memory_bytes);
+  status->set_policy(PolicyOf(usage.limits()));
+  status->set_evictions(engine.evictions());
+}
+
 void FillStatus(Engine& engine, const Responder& responder, const MaintenanceOptions& options,
                 v1::MaintenanceStatusResponse* response) {
   const JournalStatus status = responder.journal().status();
@@ -71,7 +92,9 @@ void FillStatus(Engine& engine, const Responder& responder, const MaintenanceOpt
     auto* store = response->add_stores();
     store->set_type(ToProto(type));
     store->set_keys(sizes.keys[static_cast<size_t>(type)]);
+    store->set_bytes(engine.store().usage().of(type).bytes);
   }
+  FillUsage(engine, response->mutable_usage());
   if (response->state() == v1::SERVER_STATE_REPLAYING) {
     response->mutable_replay()->set_revision(status.replay_revision);
     response->mutable_replay()->set_last_revision(status.replay_last_revision);

@@ -20,6 +20,7 @@ TEST_CASE("status") {
   CHECK_THAT(status, ContainsText("ledger    connected, at 127.0.0.1:"));
   CHECK_THAT(status, ContainsText("revision  newest 1, durable 1"));
   CHECK_THAT(status, ContainsText("keys      int 1, uint 0, float 0, string 0, set 0, map 0"));
+  CHECK_THAT(status, ContainsText("in all    keys 1, bytes "));
   CHECK_THAT(kvs.Out({"status", "--output", "json"}), ContainsText("\"state\":\"SERVER_STATE_SERVING\""));
 }
 

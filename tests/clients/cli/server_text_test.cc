@@ -14,7 +14,9 @@ TEST_CASE("a whole status") {
     "ledger": {"state": "LEDGER_STATE_CONNECTED", "address": "localhost:5051", "logId": "1f", "epoch": "4",
                "latestRevision": "480", "durableRevision": "479", "pendingBytes": "1024",
                "maxPendingBytes": "67108864"},
-    "stores": [{"type": "VALUE_TYPE_INT", "keys": "3"}, {"type": "VALUE_TYPE_MAP", "keys": "1"}],
+    "stores": [{"type": "VALUE_TYPE_INT", "keys": "3", "bytes": "267"},
+               {"type": "VALUE_TYPE_MAP", "keys": "1", "bytes": "1000"}],
+    "usage": {"keys": "4", "bytes": "1267", "maxKeys": "0", "maxMemoryBytes": "0", "policy": "MEMORY_POLICY_REFUSE"},
     "replay": {"revision": "120", "lastRevision": "480"}, "waitingReplies": "2"})",
                                                       &status)
               .ok());
@@ -25,7 +27,24 @@ TEST_CASE("a whole status") {
         "ledger    connected, at localhost:5051, log 1f, epoch 4\n"
         "revision  newest 480, durable 479\n"
         "pending   1KiB of 64MiB, 2 waiting replies\n"
-        "keys      int 3, map 1\n");
+        "keys      int 3, map 1\n"
+        "bytes     int 267, map 1000\n"
+        "in all    keys 4, bytes 1267, no limits\n");
+}
+
+TEST_CASE("limits are told, and what happens past them") {
+  v1::MaintenanceStatusResponse status;
+  v1::UsageStatus& usage = *status.mutable_usage();
+  usage.set_keys(4);
+  usage.set_bytes(1267);
+  usage.set_max_memory_bytes(65536);
+  usage.set_policy(v1::MEMORY_POLICY_REFUSE);
+  CHECK_THAT(StatusText(status, absl::UnixEpoch()), ContainsText("in all    keys 4, bytes 1267 of 64KiB, refuse\n"));
+  usage.set_max_keys(10);
+  usage.set_policy(v1::MEMORY_POLICY_LRU);
+  usage.set_evictions(3);
+  CHECK_THAT(StatusText(status, absl::UnixEpoch()),
+             ContainsText("in all    keys 4 of 10, bytes 1267 of 64KiB, lru, 3 evicted\n"));
 }
 
 TEST_CASE("why the ledger is not connected is told") {

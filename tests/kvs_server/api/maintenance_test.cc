@@ -44,6 +44,13 @@ TEST_CASE_METHOD(MaintenanceFixture, "Status shows zeros") {
   CHECK(status.ledger().has_pending_bytes());
   REQUIRE(status.stores_size() == 6);
   CHECK(status.stores(0).has_keys());
+  CHECK(status.stores(0).has_bytes());
+  CHECK(status.usage().has_keys());
+  CHECK(status.usage().has_bytes());
+  CHECK(status.usage().has_max_keys());
+  CHECK(status.usage().has_max_memory_bytes());
+  CHECK(status.usage().has_evictions());
+  CHECK(status.usage().policy() == v1::MEMORY_POLICY_REFUSE);
 }
 
 TEST_CASE_METHOD(MaintenanceFixture, "Status counts keys by type, in the order of the enum") {
@@ -55,6 +62,18 @@ TEST_CASE_METHOD(MaintenanceFixture, "Status counts keys by type, in the order o
   CHECK(status.stores(0).keys() == 2);
   CHECK(status.stores(5).type() == v1::VALUE_TYPE_MAP);
   CHECK(status.stores(5).keys() == 1);
+}
+
+TEST_CASE_METHOD(MaintenanceFixture, "Status tells what the keys of each type take, and all of them together") {
+  Do("IntStore.Put", "key: 'a' value: 1");
+  Do("IntStore.Put", "key: 'b' value: 1");
+  Do("StringStore.Put", "key: 'a' value: '" + std::string(5000, 'x') + "'");
+  const auto status = Status();
+  CHECK(status.stores(0).bytes() > 0);
+  CHECK(status.stores(1).bytes() == 0);
+  CHECK(status.stores(3).bytes() > 5000);
+  CHECK(status.usage().keys() == 3);
+  CHECK(status.usage().bytes() == status.stores(0).bytes() + status.stores(3).bytes());
 }
 
 TEST_CASE_METHOD(MaintenanceFixture, "Status shows what is pending, and who waits for it") {
