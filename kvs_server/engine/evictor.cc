@@ -19,8 +19,8 @@ constexpr size_t kMaxDueAtOnce = 100;
 
 // What is freed beyond what is asked for, as a share of the limit, and at most.
 constexpr uint64_t kSpareShare = 1024;
-constexpr uint64_t kMaxSpareBytes = 16 * kKiB;
-constexpr uint64_t kMaxSpareKeys = 128;
+constexpr uint64_t kMaxSpareBytes = 4 * kKiB;
+constexpr uint64_t kMaxSpareKeys = 32;
 
 }  // namespace
 
