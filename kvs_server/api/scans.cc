@@ -23,7 +23,7 @@ namespace v1 = ::kvs::v1;
 using google::protobuf::util::TimeUtil;
 
 // What is read before other calls have their turn on the event loop.
-constexpr size_t kStepsAtOnce = 64;
+constexpr size_t kStepsAtOnce = 32;
 
 absl::Status CheckPlace(const std::string& text, absl::string_view what) {
   return text.empty() ? absl::OkStatus() : CheckName(text, what);
@@ -145,6 +145,13 @@ class ScanMessage {
   size_t bytes_ = 0;
 };
 
+// Frees what a view has kept, which may be much, without holding up other calls of the loop.
+void FreeWhenIdle(rpc::EventLoop& loop, std::unique_ptr<View> view) {
+  loop.RunWhenIdle([&loop, view = std::move(view)]() mutable {
+    if (view->FreeSome()) FreeWhenIdle(loop, std::move(view));
+  });
+}
+
 // One stream: a message is read, waits until its revision is durable, is written, and only then the next one is read.
 // So a slow reader costs one message, and what the scanner has read ahead and keeps.
 template <class Message>
@@ -172,7 +179,10 @@ class ScanStream final : public rpc::StreamHandler {
   void OnHalfClose() override { stream_.Finish(rpc::Service::MalformedError(*Request::descriptor())); }
   void OnWritten() override { ReadOnWhenIdle(); }
   void OnDrain() override { End(responder_.CheckServing()); }
-  void OnDone() override { state_->handler = nullptr; }
+  void OnDone() override {
+    state_->handler = nullptr;
+    CloseScanner();
+  }
 
  private:
   // Outlives the stream as long as something is to come back to it. Of the stream's loop alone.
@@ -220,7 +230,7 @@ class ScanStream final : public rpc::StreamHandler {
 
   void SendWhenDurable() {
     const bool is_last = scanner_->is_done();
-    if (is_last) scanner_.reset();
+    if (is_last) CloseScanner();
     message_.response.set_latest_revision(std::max(responder_.journal().durable_revision(), revision_));
     const bool is_first = message_.response.has_revision();
     auto bytes = is_first || !message_.is_empty() ? rpc::Serialize(message_.response) : grpc::ByteBuffer();
@@ -244,8 +254,12 @@ class ScanStream final : public rpc::StreamHandler {
     if (is_last) stream_.Finish(grpc::Status::OK);
   }
 
+  void CloseScanner() {
+    if (scanner_) FreeWhenIdle(stream_.loop(), Scanner::Close(std::move(scanner_)));
+  }
+
   void End(const absl::Status& status) {
-    scanner_.reset();
+    CloseScanner();
     stream_.Finish(rpc::ToGrpc(status));
   }
 

@@ -36,8 +36,7 @@ absl::StatusOr<std::unique_ptr<Scanner>> Scanner::Open(Store* store, Journal* jo
                                                        uint64_t max_keys, std::function<void()> overtaken) {
   // What is durable now is in the store when all of it is locked. Of revisions that left no key nothing else may tell.
   const uint64_t durable = journal->durable_revision();
-  auto view = store->OpenView(
-      std::move(selection), [journal] { return journal->NowMicros(); }, std::move(overtaken));
+  auto view = store->OpenView(std::move(selection), [journal] { return journal->NowMicros(); }, std::move(overtaken));
   if (!view.ok()) return view.status();
   const uint64_t revision = std::max(durable, (*view)->revision());
   return std::unique_ptr<Scanner>(new Scanner(store, *std::move(view), revision, max_keys));
@@ -50,15 +49,21 @@ Scanner::Scanner(Store* store, std::unique_ptr<View> view, uint64_t revision, ui
       keys_left_(max_keys),
       ahead_(store->shards().size()) {}
 
-Scanner::~Scanner() { Close(); }
+Scanner::~Scanner() { CloseView(); }
 
-void Scanner::Close() {
-  if (view_) store_.CloseView(std::move(view_));
+void Scanner::CloseView() {
+  if (is_open_) store_.CloseView(view_.get());
+  is_open_ = false;
+}
+
+std::unique_ptr<View> Scanner::Close(std::unique_ptr<Scanner> scanner) {
+  scanner->CloseView();
+  return std::move(scanner->view_);
 }
 
 void Scanner::BeginNextType() {
   const std::vector<ValueType>& types = view_->selection().types;
-  if (next_type_ == types.size()) return Close();
+  if (next_type_ == types.size()) return CloseView();
   type_ = types[next_type_++];
   for (size_t i = 0; i < ahead_.size(); ++i) {
     MutexLock lock(&store_.shards()[i].mutex());
@@ -116,14 +121,14 @@ ViewedKey Scanner::TakeNext() {
 }
 
 absl::Status Scanner::status() const {
-  if (!view_ || !view_->is_overtaken()) return absl::OkStatus();
+  if (!is_open_ || !view_->is_overtaken()) return absl::OkStatus();
   return Error(errors::kScanOvertaken,
                "the list or scan was overtaken: more was changed since it began than --max-scan-bytes lets the server "
                "keep; try again, read faster, or ask for less, by a longer prefix or fewer types");
 }
 
 absl::Status Scanner::Read(size_t max_steps, absl::FunctionRef<bool(ViewedKey&&)> visit) {
-  for (size_t step = 0; step < max_steps && view_; ++step) {
+  for (size_t step = 0; step < max_steps && is_open_; ++step) {
     std::optional<ViewedKey> next;
     if (!to_refill_.empty()) {
       Refill();
@@ -135,7 +140,7 @@ absl::Status Scanner::Read(size_t max_steps, absl::FunctionRef<bool(ViewedKey&&)
     // Looked at after the shard was: nothing was kept there since the view was overtaken.
     if (absl::Status overtaken = status(); !overtaken.ok()) return overtaken;
     if (!next) continue;
-    if (!next->more && --keys_left_ == 0) Close();
+    if (!next->more && --keys_left_ == 0) CloseView();
     if (!visit(*std::move(next))) break;
   }
   return absl::OkStatus();

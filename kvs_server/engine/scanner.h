@@ -45,7 +45,10 @@ class Scanner {
   absl::Status status() const;
 
   // Whether there is nothing more. The view is closed then.
-  bool is_done() const { return view_ == nullptr; }
+  bool is_done() const { return !is_open_; }
+
+  // Ends the scan, if that has not happened, and hands over what its view has kept; the caller may free it bit by bit.
+  static std::unique_ptr<View> Close(std::unique_ptr<Scanner> scanner);
 
  private:
   Scanner(Store* store, std::unique_ptr<View> view, uint64_t revision, uint64_t max_keys);
@@ -57,11 +60,12 @@ class Scanner {
   // The smallest key at hand, or the next part of its value.
   ViewedKey TakeNext();
   void Push(size_t shard);
-  void Close();
+  void CloseView();
   bool LaterKey(size_t a, size_t b) const { return ahead_[a].front().key > ahead_[b].front().key; }
 
   Store& store_;
   std::unique_ptr<View> view_;
+  bool is_open_ = true;
   const uint64_t revision_;
   uint64_t keys_left_;
   size_t next_type_ = 0;

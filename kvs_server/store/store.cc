@@ -152,13 +152,13 @@ absl::StatusOr<std::unique_ptr<View>> Store::OpenView(Selection selection, absl:
   return view;
 }
 
-void Store::CloseView(std::unique_ptr<View> view) {
+void Store::CloseView(View* view) {
   for (size_t i = 0; i < shards_.size(); ++i) {
     MutexLock lock(&shards_[i].mutex());
     auto& views = shards_[i].views_;
     views.erase(std::find(views.begin(), views.end(), &view->shard(i)));
   }
-  views_.Remove(view.get());
+  views_.Remove(view);
 }
 
 }  // namespace kvs::server

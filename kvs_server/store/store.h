@@ -153,11 +153,11 @@ class Store {
   };
   Sizes CountKeys();
 
-  // Opens a view of this moment, which CloseView has to end before the store does. `now_micros` is called under all
+  // Opens a view of this moment, which has to be closed before it goes away. `now_micros` is called under all
   // locks and tells the time that expiries are measured by. TOO_MANY_SCANS past the limit; for `overtaken` see View.
   absl::StatusOr<std::unique_ptr<View>> OpenView(Selection selection, absl::FunctionRef<int64_t()> now_micros,
                                                  std::function<void()> overtaken);
-  void CloseView(std::unique_ptr<View> view);
+  void CloseView(View* view);
   const Views& views() const { return views_; }
 
   // What there is, and what there may be.

@@ -14,9 +14,10 @@ namespace kvs::server {
 namespace {
 
 // What is looked at under one lock. With all shards, what is read ahead is also what a reader who is slow costs.
-constexpr size_t kKeysAtOnce = 32;
+constexpr size_t kKeysAtOnce = 16;
 constexpr size_t kElementsAtOnce = 500;
 constexpr size_t kElementBytesAtOnce = 32 * kKiB;
+constexpr size_t kFreedAtOnce = 200;
 // Values up to this size are read ahead; larger ones when it is their turn.
 constexpr size_t kSmallValueBytes = 4 * kKiB;
 constexpr size_t kBytesAtOnce = 8 * kKiB;
@@ -112,6 +113,15 @@ View::View(Selection selection, Views* views, size_t shards, std::function<void(
   for (size_t i = 0; i < shards; ++i) shards_.emplace_back(this, views);
 }
 
+bool View::FreeSome() {
+  size_t max_keys = kFreedAtOnce;
+  for (; !shards_.empty(); shards_.pop_back()) {
+    shards_.back().Free(&max_keys);
+    if (max_keys == 0) return true;
+  }
+  return false;
+}
+
 ShardView::ShardView(View* view, Views* views) : view_(view), views_(views) {
   const Selection& selection = view_->selection();
   is_at_end_ = selection.types.empty();
@@ -128,6 +138,13 @@ void ShardView::Begin(ValueType type) {
   at_ = view_->selection().prefix;
   at_is_included_ = true;
   is_at_end_ = false;
+}
+
+void ShardView::Free(size_t* max_keys) {
+  const auto free = [max_keys](auto& olders) {
+    for (; *max_keys > 0 && !olders.empty(); --*max_keys) olders.erase(olders.begin());
+  };
+  std::apply([&free](auto&... olders) { (free(olders), ...); }, olders_);
 }
 
 bool ShardView::Needs(ValueType type, absl::string_view key) const {

@@ -111,6 +111,9 @@ class ShardView {
   // Whether there are no more keys of the current type.
   bool is_at_end() const { return is_at_end_; }
 
+  // Frees at most so many of the keys that it keeps, and counts them down. Only when the view is closed.
+  void Free(size_t* max_keys);
+
  private:
   // The changed elements of a collection as they were; nothing for those that were not there. Members of a set that
   // were there have an empty text.
@@ -170,6 +173,10 @@ class View {
   bool is_overtaken() const { return is_overtaken_.load(std::memory_order_relaxed); }
 
   ShardView& shard(size_t index) { return shards_[index]; }
+
+  // Frees some of what the view keeps, which takes a few microseconds for each ten keys, and so too long for all of it
+  // at once. Returns whether there is more. Only when the view is closed, which no longer counts it.
+  bool FreeSome();
 
  private:
   friend class Store;

@@ -288,6 +288,19 @@ TEST_CASE_METHOD(ScannerFixture, "a view that keeps too much is overtaken, and c
   CHECK(store_.views().bytes() == 0);
 }
 
+TEST_CASE_METHOD(ScannerFixture, "what a view has kept is freed in pieces, and counts no more once it is closed") {
+  const Keys keys = PutMany(3000);
+  auto scanner = Open();
+  for (const std::string& key : keys) Put(key, 2);
+  CHECK(store_.views().bytes() > 0);
+  const std::unique_ptr<View> view = Scanner::Close(std::move(scanner));
+  CHECK(store_.views().bytes() == 0);
+  CHECK(store_.views().open() == 0);
+  int pieces = 1;
+  while (view->FreeSome()) ++pieces;
+  CHECK(pieces >= 10);
+}
+
 TEST_CASE_METHOD(ScannerFixture, "of several views the one that keeps the most is overtaken") {
   const Keys keys = PutMany(20000);
   const auto large = Open();
