@@ -71,6 +71,24 @@ inline constexpr size_t kMaxBatchOperations = 10000;
 // One indivisible record of the ledger: an atomic batch.
 inline constexpr size_t kMaxRecordBytes = 4 * kMiB;
 
+// What a client may call a request, in bytes of UTF-8.
+inline constexpr size_t kMaxRequestIdBytes = 128;
+
+// The answer to a request with an id, serialized, as it is remembered for a retry.
+inline constexpr size_t kMaxAnswerBytes = 1 * kMiB;
+
+// --request-window-count, --request-window-age, and the bytes of their ids, actors and answers: how many requests are
+// remembered. The ledgers remember as many as may ever be asked for, so that a setting can be raised again.
+inline constexpr uint64_t kDefaultRequestWindowCount = 100000;
+inline constexpr uint64_t kMaxRequestWindowCount = 1000000;
+inline constexpr int64_t kDefaultRequestWindowMinutes = 60;
+inline constexpr int64_t kMinRequestWindowMinutes = 10;
+inline constexpr int64_t kMaxRequestWindowMinutes = 24 * 60;
+inline constexpr size_t kRequestWindowBytes = 64 * kMiB;
+
+// Clients of this project send a request again for no longer than this, well inside of every window age.
+inline constexpr int64_t kMaxRetryMinutes = 5;
+
 // Frames between the servers: what writers aim at, and what readers accept.
 inline constexpr size_t kTargetFrameBytes = 1 * kMiB;
 inline constexpr size_t kMaxFrameBytes = 16 * kMiB;

@@ -81,6 +81,19 @@ using Operation =
                  operation::FloatIncrement, operation::Append, operation::AddMembers, operation::RemoveMembers,
                  operation::PutFields, operation::RemoveFields, operation::SetExpiry>;
 
+// What is answered to a request that is sent again; see txn.v1.Answer.
+struct Answer {
+  uint64_t command_hash = 0;
+  uint32_t revisions = 0;      // that the request took
+  absl::string_view response;  // serialized
+};
+
+// The request that a transaction was made by.
+struct RequestInfo {
+  absl::string_view id;          // as the client called it; empty if it did not
+  std::optional<Answer> answer;  // of the last of the request's transactions
+};
+
 struct Transaction {
   uint64_t revision = 0;           // from 1, without gaps
   int64_t time_micros = 0;         // since 1970 in UTC; never runs backwards
@@ -92,6 +105,27 @@ struct Transaction {
   // When the key expires, as of this change: since 1970 in UTC; 0 if it does not, or is absent. Every change tells it.
   int64_t expires_at_micros = 0;
   Operation operation;
+  RequestInfo request;
 };
+
+// A request that was answered, for its retries. It borrows as a Transaction does.
+struct RememberedRequest {
+  uint64_t revision = 0;    // of its last transaction
+  int64_t time_micros = 0;  // of that
+  absl::string_view actor;
+  absl::string_view id;
+  Answer answer;
+
+  // Of its first transaction.
+  uint64_t first_revision() const { return revision + 1 - answer.revisions; }
+};
+
+// The request whose last transaction this is, if it is to be remembered.
+inline std::optional<RememberedRequest> RequestOf(const Transaction& transaction) {
+  const RequestInfo& request = transaction.request;
+  if (!request.answer) return std::nullopt;
+  return RememberedRequest{transaction.revision, transaction.time_micros, transaction.actor, request.id,
+                           *request.answer};
+}
 
 }  // namespace kvs

@@ -14,6 +14,7 @@ namespace pb = txn::v1;
 
 // The wire form of the first two fields, both of fixed width; see transaction.proto.
 constexpr uint8_t kListEntryTag = 0x0A;
+constexpr uint8_t kListRequestTag = 0x12;
 constexpr size_t kTagBytes = 1;
 constexpr size_t kTimeOffset = 2 * kTagBytes + sizeof(uint64_t);
 // The third field, if it is set, is a varint; one that is filled in later takes as many bytes as there may be.
@@ -220,6 +221,41 @@ absl::Status ReadOperation(const pb::Transaction& stored, Operation* result) {
   return Malformed("no known operation");
 }
 
+void SetRequest(const RequestInfo& request, pb::Request* stored) {
+  Set(stored->mutable_id(), request.id);
+  if (!request.answer) return;
+  pb::Answer* answer = stored->mutable_answer();
+  answer->set_command_hash(request.answer->command_hash);
+  answer->set_revisions(request.answer->revisions);
+  Set(answer->mutable_response(), request.answer->response);
+}
+
+// Of a request whose last transaction has this revision.
+absl::Status ReadRequest(const pb::Request& stored, uint64_t revision, RequestInfo* request) {
+  if (stored.id().empty()) return Malformed("a request without an id");
+  request->id = stored.id();
+  if (!stored.has_answer()) return absl::OkStatus();
+  const pb::Answer& answer = stored.answer();
+  if (answer.revisions() == 0 || answer.revisions() > revision) return Malformed("a request of no known revisions");
+  request->answer = Answer{answer.command_hash(), answer.revisions(), answer.response()};
+  return absl::OkStatus();
+}
+
+// A message as an entry of a list, and where in that it begins.
+template <class Message>
+std::string ListEntry(uint8_t tag, const Message& stored, size_t* message_offset) {
+  using google::protobuf::io::CodedOutputStream;
+  const size_t size = stored.ByteSizeLong();
+  const size_t length_bytes = CodedOutputStream::VarintSize64(size);
+  std::string bytes(kTagBytes + length_bytes + size, '\0');
+  auto* out = reinterpret_cast<uint8_t*>(bytes.data());
+  *out++ = tag;
+  out = CodedOutputStream::WriteVarint64ToArray(size, out);
+  stored.SerializeWithCachedSizesToArray(out);
+  *message_offset = kTagBytes + length_bytes;
+  return bytes;
+}
+
 void PutFixed64(char* to, uint64_t value) {
   google::protobuf::io::CodedOutputStream::WriteLittleEndian64ToArray(value, reinterpret_cast<uint8_t*>(to));
 }
@@ -246,16 +282,8 @@ EncodedTransaction::EncodedTransaction(const Transaction& transaction, uint64_t 
   stored->set_batch_remaining(transaction.batch_remaining);
   stored->set_expires_at_micros(transaction.expires_at_micros);
   std::visit(OperationWriter{stored}, transaction.operation);
-
-  using google::protobuf::io::CodedOutputStream;
-  const size_t size = stored->ByteSizeLong();
-  const size_t length_bytes = CodedOutputStream::VarintSize64(size);
-  bytes_.resize(kTagBytes + length_bytes + size);
-  auto* out = reinterpret_cast<uint8_t*>(bytes_.data());
-  *out++ = kListEntryTag;
-  out = CodedOutputStream::WriteVarint64ToArray(size, out);
-  stored->SerializeWithCachedSizesToArray(out);
-  revision_offset_ = kTagBytes + length_bytes;
+  if (!transaction.request.id.empty()) SetRequest(transaction.request, stored->mutable_request());
+  bytes_ = ListEntry(kListEntryTag, *stored, &revision_offset_);
 }
 
 void EncodedTransaction::Stamp(uint64_t revision, int64_t time_micros) {
@@ -278,7 +306,29 @@ absl::StatusOr<Transaction> Decode(const pb::Transaction& stored) {
   if (transaction.key.empty()) return Malformed("no key");
   if (!FromStored(stored.type(), &transaction.type)) return Malformed("no known type");
   if (absl::Status status = ReadOperation(stored, &transaction.operation); !status.ok()) return status;
+  if (stored.has_request()) {
+    absl::Status status = ReadRequest(stored.request(), transaction.revision, &transaction.request);
+    if (!status.ok()) return status;
+  }
   return transaction;
+}
+
+std::string Encode(const RememberedRequest& request) {
+  google::protobuf::Arena arena;
+  auto* stored = google::protobuf::Arena::CreateMessage<pb::RememberedRequest>(&arena);
+  stored->set_revision(request.revision);
+  stored->set_time_micros(request.time_micros);
+  Set(stored->mutable_actor(), request.actor);
+  SetRequest({request.id, request.answer}, stored->mutable_request());
+  size_t message_offset = 0;
+  return ListEntry(kListRequestTag, *stored, &message_offset);
+}
+
+absl::StatusOr<RememberedRequest> Decode(const pb::RememberedRequest& stored) {
+  RequestInfo request;
+  if (absl::Status status = ReadRequest(stored.request(), stored.revision(), &request); !status.ok()) return status;
+  if (!request.answer) return Malformed("a request without an answer");
+  return RememberedRequest{stored.revision(), stored.time_micros(), stored.actor(), request.id, *request.answer};
 }
 
 }  // namespace kvs

@@ -33,4 +33,10 @@ class EncodedTransaction {
 // Borrows from `stored`. DataLoss if it is not a transaction that Encode could have written.
 absl::StatusOr<Transaction> Decode(const ::txn::v1::Transaction& stored);
 
+// A request that is remembered, as an entry of a serialized txn.v1.TransactionList.
+std::string Encode(const RememberedRequest& request);
+
+// Borrows from `stored`. DataLoss if it is not a request that Encode could have written.
+absl::StatusOr<RememberedRequest> Decode(const ::txn::v1::RememberedRequest& stored);
+
 }  // namespace kvs

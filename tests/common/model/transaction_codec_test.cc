@@ -271,6 +271,73 @@ TEST_CASE("the bytes of several transactions joined are one list") {
   }
 }
 
+TEST_CASE("a transaction keeps the request that it was made by") {
+  Transaction transaction = Of(ValueType::kInt, operation::Put{int64_t{5}});
+  const std::string without = Encode(transaction);
+  CHECK(!ParseList(without).transactions(0).has_request());
+  CHECK(!RequestOf(transaction));
+  transaction.request.id = "id-1";
+  pb::TransactionList list = ParseList(Encode(transaction));
+  auto decoded = Decode(list.transactions(0));
+  REQUIRE(decoded.ok());
+  CHECK((decoded->request.id == "id-1"));
+  CHECK(!decoded->request.answer);
+  CHECK(!RequestOf(*decoded));
+  transaction.request.answer = Answer{kMaxUint, 7, ""};
+  list = ParseList(Encode(transaction));
+  decoded = Decode(list.transactions(0));
+  REQUIRE(decoded.ok());
+  const auto request = RequestOf(*decoded);
+  REQUIRE(request);
+  CHECK(request->revision == 7);
+  CHECK(request->first_revision() == 1);
+  CHECK(request->time_micros == transaction.time_micros);
+  CHECK((request->actor == transaction.actor));
+  CHECK((request->id == "id-1"));
+  CHECK(request->answer.command_hash == kMaxUint);
+  CHECK((request->answer.response == ""));
+}
+
+TEST_CASE("a remembered request is an entry of a list of its own kind") {
+  const std::string response("\0\xff answer", 9);
+  const RememberedRequest request{300, kMinInt, "ann", "id", {5, 300, response}};
+  const std::string bytes = Encode(request);
+  CHECK(bytes[0] == 0x12);
+  const pb::TransactionList list = ParseList(bytes);
+  CHECK(list.transactions_size() == 0);
+  REQUIRE(list.requests_size() == 1);
+  const auto decoded = Decode(list.requests(0));
+  REQUIRE(decoded.ok());
+  CHECK(decoded->revision == 300);
+  CHECK(decoded->time_micros == kMinInt);
+  CHECK((decoded->actor == "ann"));
+  CHECK((decoded->id == "id"));
+  CHECK(decoded->answer.command_hash == 5);
+  CHECK(decoded->answer.revisions == 300);
+  CHECK((decoded->answer.response == response));
+}
+
+TEST_CASE("a remembered request that could not have been written is DATA_LOSS and says what is wrong") {
+  pb::TransactionList list = ParseList(Encode(RememberedRequest{300, 1, "ann", "id", {5, 300, "answer"}}));
+  pb::RememberedRequest& stored = *list.mutable_requests(0);
+  const char* what = "";
+  SECTION("without an id") {
+    stored.mutable_request()->clear_id();
+    what = "a request without an id";
+  }
+  SECTION("without an answer") {
+    stored.mutable_request()->clear_answer();
+    what = "a request without an answer";
+  }
+  SECTION("with more revisions than there were") {
+    stored.mutable_request()->mutable_answer()->set_revisions(301);
+    what = "a request of no known revisions";
+  }
+  const auto decoded = Decode(stored);
+  CHECK(decoded.status().code() == absl::StatusCode::kDataLoss);
+  CHECK(decoded.status().message().find(what) != absl::string_view::npos);
+}
+
 pb::Transaction Stored() { return ParseList(Encode(Of(ValueType::kInt, operation::Put{int64_t{5}}))).transactions(0); }
 
 TEST_CASE("a stored transaction that could not have been written is DATA_LOSS and says what is wrong") {
@@ -319,6 +386,15 @@ TEST_CASE("a stored transaction that could not have been written is DATA_LOSS an
   SECTION("with a delete for a cause of a later version") {
     stored.mutable_delete_()->set_cause(static_cast<pb::Delete::Cause>(99));
     what = "a delete of no known cause";
+  }
+  SECTION("with a request without an id") {
+    stored.mutable_request()->mutable_answer()->set_revisions(1);
+    what = "a request without an id";
+  }
+  SECTION("with a request of no revisions") {
+    stored.mutable_request()->set_id("id");
+    stored.mutable_request()->mutable_answer();
+    what = "a request of no known revisions";
   }
   const auto decoded = Decode(stored);
   CHECK(decoded.status().code() == absl::StatusCode::kDataLoss);
