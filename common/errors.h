@@ -34,6 +34,8 @@ namespace errors {
   X(kInvalidLimit, kInvalidArgument, "INVALID_LIMIT")                       \
   X(kInvalidPrecondition, kInvalidArgument, "INVALID_PRECONDITION")         \
   X(kInvalidTtl, kInvalidArgument, "INVALID_TTL")                           \
+  X(kInvalidRequestId, kInvalidArgument, "INVALID_REQUEST_ID")              \
+  X(kRequestIdReused, kInvalidArgument, "REQUEST_ID_REUSED")                \
   X(kBatchTooLarge, kInvalidArgument, "BATCH_TOO_LARGE")                    \
   X(kLengthMismatch, kInvalidArgument, "LENGTH_MISMATCH")                   \
   X(kUnsupportedOption, kUnimplemented, "UNSUPPORTED_OPTION")               \

@@ -58,6 +58,12 @@ void AddLimits(ConfigParser& parser, Config* config) {
                      "the one that needs the most ends as ABORTED.");
   parser.AddDuration("max-commit-wait", &config->max_commit_wait, {absl::Milliseconds(1), absl::Hours(1)},
                      "How long a reply waits for the ledger before its outcome is answered as unknown.");
+  parser.AddInteger("request-window-count", &config->request_window_count, {1, kMaxRequestWindowCount},
+                    "Requests with a request_id whose answers are remembered, so that retries take effect once. "
+                    "Older ones are forgotten, also where their ids and answers take over 64 MiB.");
+  parser.AddDuration("request-window-age", &config->request_window_age,
+                     {absl::Minutes(kMinRequestWindowMinutes), absl::Minutes(kMaxRequestWindowMinutes)},
+                     "How long they are remembered.");
   parser.AddDuration("drain-timeout", &config->drain_timeout, {absl::ZeroDuration(), absl::Hours(1)},
                      "How long calls may take to finish after SIGTERM.");
 }

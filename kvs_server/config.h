@@ -39,6 +39,8 @@ struct Config {
   uint64_t max_waiting_replies = kDefaultMaxWaitingReplies;
   size_t max_scan_bytes = kDefaultMaxScanBytes;
   absl::Duration max_commit_wait = absl::Seconds(5);
+  uint64_t request_window_count = kDefaultRequestWindowCount;
+  absl::Duration request_window_age = absl::Minutes(kDefaultRequestWindowMinutes);
   absl::Duration drain_timeout = absl::Seconds(10);
 
   LogOptions log;

@@ -62,8 +62,9 @@ KvsServer::KvsServer(const Config& config, Fatal fatal)
     : config_(config),
       fatal_(std::move(fatal)),
       start_time_(absl::Now()),
-      store_(config.shards,
-             {{config.max_memory_bytes, config.max_keys, config.memory_policy}, config.max_scan_bytes}) {}
+      store_(config.shards, {{config.max_memory_bytes, config.max_keys, config.memory_policy},
+                             config.max_scan_bytes,
+                             {config.request_window_count, absl::ToInt64Microseconds(config.request_window_age)}}) {}
 
 absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config, Fatal fatal) {
   std::unique_ptr<KvsServer> server(new KvsServer(config, std::move(fatal)));
@@ -169,6 +170,7 @@ void KvsServer::ConnectLedger() {
   }
   LedgerLinkEvents events;
   events.apply = [this](const Transaction& transaction) { return store_.Apply(transaction); };
+  events.remember = [this](const RememberedRequest& request) { store_.requests().Add(request); };
   events.clear = [this] { store_.Clear(); };
   events.replayed = [this] { OnReplayed(); };
   events.state_changed = [this](LedgerState state) { OnLinkState(state); };

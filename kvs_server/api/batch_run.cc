@@ -7,6 +7,7 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/rpc/status.h"
+#include "kvs_server/api/once.h"
 #include "kvs_server/api/request_checks.h"
 
 namespace kvs::server {
@@ -55,27 +56,14 @@ Result WithRequest(const v1::BatchOperation& operation, Call call) {
 template <class Message>
 concept HasKeys = requires(const Message& message) { message.keys(); };
 
-template <class Response>
-void SetRevision(Response* response, uint64_t revision) {
-  if constexpr (requires { response->set_revision(0); }) response->set_revision(revision);
-}
-
-// Replaces provisional revisions.
-template <class Response>
-void SetRevisions(const Unit& unit, uint64_t revision, Response* response) {
-  SetRevision(response, unit.Resolve(revision));
-  if constexpr (requires { response->mutable_revisions(); }) {
-    for (uint64_t& one : *response->mutable_revisions()) one = unit.Resolve(one);
-  }
-}
-
-Outcome DoOperation(const Session& session, const v1::BatchOperation& operation, v1::BatchResult* result) {
+// Calls run(request, response), which returns Outcome.
+template <class Run>
+Outcome DoOperation(const v1::BatchOperation& operation, v1::BatchResult* result, Run run) {
   if (operation.operation_case() == v1::BatchOperation::OPERATION_NOT_SET) return Refused(MissingField("operation"));
-  return WithOperation<Outcome>(operation, result, [&session](const auto& request, auto* response) {
-    Outcome outcome = Do(session, request, response);
+  return WithOperation<Outcome>(operation, result, [&run](const auto& request, auto* response) {
+    Outcome outcome = run(request, response);
     // The batch has one for all.
     response->clear_latest_revision();
-    SetRevision(response, outcome.revision);
     return outcome;
   });
 }
@@ -102,16 +90,29 @@ std::vector<size_t> HashesOf(const v1::BatchExecuteRequest& request) {
   std::vector<size_t> hashes;
   hashes.reserve(request.operations_size());
   for (const auto& operation : request.operations()) {
-    WithRequest<bool>(operation, [&hashes](const auto& request) {
-      if constexpr (HasKeys<decltype(request)>) {
-        for (const std::string& key : request.keys()) hashes.push_back(HashKey(key));
-      } else {
-        hashes.push_back(HashKey(request.key()));
-      }
+    WithRequest<bool>(operation, [&hashes](const auto& one) {
+      AddHashesOf(one, &hashes);
       return true;
     });
   }
   return hashes;
+}
+
+// Whether an operation has a request_id of its own.
+bool IsNamed(const v1::BatchOperation& operation) {
+  return WithRequest<bool>(operation, [](const auto& request) {
+    if constexpr (requires { request.request_id(); }) return !request.request_id().empty();
+    return false;
+  });
+}
+
+absl::Status CheckRequestIds(const v1::BatchExecuteRequest& request) {
+  if (!request.atomic()) {
+    if (request.request_id().empty()) return absl::OkStatus();
+    return MisplacedRequestId("a batch has a request_id only if it is atomic; otherwise each operation has its own");
+  }
+  if (std::none_of(request.operations().begin(), request.operations().end(), IsNamed)) return absl::OkStatus();
+  return MisplacedRequestId("an operation of an atomic batch has no request_id; give it to the batch");
 }
 
 // Without a message: there may be thousands of them.
@@ -127,6 +128,7 @@ BatchRun::BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& 
                    const v1::BatchExecuteRequest& request, v1::BatchExecuteResponse* response)
     : response_(*response) {
   outcome_.status = CheckCount(request);
+  if (outcome_.status.ok()) outcome_.status = CheckRequestIds(request);
   if (!outcome_.status.ok()) return;
   response_.mutable_results()->Reserve(request.operations_size());
   if (request.atomic()) {
@@ -139,7 +141,7 @@ BatchRun::BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& 
 
 void BatchRun::RunIndependent(Engine* engine, absl::string_view actor, const StoreOptions& options,
                               const v1::BatchExecuteRequest& request) {
-  const Session session(engine, actor, options);
+  const auto perform = [&](const auto& one, auto* response) { return Perform(engine, actor, options, one, response); };
   waits_.reserve(request.operations_size());
   size_t bytes = 0;
   for (const auto& operation : request.operations()) {
@@ -147,7 +149,7 @@ void BatchRun::RunIndependent(Engine* engine, absl::string_view actor, const Sto
     v1::BatchResult* result = response_.add_results();
     const Outcome outcome = engine->WithRoom([&] {
       result->Clear();
-      return DoOperation(session, operation, result);
+      return DoOperation(operation, result, perform);
     });
     if (!outcome.status.ok()) *result->mutable_error() = rpc::ToProto(outcome.status);
     outcome_.observed_revision = std::max(outcome_.observed_revision, outcome.observed_revision);
@@ -171,28 +173,31 @@ void BatchRun::RefuseRest(int operation_count) {
 Outcome BatchRun::RunAtomic(Engine* engine, absl::string_view actor, const StoreOptions& options,
                             const v1::BatchExecuteRequest& request) {
   response_.clear_results();
-  revisions_.clear();
-  Unit unit = engine->Begin(actor, HashesOf(request));
-  Outcome outcome = RunInUnit(&unit, options, request);
-  if (outcome.status.ok()) unit.Commit(&outcome);
-  if (!outcome.logged) return outcome;
-  for (int i = 0; i < response_.results_size(); ++i) {
-    WithOperation<bool>(request.operations(i), response_.mutable_results(i), [&](const auto&, auto* response) {
-      SetRevisions(unit, revisions_[i], response);
-      return true;
-    });
+  const std::vector<size_t> hashes = HashesOf(request);
+  const auto map_revisions = [this](RevisionMap map) { MapRevisions(&response_, map); };
+  if (!request.request_id().empty()) {
+    const OnceRequest once{actor, request.request_id(), request, &response_, map_revisions};
+    return RunOnce(engine, once, hashes, [&](Unit& unit) { return RunInUnit(unit, options, request); });
   }
+  Unit unit = engine->Begin(actor, hashes);
+  Outcome outcome = RunInUnit(unit, options, request);
+  if (outcome.status.ok()) unit.Commit(&outcome);
+  if (outcome.logged) map_revisions([&unit](uint64_t revision) { return unit.Resolve(revision); });
   return outcome;
 }
 
-Outcome BatchRun::RunInUnit(Unit* unit, const StoreOptions& options, const v1::BatchExecuteRequest& request) {
-  const Session session(unit, options);
+Outcome BatchRun::RunInUnit(Unit& unit, const StoreOptions& options, const v1::BatchExecuteRequest& request) {
+  const Session session(&unit, options, /*is_atomic=*/true);
+  const auto perform = [&session](const auto& one, auto* response) {
+    Outcome outcome = Do(session, one, response);
+    SetRevision(response, outcome.revision);
+    return outcome;
+  };
   Outcome all;
-  revisions_.reserve(request.operations_size());
   size_t bytes = 0;
   for (int i = 0; i < request.operations_size(); ++i) {
     v1::BatchResult* result = response_.add_results();
-    const Outcome outcome = DoOperation(session, request.operations(i), result);
+    const Outcome outcome = DoOperation(request.operations(i), result, perform);
     all.observed_revision = std::max(all.observed_revision, outcome.observed_revision);
     all.latest_revision = std::max(all.latest_revision, outcome.latest_revision);
     all.status = outcome.status;
@@ -206,7 +211,6 @@ Outcome BatchRun::RunInUnit(Unit* unit, const StoreOptions& options, const v1::B
       all.status = AtOperation(all.status, i);
       return all;
     }
-    revisions_.push_back(outcome.revision);
   }
   return all;
 }

@@ -38,15 +38,14 @@ class BatchRun {
                       const v1::BatchExecuteRequest& request);
   Outcome RunAtomic(Engine* engine, absl::string_view actor, const StoreOptions& options,
                     const v1::BatchExecuteRequest& request);
-  // Does the operations in the unit, as long as they succeed.
-  Outcome RunInUnit(Unit* unit, const StoreOptions& options, const v1::BatchExecuteRequest& request);
+  // Does the operations in the unit, as long as they succeed. The revisions in their responses are provisional.
+  Outcome RunInUnit(Unit& unit, const StoreOptions& options, const v1::BatchExecuteRequest& request);
   // The rest of the operations has no room in the reply.
   void RefuseRest(int operation_count);
 
   v1::BatchExecuteResponse& response_;
   Outcome outcome_;
-  std::vector<Wait> waits_;          // of an independent batch, one for each result
-  std::vector<uint64_t> revisions_;  // of an atomic one, as outcomes tell them
+  std::vector<Wait> waits_;  // of an independent batch, one for each result
 };
 
 }  // namespace kvs::server

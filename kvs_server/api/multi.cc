@@ -9,6 +9,7 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/rpc/status.h"
+#include "kvs_server/api/once.h"
 #include "kvs_server/api/operations.h"
 #include "kvs_server/api/request_checks.h"
 #include "kvs_server/engine/verbs.h"
@@ -67,19 +68,14 @@ void AddError(const absl::Status& status, int index, Errors* errors) {
   *added->mutable_status() = rpc::ToProto(WithMetadata(status, "entry", absl::StrCat(index)));
 }
 
-std::vector<size_t> HashesOf(const google::protobuf::RepeatedPtrField<std::string>& keys) {
-  std::vector<size_t> hashes;
-  hashes.reserve(keys.size());
-  for (const std::string& key : keys) hashes.push_back(HashKey(key));
-  return hashes;
-}
-
 // Calls operate(Unit&, int index, size_t hash), which returns Outcome, for each key, and fail(int index) for those
 // that fail. In a session that is all or nothing, the first failure is that of all.
 template <class T, class Request, class Response, class Operate, class Fail>
 Outcome ForEachKey(const Session& session, const Request& request, Response* response, Operate operate, Fail fail) {
   if (absl::Status status = CheckBatchCount(request.keys_size()); !status.ok()) return Refused(status);
-  const std::vector<size_t> hashes = HashesOf(request.keys());
+  std::vector<size_t> hashes;
+  hashes.reserve(request.keys_size());
+  AddHashesOf(request, &hashes);
   auto* revisions = response->mutable_revisions();
   revisions->Reserve(request.keys_size());
   const auto operate_on_all = [&](Unit& unit) {

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "kvs_server/api/once.h"
+
 namespace kvs::server {
 namespace {
 
@@ -14,7 +16,7 @@ void Add(rpc::Service& service, absl::string_view method, Engine* engine, Respon
       service, method, [engine, options](const std::string& actor, const Request& request, Response* response) {
         return engine->WithRoom([&] {
           response->Clear();
-          return Do(Session(engine, actor, options), request, response);
+          return Perform(engine, actor, options, request, response);
         });
       });
 }

@@ -85,12 +85,14 @@ class Session {
   // Each by itself. The engine and the text outlive the session.
   Session(Engine* engine, absl::string_view actor, const StoreOptions& options)
       : engine_(engine), actor_(actor), options_(options) {}
-  // In a unit, which outlives the session and was made for their keys. The caller commits it.
-  Session(Unit* unit, const StoreOptions& options) : unit_(unit), options_(options) {}
+  // In a unit, which outlives the session and was made for their keys. The caller commits it. If it is not atomic, the
+  // keys of an operation may fail one by one.
+  Session(Unit* unit, const StoreOptions& options, bool is_atomic)
+      : unit_(unit), is_atomic_(is_atomic), options_(options) {}
 
   const StoreOptions& options() const { return options_; }
   // Whether the operations are all or nothing.
-  bool is_atomic() const { return unit_ != nullptr; }
+  bool is_atomic() const { return is_atomic_; }
 
   template <class T, class Look>
   Outcome Read(absl::string_view key, Look look) const {
@@ -103,7 +105,7 @@ class Session {
   }
   // Calls call(Unit&), which returns Outcome, with a unit for operations on keys of these hashes: that of the session,
   // or one of their own. Then what the latter changed is logged and applied, and resolve(const Unit&) is called, where
-  // revisions are to be resolved.
+  // revisions are to be resolved; those of a session's unit are by its owner.
   template <class Call, class Resolve>
   Outcome Several(absl::Span<const size_t> hashes, Call call, Resolve resolve) const {
     if (unit_) return call(*unit_);
@@ -134,13 +136,15 @@ class Session {
 
  private:
   Unit* const unit_ = nullptr;
+  const bool is_atomic_ = false;
   Engine* const engine_ = nullptr;
   const absl::string_view actor_;
   const StoreOptions options_;
 };
 
-// Checks the request and does what it asks for. The response is complete but for `revision` and `latest_revision`,
-// which are in the outcome; it is undefined if that has an error. The request outlives what the session does.
+// Checks the request and does what it asks for, whatever its request_id is: kvs_server/api/once.h sees to that. The
+// response is complete but for `revision` and `latest_revision`, which are in the outcome; it is undefined if that has
+// an error. The request outlives what the session does.
 #define KVS_DECLARE(store, verb, field, case) \
   Outcome Do(const Session& session, const v1::store##verb##Request& request, v1::store##verb##Response* response);
 KVS_OPERATIONS(KVS_DECLARE)

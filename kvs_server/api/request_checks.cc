@@ -143,10 +143,16 @@ absl::Status KeyNotFound(absl::string_view key) {
   return Error(errors::kKeyNotFound, absl::StrCat("there is no key \"", key, "\" of this type"));
 }
 
-absl::Status UnsupportedOption(absl::string_view option) {
-  return Error(errors::kUnsupportedOption,
-               absl::StrCat("nothing was changed: this version does not serve the option ", option, "; leave it out"),
-               {{"option", std::string(option)}});
+absl::Status CheckRequestId(absl::string_view id) {
+  if (!id.empty() && id.size() <= kMaxRequestIdBytes && !HasNul(id)) return absl::OkStatus();
+  return Error(
+      errors::kInvalidRequestId,
+      absl::StrCat("nothing was changed: a request_id has 1 to ", kMaxRequestIdBytes, " bytes and no NUL character"),
+      {{"limit", absl::StrCat(kMaxRequestIdBytes)}});
+}
+
+absl::Status MisplacedRequestId(absl::string_view why) {
+  return Error(errors::kInvalidRequestId, absl::StrCat("nothing was changed: ", why));
 }
 
 absl::StatusOr<Precondition> ToPrecondition(const kvs::v1::Precondition& precondition) {

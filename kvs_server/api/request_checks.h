@@ -66,8 +66,11 @@ absl::Status MissingField(absl::string_view field);
 // The error for a key that is absent, in the types asked for.
 absl::Status KeyNotFound(absl::string_view key);
 
-// UNIMPLEMENTED if a mutation sets one of the options that are defined, but not served by this version.
-absl::Status UnsupportedOption(absl::string_view option);
+// What a client calls a request: 1 to kMaxRequestIdBytes bytes without NUL; INVALID_REQUEST_ID otherwise.
+absl::Status CheckRequestId(absl::string_view id);
+
+// The error for a request_id where there can be none.
+absl::Status MisplacedRequestId(absl::string_view why);
 
 // What a mutation asks for, none if it asks for nothing. INVALID_PRECONDITION for one without a condition, or whose
 // condition is false.
@@ -76,7 +79,6 @@ absl::StatusOr<Precondition> ToPrecondition(const kvs::v1::Precondition& precond
 // What a mutation asks for besides its verb.
 template <class Request>
 absl::StatusOr<MutationOptions> OptionsOf(const Request& request) {
-  if (!request.request_id().empty()) return UnsupportedOption("request_id");
   MutationOptions options;
   if constexpr (requires { request.has_ttl(); }) {
     if (request.has_ttl()) {

@@ -55,7 +55,6 @@ class Responder {
       outcome.status = actor.status();
       if (outcome.status.ok()) {
         outcome = handle(*actor, request, response);
-        if constexpr (requires { response->set_revision(0); }) response->set_revision(outcome.revision);
         response->set_latest_revision(outcome.latest_revision);
       }
       Respond(call, outcome, *response);

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <absl/functional/function_ref.h>
+#include <absl/hash/hash.h>
 #include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
@@ -25,6 +26,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "common/sync.h"
 #include "kvs_server/engine/evictor.h"
 #include "kvs_server/engine/unit.h"
 #include "kvs_server/journal/journal.h"
@@ -62,13 +64,21 @@ class Engine {
                     const MutationOptions& options, std::vector<ValueType>* changed, int64_t* expires_at_micros);
   Outcome GetExpiry(absl::string_view key, const std::vector<ValueType>& types, std::vector<Expiry>* expiries);
 
-  // Operations on keys of these hashes that take effect together, all or nothing.
+  // One operation on the key of this hash, or operations on keys of these hashes that take effect together: all or
+  // nothing.
+  Unit Begin(absl::string_view actor, size_t hash) { return {store_, journal_, actor, hash}; }
   Unit Begin(absl::string_view actor, absl::Span<const size_t> hashes) {
     return {store_, journal_, actor, hashes, /*is_record=*/true};
   }
   // The same for readers, while each operation may fail for itself, and a crash may keep a part.
   Unit BeginSeveral(absl::string_view actor, absl::Span<const size_t> hashes) {
     return {store_, journal_, actor, hashes, /*is_record=*/false};
+  }
+
+  // Held while a request with an id is looked up and takes effect, so that its retry, which may come at the same time,
+  // finds it. Taken before the locks of shards, and one at a time.
+  Mutex& ClaimOf(absl::string_view actor, absl::string_view request_id) {
+    return claims_[absl::HashOf(actor, request_id) % claims_.size()];
   }
 
   // Number of keys by type, those included whose time has come but whose removal is not logged yet.
@@ -93,6 +103,7 @@ class Engine {
   Journal* const journal_;
   Evictor evictor_;
   size_t next_shard_ = 0;  // where Expire goes on
+  std::array<Mutex, 256> claims_;
 };
 
 }  // namespace kvs::server

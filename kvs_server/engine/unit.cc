@@ -23,6 +23,12 @@ void CheckFits(const absl::Status& status) {
   std::abort();
 }
 
+// Whether nobody asked for it.
+bool IsRemoval(const Transaction& transaction) {
+  const auto* removal = std::get_if<operation::Delete>(&transaction.operation);
+  return removal != nullptr && removal->cause != operation::Delete::Cause::kRequested;
+}
+
 // Whether one of the hashes is there twice.
 bool HasRepetition(absl::Span<const size_t> hashes) {
   // An open hash table of places, from 1.
@@ -303,7 +309,16 @@ absl::Status Unit::Reserve() {
       {{"used", absl::StrCat(used.bytes)}, {"limit", absl::StrCat(limits.max_memory_bytes)}});
 }
 
-void Unit::Commit(Outcome* outcome) {
+void Unit::NameRequest(absl::string_view id, const Answer& answer) {
+  if (id.empty()) return;
+  for (Transaction& transaction : transactions_) {
+    if (!IsRemoval(transaction)) transaction.request.id = id;
+  }
+  // A removal is never the last one: what the key became follows it.
+  transactions_.back().request.answer = answer;
+}
+
+void Unit::Commit(Outcome* outcome, absl::string_view request_id, uint64_t command_hash, absl::string_view response) {
   if (transactions_.empty()) return;
   if (absl::Status status = Reserve(); !status.ok()) {
     outcome->status = std::move(status);
@@ -312,6 +327,7 @@ void Unit::Commit(Outcome* outcome) {
     outcome->observed_revision = journal_.latest_revision();
     return;
   }
+  NameRequest(request_id, {command_hash, static_cast<uint32_t>(transactions_.size()), response});
   Log(outcome);
   if (is_limited_) store_.usage().Release(growth_);
 }

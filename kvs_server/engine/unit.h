@@ -148,15 +148,23 @@ class Unit {
   // Removes a key to make room for others; false if it was used since. The only operation then.
   bool Evict(const Shard::KeyUse& use);
 
+  // Whether an operation changed something.
+  bool has_changes() const { return !transactions_.empty(); }
+
   // Logs what the operations changed, if anything, and applies it. On success `outcome`, that of the last operation or
   // of all of them together, is completed; if the journal refuses, the record would be over its limit
   // (kBatchTooLarge), or all of it together would grow past what there may be (kMemoryFull, kTooManyKeys), it gets that
   // error, and nothing was changed. At most once, as the last call but for Resolve.
-  void Commit(Outcome* outcome);
+  void Commit(Outcome* outcome) { Commit(outcome, "", 0, ""); }
+  // The same for the operations of a request with an id, which is remembered if it changed something: the hash of what
+  // it asks for, and its response, serialized, with provisional revisions.
+  void Commit(Outcome* outcome, absl::string_view request_id, uint64_t command_hash, absl::string_view response);
 
   // The revision that a provisional one became; every other one as it is. After Commit has succeeded.
-  uint64_t Resolve(uint64_t revision) const {
-    return IsProvisional(revision) ? first_revision_ + (revision & ~kProvisional) : revision;
+  uint64_t Resolve(uint64_t revision) const { return Resolve(revision, first_revision_); }
+  // The same of a unit whose first transaction got this revision.
+  static uint64_t Resolve(uint64_t revision, uint64_t first_revision) {
+    return IsProvisional(revision) ? first_revision + (revision & ~kProvisional) : revision;
   }
 
  private:
@@ -260,6 +268,8 @@ class Unit {
                       const Precondition& precondition, int64_t expires_at_micros, Make make,
                       std::vector<ValueType>* changed);
 
+  // Gives the transactions the id of the request that they are made by, and the last one its answer.
+  void NameRequest(absl::string_view id, const Answer& answer);
   void AddRemoval(ValueType type, absl::string_view key, uint64_t revision, operation::Delete::Cause cause);
   // Makes a transaction of what happens to a key; returns its provisional revision.
   template <class T>

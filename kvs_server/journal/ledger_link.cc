@@ -344,6 +344,14 @@ absl::Status LedgerLink::ApplyPart(const ::txn::v1::SnapshotPart& part) {
   if (!list->ParseFromString(part.transactions())) {
     return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(), " cannot be read"));
   }
+  for (const auto& stored : list->requests()) {
+    const absl::StatusOr<RememberedRequest> request = Decode(stored);
+    if (!request.ok() || request->revision > snapshot_->revision()) {
+      return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(),
+                                              " holds a request that cannot be one of it"));
+    }
+    events_.remember(*request);
+  }
   snapshot_count_ += list->transactions_size();
   if (snapshot_count_ > snapshot_->transactions()) return WrongCountInSnapshot();
   for (const auto& stored : list->transactions()) {
@@ -385,6 +393,10 @@ absl::Status LedgerLink::ApplyFrame(const ::txn::v1::Frame& frame) {
   auto* list = google::protobuf::Arena::CreateMessage<::txn::v1::TransactionList>(&arena);
   if (!list->ParseFromString(frame.transactions())) {
     return absl::DataLossError(absl::StrCat("the replay after revision ", applied_revision_, " cannot be read"));
+  }
+  if (list->requests_size() > 0) {
+    return absl::DataLossError(
+        absl::StrCat("the replay after revision ", applied_revision_, " has what only snapshots hold"));
   }
   int64_t time_micros = 0;
   for (const auto& stored : list->transactions()) {

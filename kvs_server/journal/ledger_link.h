@@ -49,6 +49,8 @@ using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
 struct LedgerLinkEvents {
   // Changes the state; an error ends the attempts.
   absl::AnyInvocable<absl::Status(const Transaction&)> apply;
+  // Remembers a request that a snapshot has.
+  absl::AnyInvocable<void(const RememberedRequest&)> remember;
   // Forgets the state: the replay begins anew.
   absl::AnyInvocable<void()> clear;
   // The replay is over, and mutations are accepted.

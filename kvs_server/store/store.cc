@@ -87,6 +87,7 @@ Shard::KeyUse Shard::UseOf(ValueType type, absl::string_view key, size_t hash) {
 absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
   // The keys of a snapshot are not in the order of their revisions.
   newest_revision_ = std::max(newest_revision_, transaction.revision);
+  if (const auto request = RequestOf(transaction)) requests_->Add(*request);
   switch (transaction.type) {
     case ValueType::kInt:
       return ApplyTo(table<int64_t>(), transaction, hash);
@@ -105,8 +106,11 @@ absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
 }
 
 Store::Store(size_t shard_count, const StoreBounds& bounds)
-    : usage_(bounds.usage), shards_(shard_count), views_(bounds.max_view_bytes) {
-  for (Shard& shard : shards_) shard.usage_ = &usage_;
+    : usage_(bounds.usage), requests_(bounds.requests), shards_(shard_count), views_(bounds.max_view_bytes) {
+  for (Shard& shard : shards_) {
+    shard.usage_ = &usage_;
+    shard.requests_ = &requests_;
+  }
 }
 
 absl::Status Store::Apply(const Transaction& transaction) {
@@ -124,6 +128,7 @@ void Store::Clear() {
     shard.next_expiry_ = Shard::kNever;
   }
   usage_.Clear();
+  requests_.Clear();
 }
 
 Store::Sizes Store::CountKeys() ABSL_NO_THREAD_SAFETY_ANALYSIS {

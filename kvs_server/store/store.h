@@ -4,7 +4,7 @@
 // Apply is the only way in which state changes, for live writes and for the replay alike. It refuses a transaction that
 // does not follow from the state, so that a hole in the history is found rather than filled.
 //
-// Lock order: shards in ascending order, then the journal's mutex.
+// Lock order: shards in ascending order, then the journal's mutex or that of the remembered requests.
 #pragma once
 
 #include <absl/functional/function_ref.h>
@@ -25,6 +25,7 @@
 #include "common/model/transaction.h"
 #include "common/model/value.h"
 #include "common/sync.h"
+#include "kvs_server/store/requests.h"
 #include "kvs_server/store/table.h"
 #include "kvs_server/store/usage.h"
 #include "kvs_server/store/view.h"
@@ -115,7 +116,9 @@ class Shard {
   void KeepForViews(const Table<T>& table, Entry<T>& entry, const Operation& operation)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  Usage* usage_ = nullptr;  // of the store, which sets it
+  // Of the store, which sets them.
+  Usage* usage_ = nullptr;
+  Requests* requests_ = nullptr;
   mutable Mutex mutex_;
   Tables tables_ ABSL_GUARDED_BY(mutex_);
   std::vector<ShardView*> views_ ABSL_GUARDED_BY(mutex_);
@@ -128,6 +131,7 @@ class Shard {
 struct StoreBounds {
   UsageLimits usage;
   size_t max_view_bytes = kDefaultMaxScanBytes;  // that open views keep, all of them together
+  RequestWindowBounds requests;
 };
 
 class Store {
@@ -142,6 +146,9 @@ class Store {
 
   // Applies one transaction of a replay; see Shard::Apply.
   absl::Status Apply(const Transaction& transaction);
+
+  // The requests that are remembered. Applying the last transaction of one adds it; a snapshot has some of their own.
+  Requests& requests() { return requests_; }
 
   // Forgets everything. Not while others use the store.
   void Clear();
@@ -165,6 +172,7 @@ class Store {
 
  private:
   Usage usage_;
+  Requests requests_;
   std::vector<Shard> shards_;
   Views views_;
 };

@@ -119,7 +119,7 @@ TEST_CASE_METHOD(Multi, "what is wrong with the request as a whole changes nothi
       {"values: 1 values: 2 values: 3", "LENGTH_MISMATCH"},
       {"values: 1 values: 2 precondition { revision_equals: 0 }", "INVALID_PRECONDITION"},
       {"values: 1 values: 2 precondition { }", "INVALID_PRECONDITION"},
-      {"values: 1 values: 2 request_id: 'x'", "UNSUPPORTED_OPTION"},
+      {"values: 1 values: 2 request_id: '\\000'", "INVALID_REQUEST_ID"},
   };
   for (const auto& [rest, reason] : wrong) {
     INFO(rest);

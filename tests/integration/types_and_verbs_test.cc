@@ -419,25 +419,5 @@ TEST_CASE_METHOD(ApiPair, "revisions go on after a restart where they ended") {
   CheckSameAfterRestart();
 }
 
-// ---- Options that are defined, but not served. ----
-
-TEST_CASE_METHOD(ApiPair, "each mutation refuses each reserved option, and changes nothing") {
-  for (const SampleRequest& value : SampleValues()) Ask(value.method, value.WithKey("k"));
-  const std::vector<std::string> before = client().Dump();
-  int refused = 0;
-  for (const SampleRequest& sample : SampleRequests()) {
-    if (!sample.is_mutation) continue;
-    const absl::Status status = ErrorOf(sample.method, sample.WithKey("k") + " request_id: 'r'");
-    INFO(sample.method);
-    CHECK(Is(status, errors::kUnsupportedOption));
-    CHECK(status.code() == absl::StatusCode::kUnimplemented);
-    CHECK(MetadataOf(status, "option") == "request_id");
-    ++refused;
-  }
-  CHECK(refused == 23);
-  CHECK(LatestRevision() == 6);
-  CHECK(client().Dump() == before);
-}
-
 }  // namespace
 }  // namespace kvs

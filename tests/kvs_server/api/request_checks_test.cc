@@ -137,12 +137,14 @@ TEST_CASE("every type has its number in the API") {
   for (const ValueType type : kValueTypes) CHECK(static_cast<int>(ToProto(type)) == static_cast<int>(type) + 1);
 }
 
-TEST_CASE("options that are not served yet are refused by name") {
-  kvs::v1::IntStorePutRequest request;
-  CHECK(OptionsOf(request).ok());
-  request.set_request_id("id");
-  CHECK(MetadataOf(OptionsOf(request).status(), "option") == "request_id");
-  CHECK(Is(OptionsOf(request).status(), errors::kUnsupportedOption));
+TEST_CASE("a request_id has 1 to 128 bytes without NUL") {
+  CHECK(CheckRequestId("i").ok());
+  CHECK(CheckRequestId(std::string(kMaxRequestIdBytes, 'i')).ok());
+  CHECK(kMaxRequestIdBytes == 128);
+  for (const std::string& id : {std::string(), std::string(129, 'i'), std::string("a\0b", 3)}) {
+    CHECK(Is(CheckRequestId(id), errors::kInvalidRequestId));
+    CHECK(MetadataOf(CheckRequestId(id), "limit") == "128");
+  }
 }
 
 TEST_CASE("a ttl is a duration of 1 microsecond to 36,500 days") {

@@ -116,7 +116,7 @@ TEST_CASE_METHOD(ApiFixture, "an error that saw a pending value waits for it") {
 TEST_CASE_METHOD(ApiFixture, "a request that is refused for its own sake does not wait") {
   Calls calls = StartWaiting({{"IntStore.Put", "key: 'k' value: 1"}});
   CHECK(Ask("IntStore.Put", "key: 'k'") == "INVALID_ARGUMENT MISSING_FIELD");
-  CHECK(Ask("IntStore.Put", "key: 'k' value: 1 request_id: 'r'") == "UNIMPLEMENTED UNSUPPORTED_OPTION");
+  CHECK(Ask("IntStore.Put", "key: 'k' value: 1 request_id: '\\000'") == "INVALID_ARGUMENT INVALID_REQUEST_ID");
   CHECK(Ask("IntStore.Get", "key: ''") == "INVALID_ARGUMENT INVALID_KEY");
 }
 

@@ -51,6 +51,7 @@ class LinkFixture {
       applied_.push_back(transaction.revision);
       return store_.Apply(transaction);
     };
+    events.remember = [this](const RememberedRequest& request) { store_.requests().Add(request); };
     events.clear = [this] {
       MutexLock lock(&mutex_);
       applied_.clear();
