@@ -57,11 +57,14 @@ class Snapshots {
     ++made_;
     changed_.SignalAll();
   }
-  void AwaitNext() {
+  int made() {
     MutexLock lock(&mutex_);
-    const int before = made_;
-    while (made_ == before) {
-      if (changed_.WaitWithTimeout(&mutex_, absl::Seconds(60)) && made_ == before) FAIL("no snapshot was made");
+    return made_;
+  }
+  void AwaitMoreThan(int count) {
+    MutexLock lock(&mutex_);
+    while (made_ <= count) {
+      if (changed_.WaitWithTimeout(&mutex_, absl::Seconds(60)) && made_ <= count) FAIL("no snapshot was made");
     }
   }
 
@@ -140,10 +143,11 @@ TEST_CASE("a put that is sent again after a delete and a restart does not bring 
     CHECK(pair.Ask("IntStore.Get", "key: 'k'") == "NOT_FOUND KEY_NOT_FOUND");
     // The same when nothing is left of the key.
     for (int round = 0; round < 2; ++round) {
+      const int snapshots = ledgers.snapshots().made();
       for (int i = 0; i < 20; ++i) {
         pair.Ask("StringStore.Put", absl::StrCat("key: 'filler' value: '", std::string(1000, 'x'), "'"));
       }
-      ledgers.snapshots().AwaitNext();
+      ledgers.snapshots().AwaitMoreThan(snapshots);
       pair.Restart();
     }
     const uint64_t latest = pair.LatestRevision();
@@ -159,7 +163,6 @@ TEST_CASE("a put that is sent again after a delete and a restart does not bring 
 std::vector<std::pair<std::string, std::string>> Mutations() {
   std::vector<std::pair<std::string, std::string>> mutations;
   for (const SampleRequest& sample : SampleRequests()) {
-    // After this one there is nothing to persist.
     if (sample.is_mutation) mutations.emplace_back(sample.method, sample.WithKey("k"));
   }
   for (const std::string store : {"IntStore", "UintStore", "FloatStore"}) {

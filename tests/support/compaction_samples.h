@@ -95,7 +95,7 @@ inline std::vector<std::string> Describe(absl::string_view list) {
   static constexpr absl::string_view kNames[] = {"put",    "delete", "increment", "increment", "increment",
                                                  "append", "add",    "remove",    "fields",    "unfields"};
   std::vector<std::string> lines;
-  TransactionListReader reader;
+  TransactionListReader reader([](const RememberedRequest&) { return absl::OkStatus(); });
   reader.Reset(list);
   while (true) {
     const auto item = reader.Next();

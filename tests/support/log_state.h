@@ -8,11 +8,13 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/model/key_state.h"
+#include "common/model/request_window.h"
 #include "common/model/transaction_codec.h"
 #include "txn_server/log/compaction/transaction_list.h"
 #include "txn_server/log/txn_log.h"
@@ -25,6 +27,7 @@ class LogState {
 
   // DataLoss if it does not follow from the state.
   absl::Status Apply(const Transaction& transaction) {
+    if (const auto request = RequestOf(transaction)) requests_->Add(*request);
     const Key key(transaction.type, std::string(transaction.key));
     KeyState& state = keys_[key];
     absl::Status status = state.Apply(transaction);
@@ -34,7 +37,10 @@ class LogState {
 
   // Applies a serialized txn.v1.TransactionList and counts what it holds.
   absl::Status ApplyList(absl::string_view list, uint64_t* count = nullptr) {
-    TransactionListReader reader;
+    TransactionListReader reader([this](const RememberedRequest& request) {
+      requests_->Add(request);
+      return absl::OkStatus();
+    });
     reader.Reset(list);
     while (true) {
       const auto item = reader.Next();
@@ -54,17 +60,18 @@ class LogState {
   // In the order of snapshots.
   const std::map<Key, KeyState>& keys() const { return keys_; }
 
-  // The transactions of a snapshot of this state, as one list: equal for equal states, with their revisions, times and
-  // actors.
+  // The requests and transactions of a snapshot of this state, as one list: equal for equal states, with their
+  // revisions, times and actors.
   std::string Snapshot() const {
     std::string list;
     for (const std::string& key : SnapshotByKey()) list += key;
     return list;
   }
 
-  // The same, in a list for each key; counts the transactions.
+  // The same, in a list for each key, and one for each request before them; counts the transactions.
   std::vector<std::string> SnapshotByKey(uint64_t* count = nullptr) const {
     std::vector<std::string> lists;
+    requests_->ForEach([&](const RememberedRequest& request) { lists.push_back(Encode(request)); });
     if (count != nullptr) *count = 0;
     for (const auto& [key, state] : keys_) {
       lists.emplace_back();
@@ -78,8 +85,11 @@ class LogState {
     return lists;
   }
 
+  const RequestWindow& requests() const { return *requests_; }
+
  private:
   std::map<Key, KeyState> keys_;
+  std::unique_ptr<RequestWindow> requests_ = std::make_unique<RequestWindow>();
 };
 
 // The state after a list of transactions; the error of the first one that does not follow.

@@ -52,6 +52,12 @@ class RandomHistory {
     else if (batch_remaining_ > 0)
       --batch_remaining_;
     transaction.batch_remaining = batch_remaining_;
+    const std::string request_id = MakeRequestId();
+    const std::string response(Pick(20), 'r');
+    transaction.request.id = request_id;
+    if (!request_id.empty() && batch_remaining_ == 0) {
+      transaction.request.answer = Answer{random_(), request_revisions_, response};
+    }
     EncodedTransaction encoded(transaction);
     encoded.Stamp(transaction.revision, transaction.time_micros);
     REQUIRE(state_.ApplyList(encoded.bytes()) == absl::OkStatus());
@@ -131,6 +137,14 @@ class RandomHistory {
         value);
   }
 
+  // A third of the batches and of the transactions that stand alone are of a request with an id; some come again.
+  std::string MakeRequestId() {
+    if (!in_batch_) request_ = Pick(3) == 0 ? Pick(200) + 1 : 0;
+    request_revisions_ = in_batch_ ? request_revisions_ + 1 : 1;
+    in_batch_ = batch_remaining_ > 0;
+    return request_ == 0 ? "" : absl::StrCat("request-", request_);
+  }
+
   // What the key's expiry is after an operation: mostly what it was, but for a put, which begins anew.
   int64_t MakeExpiry(const Operation& operation, const KeyState* state) {
     if (std::holds_alternative<operation::Delete>(operation)) return 0;
@@ -204,6 +218,9 @@ class RandomHistory {
   std::vector<int64_t> times_ = {0};  // by revision
   int64_t time_micros_ = 1'700'000'000'000'000;
   uint32_t batch_remaining_ = 0;
+  bool in_batch_ = false;  // whether the transaction before was not the last one of its batch
+  size_t request_ = 0;     // 0 for none
+  uint32_t request_revisions_ = 0;
   std::vector<std::unique_ptr<std::string>> texts_;
 };
 

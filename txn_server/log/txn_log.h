@@ -7,7 +7,9 @@
 // 3. When Append returns OK, all of the group is durable; when it returns an error other than kLogFailed, none of it is
 //    or ever will be. After kLogFailed the state is known only to a new process: every later call returns kLogFailed,
 //    and the owner ends the process.
-// 4. Replay returns exactly the durable transactions, in order, with the bytes they were appended with.
+// 4. Replay returns exactly the durable transactions, in order, with the bytes they were appended with; but it may
+// leave
+//    out the answer of a request that is too old for every retry.
 // 5. A log may drop its oldest transactions, up to its compacted revision, when a snapshot has what they amount to.
 //    ReplayState always gives the whole state.
 //
@@ -70,18 +72,18 @@ class LogCursor {
   virtual absl::StatusOr<std::optional<Frame>> Next() = 0;
 };
 
-// Some transactions of a snapshot: a serialized txn.v1.TransactionList of at most kMaxFrameBytes.
+// A part of a snapshot: a serialized txn.v1.TransactionList of at most kMaxFrameBytes.
 struct SnapshotChunk {
   absl::string_view transactions;
 };
 
-// Reads a snapshot: transactions that give a state when they are applied to an empty store, as common/model/key_state.h
-// describes them. Used by one thread; must not outlive its log.
+// Reads a snapshot: the requests that are remembered, then transactions that give a state when they are applied to an
+// empty store, as common/model/key_state.h describes them. Used by one thread; must not outlive its log.
 class SnapshotCursor {
  public:
   virtual ~SnapshotCursor() = default;
 
-  // The next transactions, or nothing at the end. The chunk is valid until the next call. kDamagedLog if the snapshot
+  // What comes next, or nothing at the end. The chunk is valid until the next call. kDamagedLog if the snapshot
   // cannot be read.
   virtual absl::StatusOr<std::optional<SnapshotChunk>> Next() = 0;
 };

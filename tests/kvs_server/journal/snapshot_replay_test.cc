@@ -180,6 +180,34 @@ TEST_CASE_METHOD(SnapshotLink, "link: a snapshot that was cut is read anew, and 
   CHECK(log_.Count("the replay was cut; beginning anew") == 1);
 }
 
+// A request of a snapshot.
+std::string RequestPart(uint64_t revision, const std::string& id) {
+  return kvs::Encode(RememberedRequest{revision, 1, "ann", id, {42, 1, "answer"}});
+}
+
+TEST_CASE_METHOD(SnapshotLink, "link: the requests of a snapshot are remembered, and none of one that was cut") {
+  StartAndConnectFrom({[](ReplayCall& call) {
+                         call.BeginSnapshot(4, 3);
+                         call.SendPart(RequestPart(2, "cut") + PutInt("a", 4, 2));
+                         return Away();
+                       },
+                       [](ReplayCall& call) {
+                         TheSnapshot().Begin(call);
+                         call.SendPart(RequestPart(5, "first"));
+                         call.SendPart(RequestPart(7, "second"));
+                         TheSnapshot().SendParts(call);
+                         call.SendAll(9);
+                         return absl::OkStatus();
+                       }});
+  CheckState();
+  std::vector<std::string> requests;
+  store_.requests().ForEach([&](const RememberedRequest& request) {
+    requests.push_back(absl::StrCat(request.revision, " ", request.actor, " ", request.id, " ",
+                                    request.answer.command_hash, " ", request.answer.response));
+  });
+  CHECK(requests == std::vector<std::string>{"5 ann first 42 answer", "7 ann second 42 answer"});
+}
+
 TEST_CASE_METHOD(SnapshotLink, "link: a replay that was cut behind its snapshot goes on from where it stopped") {
   StartAndConnectFrom({[](ReplayCall& call) {
                          TheSnapshot().Begin(call);
@@ -340,6 +368,16 @@ TEST_CASE_METHOD(SnapshotLink, "link: a snapshot that holds what cannot be in it
           return absl::OkStatus();
         },
         "the snapshot of revision 7 holds a transaction of revision 8");
+  }
+  SECTION("a request of a revision after its own") {
+    CheckDataLoss(
+        [](ReplayCall& call) {
+          call.BeginSnapshot(7, 0);
+          call.SendPart(RequestPart(8, "later"));
+          call.End(call.RightEnd());
+          return absl::OkStatus();
+        },
+        "the snapshot of revision 7 holds a request that cannot be one of it");
   }
   SECTION("no transaction") {
     ::txn::v1::TransactionList list;

@@ -175,10 +175,8 @@ int64_t BytesOfAll(Store& store) {
   size_t bytes = 0;
   for (Shard& shard : store.shards()) {
     MutexLock lock(&shard.mutex());
-    shard.table<T>().Scan("", true, [&bytes](const Entry<T>& entry) {
-      bytes += Footprint(entry);
-      return true;
-    });
+    const Table<T>& table = shard.table<T>();
+    for (auto it = table.Seek("", true); it != table.end(); ++it) bytes += Footprint(**it);
   }
   return static_cast<int64_t>(bytes);
 }
@@ -273,6 +271,30 @@ TEST_CASE("a sample of a shard has keys of all types, each as often as its share
   });
   CHECK(seen == std::map<ValueType, int>{{ValueType::kInt, 9}, {ValueType::kString, 1}});
   CHECK(shard.UseOf(ValueType::kInt, "text-1", HashKey("text-1")).revision == 0);
+}
+
+TEST_CASE_METHOD(StoreFixture, "the last transaction of a request remembers it, and a cleared store does not") {
+  Transaction transaction;
+  transaction.revision = 1;
+  transaction.key = "k";
+  transaction.operation = Put{int64_t{1}};
+  transaction.batch_remaining = 1;
+  transaction.request.id = "r";
+  REQUIRE(store_.Apply(transaction).ok());
+  CHECK_FALSE(store_.requests().Find("", "r"));
+  transaction.revision = 2;
+  transaction.previous_revision = 1;
+  transaction.batch_remaining = 0;
+  transaction.request.answer = Answer{42, 2, "answer"};
+  REQUIRE(store_.Apply(transaction).ok());
+  const auto found = store_.requests().Find("", "r");
+  REQUIRE(found);
+  CHECK(found->first_revision == 1);
+  CHECK(found->revision == 2);
+  CHECK(found->command_hash == 42);
+  CHECK(found->response == "answer");
+  store_.Clear();
+  CHECK_FALSE(store_.requests().Find("", "r"));
 }
 
 TEST_CASE_METHOD(StoreFixture, "a cleared store is as a new one") {

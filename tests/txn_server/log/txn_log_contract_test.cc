@@ -432,7 +432,7 @@ TEST_CASE("contract: an epoch without transactions survives") {
   CHECK(Is(contract.log().Append(2, {MakeFrame(1, 1).frame()}), errors::kFenced));
 }
 
-// The transactions of a snapshot, one list.
+// A snapshot as one list.
 std::string Drain(std::unique_ptr<SnapshotCursor> cursor) {
   std::string all;
   while (cursor) {
@@ -444,14 +444,14 @@ std::string Drain(std::unique_ptr<SnapshotCursor> cursor) {
   return all;
 }
 
-// A snapshot of two keys, in their order.
+// A snapshot of two keys, in their order, and of a request.
 class TwoKeys final : public SnapshotCursor {
  public:
   static std::string Bytes() {
     ::txn::v1::TransactionList list;
     *list.add_transactions() = SampleTransaction(3);
     *list.add_transactions() = SampleTransaction(7);
-    return list.SerializeAsString();
+    return Encode(RememberedRequest{4, 40, "ann", "id", {11, 2, "answer"}}) + list.SerializeAsString();
   }
   absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
     if (std::exchange(done_, true)) return std::nullopt;

@@ -31,10 +31,12 @@ class LogFolder {
 
   absl::Status WriteTo(SnapshotSink sink) {
     uint64_t entries = 0;
-    return Merge(std::move(sources_), [&](const SnapshotEntry& entry) {
+    const absl::Status merged = Merge(std::move(sources_), &requests_, [&](const SnapshotEntry& entry) {
       if (++entries % kAskEvery == 0 && options_.cancelled()) return absl::CancelledError("the fold was cancelled");
       return sink(entry);
     });
+    result_.oldest_request = requests_.oldest_revision();
+    return merged;
   }
 
   const FoldLogResult& result() const { return result_; }
@@ -48,6 +50,7 @@ class LogFolder {
       if (!*item) return absl::OkStatus();
       const Transaction& transaction = (*item)->transaction;
       if (absl::Status status = table_.Add(transaction, (*item)->entry); !status.ok()) return status;
+      if (const auto request = RequestOf(transaction)) requests_.Add(*request);
       ++result_.transactions;
       result_.time_micros = transaction.time_micros;
       if (table_.memory_bytes() > options_.table_bytes) {
@@ -68,6 +71,7 @@ class LogFolder {
 
   const FoldLogOptions& options_;
   ChangeTable table_;
+  RequestWindow requests_;
   TransactionListReader list_;
   std::vector<std::unique_ptr<SnapshotCursor>> sources_;
   FoldLogResult result_;

@@ -3,7 +3,7 @@
 // What was logged is gathered by key in a ChangeTable. When that has grown to its bound it is spilled as a sorted run,
 // and in the end everything is merged. So each transaction is read once, a key that changes often costs no more than
 // one that changed once, and memory depends neither on the number of keys nor on that of transactions; on top of the
-// bound come one chunk of each run and the largest value of a key.
+// bound come one chunk of each run, the largest value of a key, and the remembered requests.
 #pragma once
 
 #include <absl/functional/function_ref.h>
@@ -28,8 +28,9 @@ struct FoldLogOptions {
 };
 
 struct FoldLogResult {
-  uint64_t transactions = 0;  // read from the log
-  int64_t time_micros = 0;    // of the last of them, 0 if there was none
+  uint64_t transactions = 0;    // read from the log
+  int64_t time_micros = 0;      // of the last of them, 0 if there was none
+  uint64_t oldest_request = 0;  // the revision of the oldest request that is still remembered, 0 if none is
 };
 
 // Gives the state after the last transaction of `log` to `sink`. `snapshot` is the state before its first one, null if

@@ -15,7 +15,8 @@ namespace {
 // A source, at one of its transactions.
 class Source {
  public:
-  Source(std::unique_ptr<SnapshotCursor> cursor, size_t index) : cursor_(std::move(cursor)), index_(index) {}
+  Source(std::unique_ptr<SnapshotCursor> cursor, size_t index, TransactionListReader::OnRequest on_request)
+      : cursor_(std::move(cursor)), index_(index), list_(std::move(on_request)) {}
 
   // 0 of the snapshot.
   size_t index() const { return index_; }
@@ -56,9 +57,12 @@ bool ComesAfter(const Source* a, const Source* b) {
 
 class Merger {
  public:
-  Merger(std::vector<std::unique_ptr<SnapshotCursor>> cursors, SnapshotSink sink) : sink_(sink) {
+  Merger(std::vector<std::unique_ptr<SnapshotCursor>> cursors, RequestWindow* requests, SnapshotSink sink)
+      : requests_(*requests), sink_(sink) {
     for (size_t i = 0; i < cursors.size(); ++i) {
-      if (cursors[i]) sources_.push_back(std::make_unique<Source>(std::move(cursors[i]), i));
+      if (!cursors[i]) continue;
+      const auto take = [this](const RememberedRequest& request) { return TakeRequest(request); };
+      sources_.push_back(std::make_unique<Source>(std::move(cursors[i]), i, take));
     }
   }
 
@@ -67,6 +71,7 @@ class Merger {
       if (absl::Status status = source->Advance(); !status.ok()) return status;
       Queue(source.get());
     }
+    if (absl::Status status = WriteRequests(); !status.ok()) return status;
     while (!queue_.empty()) {
       if (absl::Status status = TakeKey(); !status.ok()) return status;
       const bool unchanged = at_key_.size() == 1 && at_key_.front()->index() == 0;
@@ -77,6 +82,21 @@ class Merger {
   }
 
  private:
+  absl::Status TakeRequest(const RememberedRequest& request) {
+    if (requests_are_written_) return absl::DataLossError("a remembered request follows a key");
+    requests_.Add(request);
+    return absl::OkStatus();
+  }
+
+  absl::Status WriteRequests() {
+    requests_are_written_ = true;
+    absl::Status status;
+    requests_.ForEach([&](const RememberedRequest& request) {
+      if (status.ok()) status = sink_({std::nullopt, false, Encode(request)});
+    });
+    return status;
+  }
+
   void Queue(Source* source) {
     if (source->at_end()) return;
     queue_.push_back(source);
@@ -130,7 +150,9 @@ class Merger {
     return status;
   }
 
+  RequestWindow& requests_;
   const SnapshotSink sink_;
+  bool requests_are_written_ = false;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<Source*> queue_;  // a heap, with the source of the least key in front
   // The key that is being merged, and the sources that have it.
@@ -141,8 +163,8 @@ class Merger {
 
 }  // namespace
 
-absl::Status Merge(std::vector<std::unique_ptr<SnapshotCursor>> sources, SnapshotSink sink) {
-  return Merger(std::move(sources), sink).Run();
+absl::Status Merge(std::vector<std::unique_ptr<SnapshotCursor>> sources, RequestWindow* requests, SnapshotSink sink) {
+  return Merger(std::move(sources), requests, sink).Run();
 }
 
 }  // namespace kvs::txn

@@ -22,26 +22,36 @@ bool SetsAll(const Operation& operation) {
 
 bool IsCollection(ValueType type) { return type == ValueType::kSet || type == ValueType::kMap; }
 
-absl::Status ForEach(absl::string_view transactions, absl::FunctionRef<void(const Transaction&)> use) {
-  TransactionListReader list;
+absl::Status ForEach(absl::string_view transactions, RequestWindow& requests,
+                     absl::FunctionRef<void(const Transaction&)> use) {
+  TransactionListReader list([&requests](const RememberedRequest& request) {
+    requests.Add(request);
+    return absl::OkStatus();
+  });
   list.Reset(transactions);
   while (true) {
     const auto item = list.Next();
     if (!item.ok()) return item.status();
     if (!*item) return absl::OkStatus();
+    if (const auto request = RequestOf((*item)->transaction)) requests.Add(*request);
     use((*item)->transaction);
   }
 }
 
 }  // namespace
 
-// Emits the keys in order, as lists of about a frame's target size.
+// Emits the requests and the keys in order, as lists of about a frame's target size.
 class RescuedState::Cursor : public SnapshotCursor {
  public:
-  explicit Cursor(const Keys& keys) : next_(keys.begin()), end_(keys.end()) {}
+  Cursor(const RequestWindow& requests, const Keys& keys) : next_(keys.begin()), end_(keys.end()) {
+    requests.ForEach([this](const RememberedRequest& request) { requests_.push_back(Encode(request)); });
+  }
 
   absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
     chunk_.clear();
+    for (; next_request_ < requests_.size() && chunk_.size() < kTargetFrameBytes; ++next_request_) {
+      chunk_ += requests_[next_request_];
+    }
     for (; next_ != end_ && chunk_.size() < kTargetFrameBytes; ++next_) {
       next_->second.state.ForEachTransaction(next_->first.second, [this](const Transaction& transaction) {
         EncodedTransaction encoded(transaction);
@@ -54,6 +64,8 @@ class RescuedState::Cursor : public SnapshotCursor {
   }
 
  private:
+  std::vector<std::string> requests_;
+  size_t next_request_ = 0;
   Keys::const_iterator next_;
   const Keys::const_iterator end_;
   std::string chunk_;
@@ -69,11 +81,11 @@ absl::Status RescuedState::AddFromSnapshot(absl::string_view transactions, bool 
   // A large collection may have gone on in what is missing.
   const auto last = behind_loss && taking_ && IsCollection(part_of_.first) ? keys_.find(part_of_) : keys_.end();
   if (last != keys_.end()) last->second.doubtful = true;
-  return ForEach(transactions, [this](const Transaction& transaction) { TakeFromSnapshot(transaction); });
+  return ForEach(transactions, requests_, [this](const Transaction& transaction) { TakeFromSnapshot(transaction); });
 }
 
 absl::Status RescuedState::Add(const Frame& frame) {
-  return ForEach(frame.transactions, [this](const Transaction& transaction) { Apply(transaction); });
+  return ForEach(frame.transactions, requests_, [this](const Transaction& transaction) { Apply(transaction); });
 }
 
 void RescuedState::TakeFromSnapshot(const Transaction& transaction) {
@@ -128,6 +140,6 @@ std::vector<DoubtfulKey> RescuedState::DoubtfulKeys() const {
   return doubtful;
 }
 
-std::unique_ptr<SnapshotCursor> RescuedState::Snapshot() const { return std::make_unique<Cursor>(keys_); }
+std::unique_ptr<SnapshotCursor> RescuedState::Snapshot() const { return std::make_unique<Cursor>(requests_, keys_); }
 
 }  // namespace kvs::txn

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/model/key_state.h"
+#include "common/model/request_window.h"
 #include "common/model/transaction.h"
 #include "txn_server/log/txn_log.h"
 
@@ -24,7 +25,8 @@ struct DoubtfulKey {
   uint64_t revision = 0;  // of the last change that was found
 };
 
-// Where a change is missing, the next one is applied to what there is. All keys are in memory, as in kvs_server. Used
+// Where a change is missing, the next one is applied to what there is; the requests that are found are remembered. All
+// keys are in memory, as in kvs_server. Used
 // by one thread.
 class RescuedState {
  public:
@@ -60,6 +62,7 @@ class RescuedState {
   void Apply(Transaction transaction);
 
   Keys keys_;
+  RequestWindow requests_;
   // The key that the snapshot came to, and whether it is taken.
   std::pair<ValueType, std::string> part_of_;
   bool taking_ = false;

@@ -30,9 +30,9 @@ SnapshotWriter::SnapshotWriter(std::unique_ptr<File> file)
 SnapshotWriter::~SnapshotWriter() = default;
 
 absl::Status SnapshotWriter::Add(const SnapshotEntry& entry) {
-  block_.append(entry.transaction.data(), entry.transaction.size());
-  ++totals_.transactions;
-  if (entry.begins_key) ++totals_.keys[static_cast<size_t>(entry.type)];
+  block_.append(entry.bytes.data(), entry.bytes.size());
+  if (entry.type) ++totals_.transactions;
+  if (entry.begins_key) ++totals_.keys[static_cast<size_t>(*entry.type)];
   return block_.size() < kTargetBlockBytes ? absl::OkStatus() : CloseBlock();
 }
 
@@ -100,8 +100,9 @@ absl::StatusOr<SnapshotSummary> CreateSnapshot(FileSystem& file_system, const st
     SnapshotWriter writer(std::move(target));
     std::vector<std::unique_ptr<SnapshotCursor>> sources;
     sources.push_back(std::move(contents));
+    RequestWindow requests;
     const absl::Status merged =
-        Merge(std::move(sources), [&](const SnapshotEntry& entry) { return writer.Add(entry); });
+        Merge(std::move(sources), &requests, [&](const SnapshotEntry& entry) { return writer.Add(entry); });
     if (!merged.ok()) return merged;
     auto finished = writer.Finish(header);
     if (!finished.ok()) return finished;

@@ -26,7 +26,7 @@ class SnapshotWriter {
   explicit SnapshotWriter(std::unique_ptr<File> file);
   ~SnapshotWriter();
 
-  // Adds the next transactions; those of a snapshot are sorted.
+  // Adds what comes next; transactions of a snapshot are sorted.
   absl::Status Add(const SnapshotEntry& entry);
   absl::Status Add(const SnapshotChunk& chunk);
 

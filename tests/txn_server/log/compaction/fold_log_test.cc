@@ -26,7 +26,7 @@ Folded Fold(
     return Lists(chunks);
   };
   folded.result = FoldLog(std::move(snapshot), log, {table_bytes, spill, cancelled}, [&](const SnapshotEntry& entry) {
-    folded.list += std::string(entry.transaction);
+    folded.list += std::string(entry.bytes);
     return absl::OkStatus();
   });
   return folded;
@@ -48,6 +48,8 @@ TEST_CASE("a log folds to its state, however often the table is spilled") {
     const Folded folded = Fold(Lists({snapshot}), frames, table_bytes);
     REQUIRE(folded.result.status() == absl::OkStatus());
     CHECK(folded.result->transactions == transactions);
+    CHECK(folded.result->oldest_request == history.state().requests().oldest_revision());
+    CHECK(history.state().requests().size() > 50);
     CHECK(folded.list == history.state().Snapshot());
     CHECK(folded.runs.empty() == (table_bytes > kTinyTable));
     if (table_bytes == 0) CHECK(folded.runs.size() > transactions / 2);

@@ -11,12 +11,16 @@ struct Merged {
   uint64_t keys = 0;
 };
 
-Merged MergeLists(std::vector<std::unique_ptr<SnapshotCursor>> sources) {
+// `requests` are those of the changes.
+Merged MergeLists(std::vector<std::unique_ptr<SnapshotCursor>> sources,
+                  const std::vector<RememberedRequest>& requests = {}) {
   Merged merged;
-  merged.status = Merge(std::move(sources), [&](const SnapshotEntry& entry) {
-    merged.list += std::string(entry.transaction);
+  RequestWindow window;
+  for (const RememberedRequest& request : requests) window.Add(request);
+  merged.status = Merge(std::move(sources), &window, [&](const SnapshotEntry& entry) {
+    merged.list += std::string(entry.bytes);
     if (entry.begins_key) ++merged.keys;
-    CHECK(Describe(entry.transaction).at(0).find(std::string(TypeName(entry.type)) + " ") == 0);
+    if (entry.type) CHECK(Describe(entry.bytes).at(0).find(std::string(TypeName(*entry.type)) + " ") == 0);
     return absl::OkStatus();
   });
   return merged;
@@ -46,6 +50,24 @@ TEST_CASE("nothing merged is nothing") {
   const Merged merged = MergeLists(Sources({{}, {}, {""}}));
   CHECK(merged.status == absl::OkStatus());
   CHECK(merged.list.empty());
+}
+
+TEST_CASE("remembered requests come before the keys, those of the snapshot and those of the changes") {
+  const RememberedRequest first{3, 30, "ann", "1", {11, 1, "one"}};
+  const RememberedRequest second{4, 40, "ann", "2", {12, 4, "two"}};
+  const RememberedRequest third{6, 60, "", "3", {13, 1, ""}};
+  const std::string a = Put(2, "a");
+  const Merged merged = MergeLists(Sources({{Encode(first), Encode(second) + a}, {Append(6, 2, "a", "x")}}), {third});
+  CHECK(merged.status == absl::OkStatus());
+  const std::string requests = Encode(first) + Encode(second) + Encode(third);
+  CHECK(merged.list == requests + Entry(6, 0, ValueType::kString, "a", operation::Put{absl::string_view("textx")}));
+  CHECK(merged.keys == 1);
+  CHECK(MergeLists(Sources({{Encode(first)}})).list == Encode(first));
+}
+
+TEST_CASE("a remembered request behind a key is damage") {
+  const RememberedRequest request{3, 30, "ann", "1", {11, 1, "one"}};
+  CHECK(absl::IsDataLoss(MergeLists(Sources({{Put(2, "a") + Encode(request) + Put(1, "b")}})).status));
 }
 
 TEST_CASE("a key of the snapshot that nothing changed is copied as it is") {
@@ -115,8 +137,9 @@ TEST_CASE("an error of a source or of the sink ends the merge") {
 
   for (const bool changed : {false, true}) {
     int entries = 0;
+    RequestWindow requests;
     const absl::Status status = Merge(Sources({{Put(1, "a") + Put(2, "b")}, {changed ? Append(3, 1, "a", "x") : ""}}),
-                                      [&](const SnapshotEntry&) {
+                                      &requests, [&](const SnapshotEntry&) {
                                         ++entries;
                                         return absl::AbortedError("enough");
                                       });

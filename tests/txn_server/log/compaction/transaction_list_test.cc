@@ -56,6 +56,35 @@ TEST_CASE("a list may be larger than the memory that is kept for it") {
   }
 }
 
+TEST_CASE("remembered requests are given away on the way, and are data loss to who expects none") {
+  const RememberedRequest request{3, 30, "ann", "1", {11, 1, "answer"}};
+  const std::string entry = Entry(1, 0, ValueType::kInt, "a", kPut);
+  const std::string list = Encode(request) + Encode(request) + entry;
+  TransactionListReader without;
+  without.Reset(list);
+  CHECK(absl::IsDataLoss(without.Next().status()));
+  int seen = 0;
+  TransactionListReader with([&](const RememberedRequest& read) {
+    CHECK(Encode(read) == Encode(request));
+    return ++seen <= 2 ? absl::OkStatus() : absl::AbortedError("enough");
+  });
+  with.Reset(list);
+  const auto item = with.Next();
+  REQUIRE(item.ok());
+  REQUIRE(item->has_value());
+  CHECK((*item)->entry == entry);
+  CHECK(seen == 2);
+  CHECK_FALSE(with.Next()->has_value());
+  with.Reset(list);
+  CHECK(absl::IsAborted(with.Next().status()));
+  for (size_t size = 1; size < Encode(request).size(); ++size) {
+    TransactionListReader cut([](const RememberedRequest&) { return absl::OkStatus(); });
+    const std::string part = Encode(request).substr(0, size);
+    cut.Reset(part);
+    CHECK(absl::IsDataLoss(cut.Next().status()));
+  }
+}
+
 TEST_CASE("what is no list of transactions is data loss, at every place where it may end") {
   const std::string entry = Entry(1, 0, ValueType::kInt, "a", kPut);
   TransactionListReader reader;

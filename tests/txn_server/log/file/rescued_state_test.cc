@@ -1,5 +1,6 @@
 #include "txn_server/log/file/rescued_state.h"
 
+#include "common/model/transaction_codec.h"
 #include "tests/support/catch.h"
 #include "tests/support/sample_frames.h"
 #include "tests/support/text_state.h"
@@ -190,6 +191,25 @@ TEST_CASE("what is missing of a snapshot casts no doubt on a key that is newer i
   REQUIRE(state.AddFromSnapshot(Bytes({Add(7, 7, "b")}), true) == absl::OkStatus());
   CHECK(Members(state) == std::vector<std::string>{"z"});
   CHECK(state.DoubtfulKeys().empty());
+}
+
+TEST_CASE("rescued requests are remembered, in their order, from snapshots and from the log") {
+  RescuedState state;
+  Transaction put = PutText(5, 0, "a", "text");
+  put.mutable_request()->set_id("5");
+  put.mutable_request()->mutable_answer()->set_revisions(1);
+  AddTo(state, {put});
+  const std::string snapshot = Encode(RememberedRequest{3, 30, "ann", "3", {11, 2, "answer"}});
+  state.BeginSnapshot();
+  REQUIRE(state.AddFromSnapshot(snapshot, /*behind_loss=*/false) == absl::OkStatus());
+  const auto list = ListOf(state);
+  REQUIRE(list.requests_size() == 2);
+  CHECK(list.requests(0).revision() == 3);
+  CHECK(list.requests(0).request().answer().response() == "answer");
+  CHECK(list.requests(1).revision() == 5);
+  CHECK(list.requests(1).request().id() == "5");
+  CHECK(list.transactions_size() == 1);
+  CHECK_FALSE(list.transactions(0).has_request());
 }
 
 }  // namespace
