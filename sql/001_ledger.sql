@@ -83,6 +83,26 @@ COMMENT ON COLUMN hidden_history.type IS 'The type of the key.';
 COMMENT ON COLUMN hidden_history.key_id IS 'The key: id in the table of keys of its type.';
 COMMENT ON COLUMN hidden_history.before_id IS 'The revision of the delete: what is before it is hidden.';
 
+-- Only the last change of a request has its row here: what a retry of the request is answered. Rows that no retry can
+-- ask for any more are removed later, a few at a time.
+CREATE TABLE requests (
+  id bigint PRIMARY KEY,
+  first_id bigint NOT NULL,
+  insert_time timestamptz NOT NULL,
+  command_hash bigint NOT NULL,
+  actor text COLLATE "C",
+  request_id text COLLATE "C" NOT NULL,
+  answer bytea NOT NULL
+);
+COMMENT ON TABLE requests IS 'The newest requests that have an id, so that a retry of one takes effect once.';
+COMMENT ON COLUMN requests.id IS 'The revision of the last change that the request made.';
+COMMENT ON COLUMN requests.first_id IS 'The revision of the first change that it made.';
+COMMENT ON COLUMN requests.insert_time IS 'When it made them.';
+COMMENT ON COLUMN requests.command_hash IS 'Tells what it asked for from what another request asks for.';
+COMMENT ON COLUMN requests.actor IS 'The verified identity of the client; null if it was anonymous.';
+COMMENT ON COLUMN requests.request_id IS 'The id that the client gave to it.';
+COMMENT ON COLUMN requests.answer IS 'What it was answered: the response of the call, serialized.';
+
 CREATE TABLE int_keys (id bigint PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE);
 CREATE TABLE uint_keys (id bigint PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE);
 CREATE TABLE float_keys (id bigint PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE);

@@ -98,28 +98,30 @@ COMMENT ON FUNCTION map_value_at IS 'The fields of a map after one of its change
 
 CREATE VIEW history AS
   SELECT t.id AS revision, t.insert_time AS time, t.actor, 'int' AS type, k.key, t.transaction_type AS operation,
-         p.result::text AS old_value, t.result::text AS new_value, t.batch
+         p.result::text AS old_value, t.result::text AS new_value, t.batch, t.request_id
   FROM visible_int_transactions t JOIN int_keys k ON k.id = t.key_id
   LEFT JOIN visible_int_transactions p ON p.id = t.previous_id
 UNION ALL
-  SELECT t.id, t.insert_time, t.actor, 'uint', k.key, t.transaction_type, p.result::text, t.result::text, t.batch
+  SELECT t.id, t.insert_time, t.actor, 'uint', k.key, t.transaction_type, p.result::text, t.result::text, t.batch,
+         t.request_id
   FROM visible_uint_transactions t JOIN uint_keys k ON k.id = t.key_id
   LEFT JOIN visible_uint_transactions p ON p.id = t.previous_id
 UNION ALL
-  SELECT t.id, t.insert_time, t.actor, 'float', k.key, t.transaction_type, p.result::text, t.result::text, t.batch
+  SELECT t.id, t.insert_time, t.actor, 'float', k.key, t.transaction_type, p.result::text, t.result::text, t.batch,
+         t.request_id
   FROM visible_float_transactions t JOIN float_keys k ON k.id = t.key_id
   LEFT JOIN visible_float_transactions p ON p.id = t.previous_id
 UNION ALL
   SELECT t.id, t.insert_time, t.actor, 'string', k.key, t.transaction_type,
-         string_value_at(t.key_id, t.previous_id), string_value_at(t.key_id, t.id), t.batch
+         string_value_at(t.key_id, t.previous_id), string_value_at(t.key_id, t.id), t.batch, t.request_id
   FROM visible_string_transactions t JOIN string_keys k ON k.id = t.key_id
 UNION ALL
   SELECT t.id, t.insert_time, t.actor, 'set', k.key, t.transaction_type,
-         set_value_at(t.key_id, t.previous_id)::text, set_value_at(t.key_id, t.id)::text, t.batch
+         set_value_at(t.key_id, t.previous_id)::text, set_value_at(t.key_id, t.id)::text, t.batch, t.request_id
   FROM visible_set_transactions t JOIN set_keys k ON k.id = t.key_id
 UNION ALL
   SELECT t.id, t.insert_time, t.actor, 'map', k.key, t.transaction_type,
-         map_value_at(t.key_id, t.previous_id)::text, map_value_at(t.key_id, t.id)::text, t.batch
+         map_value_at(t.key_id, t.previous_id)::text, map_value_at(t.key_id, t.id)::text, t.batch, t.request_id
   FROM visible_map_transactions t JOIN map_keys k ON k.id = t.key_id;
 COMMENT ON VIEW history IS 'Every change of every key.';
 COMMENT ON COLUMN history.revision IS 'The place of the change in the order of all changes.';
@@ -133,6 +135,7 @@ COMMENT ON COLUMN history.new_value IS
   'The value after, sets and maps as JSON; null if the key was deleted, expired or evicted.';
 COMMENT ON COLUMN history.batch IS
   'The same number for all changes of one atomic batch; null if the change stands alone.';
+COMMENT ON COLUMN history.request_id IS 'The id that the client gave to its request; null if it gave none.';
 
 CREATE VIEW current_values AS
   SELECT 'int' AS type, k.key, t.result::text AS value, t.id AS revision, t.insert_time AS time, t.actor,

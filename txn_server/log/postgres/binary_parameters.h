@@ -16,6 +16,7 @@ std::string BinaryBigint(uint64_t value);
 class BinaryArray {
  public:
   enum class Type : uint32_t {  // as PostgreSQL numbers its types
+    kBytea = 17,
     kBigint = 20,
     kText = 25,
     kDouble = 701,

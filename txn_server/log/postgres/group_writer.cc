@@ -27,10 +27,11 @@ struct Statements {
 std::string InsertRows(absl::string_view table, absl::string_view more_columns, absl::string_view more_values) {
   return absl::StrCat(
       "INSERT INTO ", table,
-      "_transactions (id, transaction_type, key_id, previous_id, batch, insert_time, expires_at, actor", more_columns,
+      "_transactions (id, transaction_type, key_id, previous_id, batch, insert_time, expires_at, actor, request_id",
+      more_columns,
       ") SELECT unnest($1::bigint[]), unnest($2::text[])::transaction_type, unnest($3::bigint[]),"
       " unnest($4::bigint[]), unnest($5::bigint[]), unnest($6::timestamptz[]), unnest($7::timestamptz[]),"
-      " unnest($8::text[])",
+      " unnest($8::text[]), unnest($9::text[])",
       more_values);
 }
 
@@ -46,16 +47,16 @@ Statements MakeStatements(ValueType type) {
                            "', * FROM unnest($1::bigint[], $2::bigint[])");
   switch (type) {
     case ValueType::kInt:
-      made.insert_rows = InsertRows(name, ", value, result", ", unnest($9::bigint[]), unnest($10::bigint[])");
+      made.insert_rows = InsertRows(name, ", value, result", ", unnest($10::bigint[]), unnest($11::bigint[])");
       break;
     case ValueType::kUint:
-      made.insert_rows = InsertRows(name, ", value, result", ", unnest($9::numeric[]), unnest($10::numeric[])");
+      made.insert_rows = InsertRows(name, ", value, result", ", unnest($10::numeric[]), unnest($11::numeric[])");
       break;
     case ValueType::kFloat:
-      made.insert_rows = InsertRows(name, ", value, result", ", unnest($9::float8[]), unnest($10::float8[])");
+      made.insert_rows = InsertRows(name, ", value, result", ", unnest($10::float8[]), unnest($11::float8[])");
       break;
     case ValueType::kString:
-      made.insert_rows = InsertRows(name, ", value", ", unnest($9::text[])");
+      made.insert_rows = InsertRows(name, ", value", ", unnest($10::text[])");
       break;
     case ValueType::kSet:
       made.insert_rows = InsertRows(name, "", "");
@@ -71,6 +72,20 @@ Statements MakeStatements(ValueType type) {
       break;
   }
   return made;
+}
+
+const std::string& kInsertRequests = *new std::string(
+    "INSERT INTO requests (id, first_id, insert_time, command_hash, actor, request_id, answer)"
+    " SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[],"
+    " $7::bytea[])");
+
+// Null if there is none.
+void AddTextOrNull(BinaryArray& column, absl::string_view text) {
+  if (text.empty()) {
+    column.AddNull();
+  } else {
+    column.AddText(text);
+  }
 }
 
 std::optional<Type> ColumnTypeOf(ValueType type) {
@@ -281,11 +296,9 @@ absl::Status GroupWriter::Add(const Transaction& transaction) {
   } else {
     rows.expiries.AddTimestamp(transaction.expires_at_micros);
   }
-  if (transaction.actor.empty()) {
-    rows.actors.AddNull();
-  } else {
-    rows.actors.AddText(transaction.actor);
-  }
+  AddTextOrNull(rows.actors, transaction.actor);
+  AddTextOrNull(rows.request_ids, transaction.request.id);
+  if (const auto request = RequestOf(transaction)) AddRequest(*request);
   if (hides_ && std::holds_alternative<operation::Delete>(transaction.operation)) {
     rows.hidden_keys.push_back(key);
     rows.hidden_ids.AddBigint(transaction.revision);
@@ -295,6 +308,27 @@ absl::Status GroupWriter::Add(const Transaction& transaction) {
     return Unkeepable(transaction, "its operation does not belong to the type of its key");
   }
   return absl::OkStatus();
+}
+
+void GroupWriter::AddRequest(const RememberedRequest& request) {
+  if (!requests_) requests_.emplace();
+  requests_->ids.AddBigint(request.revision);
+  requests_->first_ids.AddBigint(request.first_revision());
+  requests_->times.AddTimestamp(request.time_micros);
+  requests_->command_hashes.AddBigint(request.answer.command_hash);
+  AddTextOrNull(requests_->actors, request.actor);
+  requests_->request_ids.AddText(request.id);
+  requests_->answers.AddText(request.answer.response);
+}
+
+absl::Status GroupWriter::WriteRequests(Connection& connection) {
+  if (!requests_) return absl::OkStatus();
+  RequestRows& rows = *requests_;
+  if (rows.parameters.empty()) {
+    rows.parameters = {rows.ids.Take(),    rows.first_ids.Take(),   rows.times.Take(),  rows.command_hashes.Take(),
+                       rows.actors.Take(), rows.request_ids.Take(), rows.answers.Take()};
+  }
+  return connection.Exec(kInsertRequests, rows.parameters).status();
 }
 
 absl::StatusOr<uint64_t> GroupWriter::AddAll(absl::string_view list) {
@@ -380,7 +414,7 @@ void GroupWriter::Finish(ValueType type, Rows& rows) {
   if (rows.parameters.empty()) {
     rows.parameters = {rows.ids.Take(),          rows.operations.Take(), "",
                        rows.previous_ids.Take(), rows.batches.Take(),    rows.times.Take(),
-                       rows.expiries.Take(),     rows.actors.Take()};
+                       rows.expiries.Take(),     rows.actors.Take(),     rows.request_ids.Take()};
     if (rows.values) rows.parameters.push_back(rows.values->Take());
     if (rows.results) rows.parameters.push_back(rows.results->Take());
     rows.hidden_parameters = {"", rows.hidden_ids.Take()};
@@ -408,7 +442,7 @@ absl::Status GroupWriter::Write(Connection& connection) {
     const auto done = connection.Exec(statements.insert_elements, rows->element_parameters);
     if (!done.ok()) return done.status();
   }
-  return absl::OkStatus();
+  return WriteRequests(connection);
 }
 
 void GroupWriter::RememberKeys() {

@@ -74,6 +74,7 @@ class GroupWriter {
     BinaryArray times{BinaryArray::Type::kTimestamp};
     BinaryArray expiries{BinaryArray::Type::kTimestamp};
     BinaryArray actors{BinaryArray::Type::kText};
+    BinaryArray request_ids{BinaryArray::Type::kText};
     std::optional<BinaryArray> values;   // numbers and strings
     std::optional<BinaryArray> results;  // numbers
 
@@ -94,8 +95,23 @@ class GroupWriter {
   };
   struct OperationColumns;
 
+  // The columns of the rows of requests.
+  struct RequestRows {
+    BinaryArray ids{BinaryArray::Type::kBigint};
+    BinaryArray first_ids{BinaryArray::Type::kBigint};
+    BinaryArray times{BinaryArray::Type::kTimestamp};
+    BinaryArray command_hashes{BinaryArray::Type::kBigint};
+    BinaryArray actors{BinaryArray::Type::kText};
+    BinaryArray request_ids{BinaryArray::Type::kText};
+    BinaryArray answers{BinaryArray::Type::kBytea};
+
+    std::vector<std::string> parameters;  // once they are complete
+  };
+
   Rows& RowsOf(ValueType type);
   KeyRef RefOf(Rows& rows, const Transaction& transaction);
+  void AddRequest(const RememberedRequest& request);
+  absl::Status WriteRequests(Connection& connection);
   absl::Status AddElements(Rows& rows, const Transaction& transaction, const KeyRef& key);
   void Finish(ValueType type, Rows& rows);
 
@@ -109,8 +125,10 @@ class GroupWriter {
   const bool hides_;
   bool has_hidden_ = false;
   std::array<std::optional<Rows>, kValueTypeCount> types_;
+  std::optional<RequestRows> requests_;
   bool in_batch_ = false;  // whether more of a batch follows
-  TransactionListReader list_;
+  // A snapshot that is imported keeps its requests itself, and frames have none of their own.
+  TransactionListReader list_{[](const RememberedRequest&) { return absl::OkStatus(); }};
 };
 
 }  // namespace kvs::txn

@@ -30,6 +30,10 @@ const std::string& kMoveRow = *new std::string(
     " WHEN EXISTS (SELECT FROM hidden_history WHERE before_id <= $2::bigint) THEN greatest(compacted_revision, $2)"
     " ELSE compacted_revision END WHERE epoch = $1::bigint RETURNING compacted_revision");
 const std::string& kRemoveOlder = *new std::string("DELETE FROM snapshots WHERE revision < $1::bigint");
+const std::string& kRemoveRequests = *new std::string(
+    "DELETE FROM requests WHERE id = ANY (ARRAY (SELECT id FROM requests WHERE id < $1::bigint ORDER BY id"
+    " LIMIT 1000))");
+constexpr uint64_t kRequestBatchRows = 1000;
 // Also those of runs, and of snapshots that were given up. Whoever writes after this epoch has higher ids.
 const std::string& kRemoveParts = *new std::string(
     "DELETE FROM snapshot_parts WHERE snapshot_id <= $1::bigint AND snapshot_id NOT IN (SELECT id FROM snapshots)");
@@ -154,9 +158,21 @@ absl::Status PostgresCompactor::MakeSnapshot(uint64_t epoch, PostgresCompactionR
   settings_.compacted(*report);
   const auto parts = connection->Exec(kRemoveParts, {BinaryBigint(last_id_)});
   if (!parts.ok()) return parts.status();
+  if (absl::Status status = RemoveRequests(*connection, report->oldest_request); !status.ok()) return status;
   if (settings_.options.retention == Retention::kFull) return absl::OkStatus();
   const auto cancelled = [this] { return stopping_.load(); };
   return RemoveHiddenHistory(*connection, report->compacted_revision, cancelled).status();
+}
+
+// The snapshot has those that may still be asked for, so that no replay needs the older ones.
+absl::Status PostgresCompactor::RemoveRequests(Connection& connection, uint64_t before) {
+  uint64_t removed = kRequestBatchRows;
+  while (removed == kRequestBatchRows && !stopping_) {
+    const auto done = connection.Exec(kRemoveRequests, {BinaryBigint(before)});
+    if (!done.ok()) return done.status();
+    removed = done->affected_rows();
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint64_t> PostgresCompactor::NewId(Connection& connection) {
@@ -198,6 +214,7 @@ absl::Status PostgresCompactor::WriteSnapshot(const std::shared_ptr<Connection>&
   report->snapshot.revision = end;
   report->snapshot.time_micros = folded->transactions > 0 ? folded->time_micros : snapshot_time;
   report->folded_transactions = folded->transactions;
+  report->oldest_request = folded->oldest_request;
   return absl::OkStatus();
 }
 

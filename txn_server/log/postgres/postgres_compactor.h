@@ -1,4 +1,5 @@
-// Makes snapshots in the background, and removes the history that deletes have hidden.
+// Makes snapshots in the background, and removes the history that deletes have hidden, and what is left of requests
+// that no retry can ask for any more.
 //
 // A snapshot is made of the one before and of what was written since, through the Fold of common/model, and published
 // in one database transaction that requires the epoch of its writer: what another txn_server has taken over it leaves
@@ -31,6 +32,7 @@ struct PostgresCompactionReport {
   PostgresSnapshot snapshot;
   uint64_t compacted_revision = 0;
   uint64_t folded_transactions = 0;
+  uint64_t oldest_request = 0;   // that it remembers, by its revision; 0 if it remembers none
   uint64_t failed_attempts = 0;  // since the snapshot before
   absl::Duration duration;
 };
@@ -77,6 +79,8 @@ class PostgresCompactor {
   absl::StatusOr<std::unique_ptr<SnapshotCursor>> WriteRun(const std::shared_ptr<Connection>& connection,
                                                            SnapshotCursor& run);
   absl::Status Publish(Connection& connection, uint64_t epoch, PostgresCompactionReport* report);
+  // Removes rows of requests, those of requests that are older than this revision.
+  absl::Status RemoveRequests(Connection& connection, uint64_t before);
   absl::StatusOr<uint64_t> NewId(Connection& connection);
 
   const Settings settings_;

@@ -95,8 +95,8 @@ SnapshotPartWriter::SnapshotPartWriter(Connection* connection, uint64_t id) : co
 }
 
 absl::Status SnapshotPartWriter::Add(const SnapshotEntry& entry) {
-  ++summary_.transactions;
-  return Append(entry.transaction);
+  if (entry.type) ++summary_.transactions;
+  return Append(entry.bytes);
 }
 
 absl::Status SnapshotPartWriter::Add(const SnapshotChunk& chunk) { return Append(chunk.transactions); }

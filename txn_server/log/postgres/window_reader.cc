@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "common/errors.h"
+#include "common/hex.h"
 #include "txn_server/log/postgres/binary_parameters.h"
 #include "txn_server/log/postgres/per_type.h"
 #include "txn_server/log/postgres/transaction_check.h"
@@ -21,9 +22,13 @@ namespace kvs::txn {
 namespace {
 
 // The columns of a row. Times and floats come as the hexadecimal digits of their binary form, which is exact and quick.
-enum Column { kId, kOperation, kKeyId, kPrevious, kBatch, kTime, kExpiry, kActor, kValue, kResult };
+enum Column { kId, kOperation, kKeyId, kPrevious, kBatch, kTime, kExpiry, kActor, kRequestId, kValue, kResult };
 
 constexpr absl::string_view kSetExpiry = "set_expiry";
+
+const std::string& kReadAnswers = *new std::string(
+    "SELECT id, first_id, command_hash, encode(answer, 'hex') FROM requests"
+    " WHERE id BETWEEN $1::bigint AND $2::bigint");
 
 constexpr char kNotAsWritten[] = "the row is not as it was written";
 
@@ -40,7 +45,8 @@ Statements MakeStatements(ValueType type) {
   const auto rows = [&name](absl::string_view more) {
     return absl::StrCat(
         "SELECT id, transaction_type, key_id, previous_id, batch,"
-        " encode(timestamptz_send(insert_time), 'hex'), encode(timestamptz_send(expires_at), 'hex'), actor",
+        " encode(timestamptz_send(insert_time), 'hex'), encode(timestamptz_send(expires_at), 'hex'), actor,"
+        " request_id",
         more, " FROM ", name, "_transactions WHERE id BETWEEN $1::bigint AND $2::bigint ORDER BY id");
   };
   const std::string keys =
@@ -231,7 +237,42 @@ absl::StatusOr<Window> Window::Read(Connection& connection, uint64_t first, uint
   for (const ValueType type : kValueTypes) {
     if (absl::Status status = window.ReadRows(connection, type); !status.ok()) return status;
   }
+  if (absl::Status status = window.ReadAnswers(connection); !status.ok()) return status;
   return window;
+}
+
+absl::Status Window::ReadAnswers(Connection& connection) {
+  const auto rows = connection.Exec(kReadAnswers, {BinaryBigint(next_), BinaryBigint(last_)});
+  if (!rows.ok()) return rows.status();
+  answers_.reserve(static_cast<size_t>(rows->size()));
+  for (const auto& row : *rows) {
+    uint64_t revision = 0;
+    int64_t command_hash = 0;
+    AnswerRow answer;
+    if (!kvs::txn::Read(row[0], &revision) || !kvs::txn::Read(row[1], &answer.first_revision) ||
+        !kvs::txn::Read(row[2], &command_hash)) {
+      return Damaged(next_, "a row of requests is not as it was written");
+    }
+    answer.command_hash = static_cast<uint64_t>(command_hash);
+    answer.response = BytesOfHex(TextOf(row[3])).value_or("");
+    answers_.emplace(revision, std::move(answer));
+  }
+  return absl::OkStatus();
+}
+
+bool Window::TakeRequest(const pqxx::row& row, Transaction* transaction) const {
+  RequestInfo& request = transaction->request;
+  request.id = TextOrNothing(row[kRequestId]);
+  const auto known = answers_.find(transaction->revision);
+  if (known == answers_.end()) return true;
+  const AnswerRow& answer = known->second;
+  if (request.id.empty() || answer.first_revision == 0 || answer.first_revision > transaction->revision ||
+      transaction->revision - answer.first_revision >= std::numeric_limits<uint32_t>::max()) {
+    return false;
+  }
+  const auto revisions = static_cast<uint32_t>(transaction->revision - answer.first_revision + 1);
+  request.answer = Answer{answer.command_hash, revisions, answer.response};
+  return true;
 }
 
 absl::Status Window::ReadRows(Connection& connection, ValueType type) {
@@ -312,7 +353,7 @@ absl::StatusOr<Transaction> Window::Take(ValueType type, Rows& rows) {
   if (!row[kExpiry].is_null()) transaction.expires_at_micros = FromTimestamp(sent_expiry);
   transaction.actor = TextOrNothing(row[kActor]);
   if (batch != 0) transaction.batch_remaining = static_cast<uint32_t>(batch - next_);
-  if (!MayHaveBeenMade(transaction)) return Damaged(next_, kNotAsWritten);
+  if (!TakeRequest(row, &transaction) || !MayHaveBeenMade(transaction)) return Damaged(next_, kNotAsWritten);
   time_micros_ = transaction.time_micros;
   batch_end_ = batch;
   return transaction;

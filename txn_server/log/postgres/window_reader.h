@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/model/transaction.h"
@@ -46,10 +47,19 @@ class Window {
     pqxx::result::size_type next_element = 0;
     uint64_t next_revision = 0;  // 0 at the end
   };
+  // What a row of requests has that its change has not.
+  struct AnswerRow {
+    uint64_t first_revision = 0;
+    uint64_t command_hash = 0;
+    std::string response;
+  };
 
   Window(uint64_t first, uint64_t last) : next_(first), last_(last) {}
 
   absl::Status ReadRows(Connection& connection, ValueType type);
+  absl::Status ReadAnswers(Connection& connection);
+  // Sets the request of the transaction, with its answer if that is still known. False if the rows do not fit.
+  bool TakeRequest(const pqxx::row& row, Transaction* transaction) const;
   absl::Status IndexKeys(Rows& rows);
   absl::Status SetNextRevision(Rows& rows);
   absl::StatusOr<Transaction> Take(ValueType type, Rows& rows);
@@ -60,6 +70,7 @@ class Window {
   int64_t time_micros_ = std::numeric_limits<int64_t>::min();
   uint64_t batch_end_ = 0;  // the last revision of the batch that was begun last
   std::array<Rows, kValueTypeCount> types_;
+  absl::flat_hash_map<uint64_t, AnswerRow> answers_;  // by revision
 };
 
 }  // namespace kvs::txn

@@ -340,5 +340,49 @@ TEST_CASE("postgres: a missing part of a snapshot is damage") {
   CHECK(Is(ReadState(ledger.log()).status(), errors::kDamagedLog));
 }
 
+// A put by a request with an id, so many hours after the first one.
+SampleFrame Request(uint64_t revision, int64_t hours) {
+  Transaction transaction;
+  transaction.revision = revision;
+  transaction.time_micros = 1'700'000'000'000'000 + hours * 3'600'000'000;
+  transaction.previous_revision = revision - 1;
+  transaction.type = ValueType::kInt;
+  transaction.key = "k";
+  transaction.operation = operation::Put{static_cast<int64_t>(revision)};
+  const std::string id = absl::StrCat("request-", revision);
+  transaction.request = {id, Answer{revision, 1, "answer"}};
+  EncodedTransaction encoded(transaction);
+  encoded.Stamp(transaction.revision, transaction.time_micros);
+  return {revision, 1, encoded.bytes()};
+}
+
+TEST_CASE("postgres: requests that no retry can ask for are removed, and the history is still read") {
+  for (const Retention retention : {Retention::kOnDelete, Retention::kFull}) {
+    CompactingLedger ledger(Options(retention, /*min_bytes=*/1));
+    ledger.Append(Request(1, 0));
+    ledger.Append(Request(2, 1));
+    ledger.Append(Request(3, 24));
+    ledger.AwaitSnapshot(3);
+    CHECK(ledger.Query("SELECT count(*) FROM requests") == "3");
+    ledger.Append(Request(4, 26));
+    ledger.AwaitSnapshot(4);
+    ledger.WaitFor("SELECT string_agg(id::text, ' ' ORDER BY id) FROM requests", "3 4");
+    const auto state = ReadState(ledger.log());
+    REQUIRE(state.status() == absl::OkStatus());
+    CHECK(state->requests().size() == 2);
+    CHECK(state->requests().Find("", "request-3")->answer.response == "answer");
+
+    const auto all = ReadAll(ledger.log());
+    REQUIRE(all.status() == absl::OkStatus());
+    const auto replayed = StateOf(all->bytes);
+    REQUIRE(replayed.status() == absl::OkStatus());
+    CHECK(replayed->Snapshot() == state->Snapshot());
+    ::txn::v1::TransactionList list;
+    REQUIRE(list.ParseFromString(all->bytes));
+    CHECK(list.transactions(0).request().id() == "request-1");
+    CHECK_FALSE(list.transactions(0).request().has_answer());
+  }
+}
+
 }  // namespace
 }  // namespace kvs::txn

@@ -81,6 +81,37 @@ TEST_CASE("postgres: the views tell what happened") {
   CHECK(ledger.Query("SELECT changes FROM changes_by_actor WHERE type = 'map' AND operation = 'put'") == "2");
 }
 
+TEST_CASE("postgres: the rows tell the request that changes were made by, and what it was answered") {
+  PostgresLedger ledger(Retention::kFull);
+  ledger.Begin();
+  PostgresHistory history;
+  Transaction transaction;
+  transaction.type = ValueType::kInt;
+  transaction.time_micros = 1'700'000'000'123'456;
+  transaction.key = "a";
+  transaction.operation = operation::Put{int64_t{1}};
+  history.Add(transaction);
+  transaction.key = "b";
+  transaction.batch_remaining = 1;
+  transaction.request.id = "it's \"mine\"";
+  history.Add(transaction);
+  transaction.key = "c";
+  transaction.batch_remaining = 0;
+  transaction.actor = "ann";
+  const std::string response("\0\xff\\x", 4);
+  transaction.request.answer = Answer{~uint64_t{0}, 2, response};
+  history.Add(transaction);
+  REQUIRE(ledger.Append(history.frame()) == absl::OkStatus());
+  CHECK(ledger.Query("SELECT string_agg(concat_ws(' ', revision, coalesce(request_id, '-')), '; ' ORDER BY revision)"
+                     " FROM history") == "1 -; 2 it's \"mine\"; 3 it's \"mine\"");
+  CHECK(ledger.Query("SELECT concat_ws(' ', id, first_id, extract(epoch from insert_time)::bigint, command_hash, actor,"
+                     " request_id, answer) FROM requests") == "3 2 1700000000 -1 ann it's \"mine\" \\x00ff5c78");
+  CHECK(ledger.Bytes() == history.frame().bytes);
+  // An answer without the change that it belongs to.
+  ledger.Query("UPDATE int_transactions SET request_id = NULL WHERE id = 3");
+  CHECK(Is(ReadAll(ledger.log()).status(), errors::kDamagedLog));
+}
+
 TEST_CASE("postgres: tables, views, columns and sequences explain themselves") {
   PostgresLedger ledger;
   CHECK(ledger.Query("SELECT string_agg(c.relname || '.' || coalesce(a.attname, ''), ' ') FROM pg_class AS c"
