@@ -25,6 +25,17 @@ class PairOn : public ApiPair {
   using ApiPair::Ask;
   using ApiPair::LatestRevision;
   using ApiPair::Restart;
+  void EvictPast(uint64_t max_keys) {
+    pair_.kvs_config().max_keys = max_keys;
+    pair_.kvs_config().memory_policy = server::MemoryPolicy::kLru;
+    Restart();
+  }
+  uint64_t Evictions() const {
+    v1::MaintenanceStatusResponse status;
+    v1::Maintenance::Stub stub(pair_.channel());
+    REQUIRE(Call(stub, &v1::Maintenance::Stub::Status, v1::MaintenanceStatusRequest(), &status).ok());
+    return status.usage().evictions();
+  }
   std::vector<std::string> Dump() const { return client().Dump(); }
 };
 
@@ -72,6 +83,33 @@ TEST_CASE("the file ledger and PostgreSQL agree on a random history of all types
   }
   CHECK(file.LatestRevision() > 200);
   CHECK(postgres.LatestRevision() == file.LatestRevision());
+}
+
+TEST_CASE("with either ledger the state after a restart is that before it, evictions included") {
+  const char* given = std::getenv("KVS_SEED");
+  const unsigned seed = given != nullptr ? static_cast<unsigned>(std::atoi(given)) : std::random_device{}();
+  INFO("KVS_SEED=" << seed);
+  const TempDir directory;
+  PostgresCluster& cluster = PostgresCluster::Shared();
+  const std::string url = cluster.Url(cluster.NewDatabase());
+  PairOn file([&] { return OpenFile(directory / "log"); });
+  PairOn postgres([&] { return OpenPostgres(url); });
+  for (PairOn* pair : {&file, &postgres}) {
+    pair->EvictPast(8);
+    RandomCommands commands(seed);
+    for (int round = 0; round < 2; ++round) {
+      for (int i = 0; i < 300; ++i) {
+        const auto [method, request] = i % 5 == 0 ? commands.NextBatch() : commands.Next();
+        pair->Ask(method, request);
+      }
+      CHECK(pair->Evictions() > 0);
+      const std::vector<std::string> live = pair->Dump();
+      const uint64_t revision = pair->LatestRevision();
+      pair->Restart();
+      CHECK(pair->Dump() == live);
+      CHECK(pair->LatestRevision() == revision);
+    }
+  }
 }
 
 }  // namespace
