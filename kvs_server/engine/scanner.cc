@@ -10,6 +10,9 @@
 namespace kvs::server {
 namespace {
 
+// How many keys that are at hand cost as much as reading a shard ahead.
+constexpr size_t kRefillSteps = 8;
+
 // Returns call(Table<T>&) with the table of a type.
 template <class Call>
 auto WithTable(Shard& shard, ValueType type, Call call) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard.mutex()) {
@@ -132,6 +135,7 @@ absl::Status Scanner::Read(size_t max_steps, absl::FunctionRef<bool(ViewedKey&&)
     std::optional<ViewedKey> next;
     if (!to_refill_.empty()) {
       Refill();
+      step += kRefillSteps - 1;
     } else if (heap_.empty()) {
       BeginNextType();
     } else {

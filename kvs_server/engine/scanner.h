@@ -37,8 +37,8 @@ class Scanner {
   // The revision that the view is of, which the journal has given out, but which need not be durable.
   uint64_t revision() const { return revision_; }
 
-  // Calls `visit` with what comes next, as long as it returns true and at most `max_steps` steps are done, each of
-  // which takes a few microseconds. SCAN_OVERTAKEN if the view was overtaken.
+  // Calls `visit` with what comes next, as long as it returns true, for about `max_steps` steps of a microsecond each.
+  // SCAN_OVERTAKEN if the view was overtaken.
   absl::Status Read(size_t max_steps, absl::FunctionRef<bool(ViewedKey&&)> visit);
 
   // SCAN_OVERTAKEN if the view was overtaken.
