@@ -114,12 +114,12 @@ TEST_CASE("what was exported is the same in another server") {
 
 TEST_CASE("keys whose time is over are left out") {
   PairCli kvs;
+  const std::string past = R"("expiresAt":"2020-01-01T00:00:00Z")";
   kvs.cli().SetInput(
-      R"({"type":"VALUE_TYPE_INT","key":"a","value":{"intValue":"1"},"expiresAt":"2020-01-01T00:00:00Z"}
-{"type":"VALUE_TYPE_SET","key":"b","value":{"setValue":{"members":["x"]}},"expiresAt":"2020-01-01T00:00:00Z","more":true}
-{"type":"VALUE_TYPE_SET","key":"b","value":{"setValue":{"members":["y"]}},"expiresAt":"2020-01-01T00:00:00Z"}
-{"type":"VALUE_TYPE_INT","key":"c","value":{"intValue":"1"}}
-)");
+      absl::StrCat(R"({"type":"VALUE_TYPE_INT","key":"a","value":{"intValue":"1"},)", past, "}\n",
+                   R"({"type":"VALUE_TYPE_SET","key":"b","value":{"setValue":{"members":["x"]}},"more":true,)", past,
+                   "}\n", R"({"type":"VALUE_TYPE_SET","key":"b","value":{"setValue":{"members":["y"]}},)", past, "}\n",
+                   Entry("INT", "c", R"("intValue":"1")")));
   CHECK(kvs.Out({"import"}) == "imported 1 keys, left out 2 that have expired\n");
   CHECK(kvs.Out({"import", "--output", "json"}) == "{\"imported\":\"1\",\"expired\":\"2\",\"present\":\"0\"}\n");
   CHECK(kvs.Out({"keys"}) == "int c\n");
