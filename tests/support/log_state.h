@@ -64,7 +64,14 @@ class LogState {
   // revisions, times and actors.
   std::string Snapshot() const {
     std::string list;
-    for (const std::string& key : SnapshotByKey()) list += key;
+    for (const std::string& part : SnapshotByKey()) list += part;
+    return list;
+  }
+  // The same without the requests.
+  std::string KeySnapshot() const {
+    const std::vector<std::string> parts = SnapshotByKey();
+    std::string list;
+    for (size_t i = requests_->size(); i < parts.size(); ++i) list += parts[i];
     return list;
   }
 

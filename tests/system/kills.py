@@ -1,14 +1,16 @@
 """Servers that are killed under load: what was acknowledged is there afterwards, and nothing else is.
 
 Each writer increments a counter of its own. After each kill a counter stands between what was acknowledged and that plus one
-for each call whose outcome is unknown. Half of the writers increment several counters by one atomic batch each time, which are
-equal whenever they are looked at."""
+for each call whose outcome is unknown. A third of the writers increment several counters by one atomic batch each time, which
+are equal whenever they are looked at. Another third gives each call a request_id and sends it again until it is answered: of
+these no outcome is unknown."""
 
 import os
 import random
 import shutil
 import threading
 import time
+import uuid
 
 from pair import DEADLINE_SECONDS, check, check_equal, import_generated
 
@@ -18,7 +20,7 @@ import grpc  # noqa: E402
 from kvs.v1 import batch_pb2, batch_pb2_grpc, int_store_pb2, int_store_pb2_grpc  # noqa: E402
 
 shutil.rmtree(generated)
-WRITERS = 4
+WRITERS = 6
 TWINS = 20
 MIN_CALLS_BETWEEN_KILLS = 200
 
@@ -74,6 +76,24 @@ class BatchWriter(Writer):
             return
         results = batch_pb2_grpc.BatchStub(channel).Execute(self.batch("int_get"), timeout=20).results
         check_equal([result.int_get.value for result in results], [found] * (1 + TWINS))
+
+
+class RetryingWriter(Writer):
+    def increment(self, channel):
+        stub = int_store_pb2_grpc.IntStoreStub(channel)
+        request = int_store_pb2.IntStoreIncrementRequest(key=self.key, request_id=uuid.uuid4().hex)
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while True:
+            try:
+                reply = stub.Increment(request, timeout=20, wait_for_ready=True)
+            except grpc.RpcError:
+                if time.monotonic() > deadline:
+                    raise
+                threading.Event().wait(0.02)
+            else:
+                # Each takes effect after the one before it was answered, and none twice.
+                check_equal(reply.value, self.acknowledged + 1)
+                return
 
 
 def value(stub, key):
@@ -133,7 +153,7 @@ def survive(pair, kills, victims):
     chance = random.Random(seed)
     order = [victims[i % len(victims)] for i in range(kills)]
     chance.shuffle(order)
-    counters = [(Writer, BatchWriter)[i % 2](pair, f"counter-{i}") for i in range(WRITERS)]
+    counters = [(Writer, BatchWriter, RetryingWriter)[i % 3](pair, f"counter-{i}") for i in range(WRITERS)]
     for kill, victim in enumerate(order):
         writers = [type(w)(pair, w.key) for w in counters]
         for writer, before in zip(writers, counters):

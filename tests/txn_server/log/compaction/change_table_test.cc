@@ -146,7 +146,7 @@ TEST_CASE("a table stands for the run that it was made of") {
   for (int i = 0; i < 1000; ++i) REQUIRE(AddAll(table, history.Next()) == absl::OkStatus());
   const auto state = StateOf(snapshot + ReadList(*table.TakeSorted()));
   REQUIRE(state.status() == absl::OkStatus());
-  CHECK(state->Snapshot() == history.state().Snapshot());
+  CHECK(state->KeySnapshot() == history.state().KeySnapshot());
 }
 
 }  // namespace

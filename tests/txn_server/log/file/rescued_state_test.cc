@@ -199,7 +199,7 @@ TEST_CASE("rescued requests are remembered, in their order, from snapshots and f
   put.mutable_request()->set_id("5");
   put.mutable_request()->mutable_answer()->set_revisions(1);
   AddTo(state, {put});
-  const std::string snapshot = Encode(RememberedRequest{3, 30, "ann", "3", {11, 2, "answer"}});
+  const std::string snapshot = Encode(RememberedRequest{3, 1'700'000'000'000'000, "ann", "3", {11, 2, "answer"}});
   state.BeginSnapshot();
   REQUIRE(state.AddFromSnapshot(snapshot, /*behind_loss=*/false) == absl::OkStatus());
   const auto list = ListOf(state);
