@@ -103,6 +103,7 @@ absl::StatusOr<int> RunAtomic(const Context& context, const client::Client& clie
   const absl::StatusOr<bool> read = Reader(&context.environment.in).Read(/*all=*/true, &part);
   if (!read.ok()) return read.status();
   part.request.set_atomic(true);
+  part.request.set_request_id(context.mutation.request_id);
   const auto response = client.batch().Execute(part.request);
   if (!response.ok()) {
     const std::optional<int> failed = client::FailedOperation(response.status());
@@ -114,9 +115,15 @@ absl::StatusOr<int> RunAtomic(const Context& context, const client::Client& clie
 }
 
 absl::StatusOr<int> RunBatch(const Context& context) {
+  const bool is_atomic = context.flags.count("atomic") != 0;
+  if (!is_atomic && !context.mutation.request_id.empty()) {
+    return UsageError(
+        "--request-id needs --atomic; without it, each line can have a requestId of its own, as "
+        "{\"intPut\":{\"key\":\"a\",\"value\":\"1\",\"requestId\":\"7\"}}");
+  }
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
-  return context.flags.count("atomic") != 0 ? RunAtomic(context, *client) : RunIndependent(context, *client);
+  return is_atomic ? RunAtomic(context, *client) : RunIndependent(context, *client);
 }
 
 }  // namespace

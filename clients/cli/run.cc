@@ -12,6 +12,7 @@
 #include "clients/cli/exit_status.h"
 #include "clients/cli/help.h"
 #include "clients/cli/output.h"
+#include "clients/cli/request_id.h"
 #include "clients/cli/settings.h"
 #include "clients/cli/ttl.h"
 #include "common/config/version.h"
@@ -36,6 +37,9 @@ absl::StatusOr<int> RunIn(Context& context, const Command& command) {
     const auto ttl = TtlOf(context.flags);
     if (!ttl.ok()) return ttl.status();
     context.mutation.ttl = *ttl;
+    auto request_id = RequestIdOf(context.flags);
+    if (!request_id.ok()) return request_id.status();
+    context.mutation.request_id = *std::move(request_id);
   }
   return command.run(context);
 }

@@ -135,6 +135,7 @@ std::string TransactionText(const Transaction& transaction) {
       JsonString(transaction.key), " ", OperationLine(transaction.operation),
       transaction.expires_at_micros == 0 ? "" : absl::StrCat(", expires ", TimeText(transaction.expires_at_micros)),
       transaction.actor.empty() ? "" : ", by ", transaction.actor,
+      transaction.request.id.empty() ? "" : absl::StrCat(", request ", JsonString(transaction.request.id)),
       transaction.batch_remaining == 0 ? "" : absl::StrCat(", with the next ", transaction.batch_remaining));
 }
 
@@ -148,6 +149,7 @@ std::string TransactionJson(const Transaction& transaction) {
       .Add("previousRevision", transaction.previous_revision);
   if (transaction.batch_remaining != 0) object.Add("batchRemaining", uint64_t{transaction.batch_remaining});
   if (transaction.expires_at_micros != 0) object.Add("expiresAt", TimeText(transaction.expires_at_micros));
+  if (!transaction.request.id.empty()) object.Add("requestId", transaction.request.id);
   AddOperation(transaction.operation, &object);
   return object.ToString();
 }

@@ -2,7 +2,6 @@
 
 #include <absl/strings/numbers.h>
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -13,20 +12,41 @@
 namespace kvs::client {
 namespace {
 
-// Every mutation may have a request_id, and nothing else.
-bool IsMutation(const v1::BatchOperation& operation) {
+// What an operation does. Every mutation may have a request_id, and nothing else.
+Effect EffectOf(const v1::BatchOperation& operation) {
   const auto* oneof = v1::BatchOperation::descriptor()->oneof_decl(0);
   const auto* field = v1::BatchOperation::GetReflection()->GetOneofFieldDescriptor(operation, oneof);
-  return field != nullptr && field->message_type()->FindFieldByName("request_id") != nullptr;
+  if (field == nullptr) return Effect::kRead;
+  const auto* id = field->message_type()->FindFieldByName("request_id");
+  if (id == nullptr) return Effect::kRead;
+  const auto& request = v1::BatchOperation::GetReflection()->GetMessage(operation, field);
+  return request.GetReflection()->GetString(request, id).empty() ? Effect::kMutation : Effect::kNamedMutation;
+}
+
+// What a batch does: that of its operations which may be repeated least.
+Effect EffectOf(const v1::BatchExecuteRequest& request) {
+  Effect effect = Effect::kRead;
+  for (const v1::BatchOperation& operation : request.operations()) {
+    const Effect one = EffectOf(operation);
+    if (one == Effect::kMutation) return one;
+    if (one == Effect::kNamedMutation) effect = one;
+  }
+  return effect;
 }
 
 }  // namespace
 
 absl::StatusOr<v1::BatchExecuteResponse> Batch::Execute(const v1::BatchExecuteRequest& request,
                                                         const CallOptions& options) const {
-  const bool changes = std::any_of(request.operations().begin(), request.operations().end(), IsMutation);
-  return connection_->Call(changes ? Effect::kMutation : Effect::kRead, *connection_->batch, &v1::Batch::Stub::Execute,
-                           request, options);
+  const auto execute = [&](Effect effect, const v1::BatchExecuteRequest& sent) {
+    return connection_->Call(effect, *connection_->batch, &v1::Batch::Stub::Execute, sent, options);
+  };
+  const Effect effect = EffectOf(request);
+  if (!request.atomic() || effect == Effect::kRead) return execute(effect, request);
+  if (!request.request_id().empty()) return execute(Effect::kNamedMutation, request);
+  v1::BatchExecuteRequest named = request;
+  named.set_request_id(NewRequestId());
+  return execute(Effect::kNamedMutation, named);
 }
 
 struct Pipeline::Stream {

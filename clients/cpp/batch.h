@@ -54,8 +54,9 @@ class Batch {
   explicit Batch(std::shared_ptr<const Connection> connection) : connection_(std::move(connection)) {}
 
   // The error of an atomic batch is that of its first operation that failed, which FailedOperation names. An
-  // independent batch has its errors in its results. Repeated as a read if no operation changes anything, and as a
-  // mutation otherwise.
+  // independent batch has its errors in its results. Repeated as a read if no operation changes anything. Otherwise an
+  // atomic one is repeated as a mutation, under a request_id that is made up if it has none; an independent one as a
+  // mutation with a request_id only if all of its mutations were given one.
   absl::StatusOr<v1::BatchExecuteResponse> Execute(const v1::BatchExecuteRequest& request,
                                                    const CallOptions& = {}) const;
 

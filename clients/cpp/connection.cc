@@ -1,10 +1,13 @@
 #include "clients/cpp/connection.h"
 
+#include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
 #include <absl/time/clock.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -84,6 +87,13 @@ google::protobuf::Duration ToProto(absl::Duration duration) {
   return proto;
 }
 
+std::string NewRequestId() {
+  // From the system, so that no two processes have the same, also where one was forked from the other.
+  char bytes[16];
+  if (getentropy(bytes, sizeof(bytes)) != 0) std::abort();
+  return absl::BytesToHexString(absl::string_view(bytes, sizeof(bytes)));
+}
+
 absl::StatusOr<std::shared_ptr<const Connection>> Connection::Make(const Options& options) {
   const auto address = ServerAddress(options.address);
   if (!address.ok()) return address.status();
@@ -111,13 +121,21 @@ Connection::Connection(const Options& options, std::string address, std::shared_
 absl::Status Connection::Retry(Effect effect, const CallOptions& options,
                                absl::FunctionRef<grpc::Status(absl::Time)> attempt) const {
   const absl::Duration timeout = Timeout(options);
-  const absl::Time deadline = absl::Now() + timeout;
+  const absl::Time begin = absl::Now();
+  const absl::Time deadline = begin + timeout;
+  absl::Status unknown;  // of the last attempt that may have happened
   for (absl::Duration pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
     absl::Status status = AwaitConnection(deadline);
     if (status.ok()) status = rpc::FromGrpc(attempt(deadline));
-    if (status.ok() || !MayRepeat(effect, status)) return status;
+    if (status.ok()) return status;
+    const bool may_repeat = MayRepeat(effect, status);
+    // An answer settles what became of the attempts before it; that there was none does not.
+    if (!may_repeat && !Is(status, errors::kUnreachable)) return status;
+    if (effect != Effect::kRead && MayHaveHappened(status)) unknown = status;
     const absl::Duration jittered = Jittered(pause);
-    if (absl::Now() + jittered + LeastAttempt(timeout) >= deadline) return status;
+    const bool is_late = absl::Now() + jittered + LeastAttempt(timeout) >= deadline;
+    const bool is_forgotten = !unknown.ok() && absl::Now() - begin > absl::Minutes(kMaxRetryMinutes);
+    if (!may_repeat || is_late || is_forgotten) return unknown.ok() ? status : unknown;
     if (options_.on_retry) options_.on_retry(status);
     absl::SleepFor(jittered);
   }
@@ -126,6 +144,7 @@ absl::Status Connection::Retry(Effect effect, const CallOptions& options,
 bool Connection::MayRepeat(Effect effect, const absl::Status& status) const {
   if (Is(status, errors::kUnreachable)) return !options_.fail_fast;
   if (SaysNothingWasDone(status)) return true;
+  if (effect == Effect::kNamedMutation && MayHaveHappened(status)) return true;
   return effect == Effect::kRead && absl::IsUnavailable(status);
 }
 

@@ -14,6 +14,7 @@
 
 #include "clients/cpp/options.h"
 #include "common/errors.h"
+#include "common/limits.h"
 #include "kvs/v1/batch.grpc.pb.h"
 #include "kvs/v1/float_store.grpc.pb.h"
 #include "kvs/v1/int_store.grpc.pb.h"
@@ -29,8 +30,11 @@ namespace kvs::client {
 // The nearest duration that a message can have.
 google::protobuf::Duration ToProto(absl::Duration duration);
 
-// What a call does to the data, which decides when it may be repeated.
-enum class Effect { kRead, kMutation };
+// What a call does to the data, which decides when it may be repeated. A named mutation has a request_id.
+enum class Effect { kRead, kMutation, kNamedMutation };
+
+// A name for a request that no other one has: 128 random bits.
+std::string NewRequestId();
 
 class Connection {
  public:
@@ -65,10 +69,14 @@ class Connection {
         return Error(errors::kInvalidTtl, "nothing was changed: this call takes no ttl");
       }
     }
-    return Call(Effect::kMutation, stub, method, request, {.timeout = options.timeout});
+    request.set_request_id(options.request_id);
+    if (options.request_id.empty() && MayBeNamed(request)) request.set_request_id(NewRequestId());
+    const Effect effect = request.request_id().empty() ? Effect::kMutation : Effect::kNamedMutation;
+    return Call(effect, stub, method, request, {.timeout = options.timeout});
   }
 
-  // Makes attempts until one succeeds or its error is final. `attempt` is given the time at which it has to end.
+  // Makes attempts until one succeeds or its error is final. `attempt` is given the time at which it has to end. The
+  // error of a mutation that may have happened in one of them says so.
   absl::Status Retry(Effect effect, const CallOptions& options,
                      absl::FunctionRef<grpc::Status(absl::Time deadline)> attempt) const;
 
@@ -92,6 +100,14 @@ class Connection {
   // OK once the channel has a connection; kUnreachable with the transport's reason if it can have none, or has none at
   // the deadline.
   absl::Status AwaitConnection(absl::Time deadline) const;
+
+  // Whether it takes effect as it would without a request_id: one record of the ledger has room for the changes.
+  template <typename Request>
+  static bool MayBeNamed(const Request& request) {
+    if constexpr (requires { request.keys(); }) return request.ByteSizeLong() <= kMaxNamedBytes;
+    return true;
+  }
+  static constexpr size_t kMaxNamedBytes = 1 * kMiB;
 
   bool MayRepeat(Effect effect, const absl::Status& status) const;
 

@@ -49,6 +49,9 @@ struct MutationOptions {
   // What must be true of the key; if it is not, nothing is changed and PreconditionFailureOf(status) tells what is
   // there.
   std::optional<Precondition> precondition;
+  // What the request is called, 1 to 128 bytes of text, so that it takes effect once however often it is sent: for
+  // those who repeat calls themselves. If it is empty, the call makes up a name for its own retries.
+  std::string request_id;
   // How long the key lives from now on, 1 microsecond to 36,500 days, otherwise the error is INVALID_TTL. If it is not
   // given, a Put makes the key live for ever, and the other verbs leave its expiry as it is. Deletes take none.
   std::optional<absl::Duration> ttl;

@@ -67,6 +67,13 @@ TEST_CASE("every operation as text and as JSON") {
   }
 }
 
+TEST_CASE("the id of a request") {
+  Transaction transaction = Make(ValueType::kInt, operation::Delete{});
+  transaction.request.id = "an \"id\"";
+  CHECK_THAT(TransactionText(transaction), ContainsText(R"(, by spiffe://kvs/client/alice, request "an \"id\"")"));
+  CHECK_THAT(TransactionJson(transaction), ContainsText(R"("requestId":"an \"id\"","operation":"delete")"));
+}
+
 TEST_CASE("anonymous changes and parts of a batch") {
   Transaction transaction = Make(ValueType::kInt, operation::Delete{});
   transaction.actor = "";

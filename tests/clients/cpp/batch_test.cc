@@ -70,6 +70,36 @@ TEST_CASE("a batch that only reads is repeated as a read, any other as a mutatio
   CHECK(server.calls() == 2);
 }
 
+TEST_CASE("a batch is repeated under a request_id, which an atomic one gets and an independent one must have") {
+  v1::BatchExecuteRequest request = Increments({"a", "b"}, /*atomic=*/true);
+  {
+    ScriptedServer server;
+    server.FailNext({absl::UnavailableError("gone")});
+    CHECK(ClientOf(server.address()).batch().Execute(request).ok());
+    REQUIRE(server.request_ids().size() == 2);
+    CHECK(server.request_ids()[0].size() == 32);
+    CHECK(server.request_ids()[1] == server.request_ids()[0]);
+  }
+  request.set_request_id("mine");
+  {
+    ScriptedServer server;
+    server.FailNext({absl::UnavailableError("gone")});
+    CHECK(ClientOf(server.address()).batch().Execute(request).ok());
+    CHECK(server.request_ids() == std::vector<std::string>{"mine", "mine"});
+  }
+  request = Increments({"a", "b"}, /*atomic=*/false);
+  for (auto& operation : *request.mutable_operations()) {
+    ScriptedServer server;
+    server.FailNext({absl::UnavailableError("gone")});
+    CHECK(absl::IsUnavailable(ClientOf(server.address()).batch().Execute(request).status()));
+    operation.mutable_int_increment()->set_request_id("one of its own");
+  }
+  ScriptedServer server;
+  server.FailNext({absl::UnavailableError("gone")});
+  CHECK(ClientOf(server.address()).batch().Execute(request).ok());
+  CHECK(server.request_ids() == std::vector<std::string>{"", ""});
+}
+
 TEST_CASE("a pipeline answers its batches in order, and ends when the client has no more") {
   Pair pair;
   pair.Start();

@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 
 #include <fstream>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "clients/cpp/client.h"
@@ -42,21 +44,68 @@ TEST_CASE("a mutation is repeated when the server says that nothing was done") {
   }
 }
 
-TEST_CASE("a mutation is not repeated when it may have happened") {
-  const absl::Status unknown[] = {absl::UnavailableError("gone"), absl::InternalError("?"), absl::UnknownError("?"),
-                                  absl::CancelledError("?"),
-                                  Error(errors::kOutcomeUnknown, "no answer from the ledger")};
-  for (const absl::Status& error : unknown) {
+// The errors of a mutation that may have happened.
+std::vector<absl::Status> Unknown() {
+  return {absl::UnavailableError("gone"), absl::InternalError("?"), absl::UnknownError("?"), absl::CancelledError("?"),
+          Error(errors::kOutcomeUnknown, "no answer from the ledger")};
+}
+
+TEST_CASE("a mutation that may have happened is repeated under the same request_id") {
+  std::set<std::string> ids;
+  for (const absl::Status& error : Unknown()) {
+    INFO(error);
+    ScriptedServer server;
+    server.FailNext({error, error});
+    const Client client = MakeClient(server.address());
+    CHECK(client.ints().Put("a", 1).ok());
+    CHECK(client.ints().Put("a", 1, {.request_id = "mine"}).ok());
+    REQUIRE(server.request_ids().size() == 4);
+    const std::string id = server.request_ids()[0];
+    CHECK_THAT(id, Catch::Matchers::Matches("[0-9a-f]{32}"));
+    CHECK(server.request_ids() == std::vector<std::string>{id, id, id, "mine"});
+    ids.insert(id);
+  }
+  CHECK(ids.size() == Unknown().size());
+}
+
+TEST_CASE("a mutation without a request_id is not repeated when it may have happened") {
+  // What has many keys gets none of its own if it is large.
+  const std::vector<std::string> keys(10, std::string(120'000, 'k'));
+  const std::vector<int64_t> values(keys.size(), 1);
+  for (const absl::Status& error : Unknown()) {
     INFO(error);
     ScriptedServer server;
     server.FailNext({error});
-    const auto response = MakeClient(server.address()).ints().Put("a", 1);
+    const auto response = MakeClient(server.address()).ints().MultiPut(keys, values);
     CHECK(response.status().code() == error.code());
     CHECK(response.status().message() == error.message());
     CHECK(ReasonOf(response.status()) == ReasonOf(error));
     CHECK(MayHaveHappened(response.status()));
     CHECK(server.calls() == 1);
   }
+}
+
+TEST_CASE("a mutation that may have happened in one attempt never ends as one that did not") {
+  ScriptedServer server;
+  std::vector<absl::Status> answers(1000, Error(errors::kNotApplied, "the ledger is away"));
+  answers[0] = absl::UnavailableError("gone");
+  server.FailNext(answers);
+  const auto response = MakeClient(server.address(), absl::Seconds(1)).ints().Put("a", 1);
+  CHECK(MayHaveHappened(response.status()));
+  CHECK(response.status().message() == "gone");
+  CHECK(server.calls() > 2);
+}
+
+TEST_CASE("a mutation that may have happened does not end as unreachable, where its server is gone since") {
+  auto server = std::make_unique<ScriptedServer>();
+  server->FailNext({absl::UnavailableError("gone")});
+  Options options;
+  options.address = server->address();
+  options.plaintext = true;
+  options.timeout = absl::Seconds(20);
+  options.fail_fast = true;
+  options.on_retry = [&](const absl::Status&) { server.reset(); };
+  CHECK(MayHaveHappened(Client::Connect(options)->ints().Put("a", 1).status()));
 }
 
 TEST_CASE("a read is repeated whatever made the server unavailable") {

@@ -55,6 +55,12 @@ class ScriptedServer {
     return calls_;
   }
 
+  // The request_id of each IntStore.Put and Batch.Execute that has arrived.
+  std::vector<std::string> request_ids() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(&mutex_);
+    return request_ids_;
+  }
+
   // What Maintenance.Status answers.
   void SetStatus(const v1::MaintenanceStatusResponse& status) ABSL_LOCKS_EXCLUDED(mutex_) {
     const MutexLock lock(&mutex_);
@@ -92,6 +98,11 @@ class ScriptedServer {
     return error;
   }
 
+  void Note(const std::string& request_id) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(&mutex_);
+    request_ids_.push_back(request_id);
+  }
+
   class Ints final : public v1::IntStore::Service {
    public:
     explicit Ints(ScriptedServer* server) : server_(server) {}
@@ -100,8 +111,15 @@ class ScriptedServer {
       response->set_value(42);
       return rpc::ToGrpc(server_->Arrive());
     }
-    grpc::Status Put(grpc::ServerContext*, const v1::IntStorePutRequest*, v1::IntStorePutResponse* response) override {
+    grpc::Status Put(grpc::ServerContext*, const v1::IntStorePutRequest* request,
+                     v1::IntStorePutResponse* response) override {
+      server_->Note(request->request_id());
       response->set_revision(7);
+      return rpc::ToGrpc(server_->Arrive());
+    }
+
+    grpc::Status MultiPut(grpc::ServerContext*, const v1::IntStoreMultiPutRequest*,
+                          v1::IntStoreMultiPutResponse*) override {
       return rpc::ToGrpc(server_->Arrive());
     }
 
@@ -145,6 +163,7 @@ class ScriptedServer {
 
     grpc::Status Execute(grpc::ServerContext*, const v1::BatchExecuteRequest* request,
                          v1::BatchExecuteResponse* response) override {
+      server_->Note(request->request_id());
       for (int i = 0; i < request->operations_size(); ++i) response->add_results();
       return rpc::ToGrpc(server_->Arrive());
     }
@@ -194,6 +213,7 @@ class ScriptedServer {
   mutable Mutex mutex_;
   std::deque<absl::Status> errors_ ABSL_GUARDED_BY(mutex_);
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::string> request_ids_ ABSL_GUARDED_BY(mutex_);
   int list_parts_ ABSL_GUARDED_BY(mutex_) = 0;
   Latch* list_release_ ABSL_GUARDED_BY(mutex_) = nullptr;
   absl::Status list_end_ ABSL_GUARDED_BY(mutex_);
