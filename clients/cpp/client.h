@@ -18,9 +18,9 @@
 //    PENDING_WINDOW_FULL, TOO_MANY_WAITING, TOO_MANY_SCANS) is tried again.
 // 3. A read is tried again at any UNAVAILABLE.
 // 4. A mutation that may have happened (see MayHaveHappened) is tried again under the same request_id, which makes sure
-//    that it takes effect once, for at most 5 minutes. It is not where it has no request_id: an independent batch with
-//    an operation that was not given one, and a call with many keys that is larger than 1 MiB, since a request_id makes
-//    that one record of the ledger, which may be too large then.
+//    that it takes effect once, for at most 5 minutes, with Options::fail_fast too. It is not where it has no
+//    request_id: an independent batch with an operation that was not given one, and a call with many keys that is
+//    larger than 1 MiB, since a request_id makes that one record of the ledger, which may be too large then.
 //
 // Thread-safe: any number of threads may use one Client, its copies and its stores at once. Proxies from the
 // environment (http_proxy) are not used.

@@ -128,14 +128,14 @@ absl::Status Connection::Retry(Effect effect, const CallOptions& options,
     absl::Status status = AwaitConnection(deadline);
     if (status.ok()) status = rpc::FromGrpc(attempt(deadline));
     if (status.ok()) return status;
-    const bool may_repeat = MayRepeat(effect, status);
-    // An answer settles what became of the attempts before it; that there was none does not.
-    if (!may_repeat && !Is(status, errors::kUnreachable)) return status;
+    // Once it may have happened, it is worth waiting for the server to come back and tell.
+    const bool awaits_answer = !unknown.ok() && Is(status, errors::kUnreachable);
+    if (!awaits_answer && !MayRepeat(effect, status)) return status;
     if (effect != Effect::kRead && MayHaveHappened(status)) unknown = status;
     const absl::Duration jittered = Jittered(pause);
     const bool is_late = absl::Now() + jittered + LeastAttempt(timeout) >= deadline;
     const bool is_forgotten = !unknown.ok() && absl::Now() - begin > absl::Minutes(kMaxRetryMinutes);
-    if (!may_repeat || is_late || is_forgotten) return unknown.ok() ? status : unknown;
+    if (is_late || is_forgotten) return unknown.ok() ? status : unknown;
     if (options_.on_retry) options_.on_retry(status);
     absl::SleepFor(jittered);
   }

@@ -102,7 +102,7 @@ TEST_CASE("a mutation that may have happened does not end as unreachable, where 
   Options options;
   options.address = server->address();
   options.plaintext = true;
-  options.timeout = absl::Seconds(20);
+  options.timeout = absl::Seconds(2);
   options.fail_fast = true;
   options.on_retry = [&](const absl::Status&) { server.reset(); };
   CHECK(MayHaveHappened(Client::Connect(options)->ints().Put("a", 1).status()));
