@@ -58,16 +58,18 @@ ExitCode ExitCodeFor(const absl::Status& status) {
 
 }  // namespace
 
-KvsServer::KvsServer(const Config& config, Fatal fatal)
+KvsServer::KvsServer(const Config& config, Fatal fatal, std::function<absl::Time()> clock)
     : config_(config),
       fatal_(std::move(fatal)),
+      clock_(std::move(clock)),
       start_time_(absl::Now()),
       store_(config.shards, {{config.max_memory_bytes, config.max_keys, config.memory_policy},
                              config.max_scan_bytes,
                              {config.request_window_count, absl::ToInt64Microseconds(config.request_window_age)}}) {}
 
-absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config, Fatal fatal) {
-  std::unique_ptr<KvsServer> server(new KvsServer(config, std::move(fatal)));
+absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config, Fatal fatal,
+                                                            std::function<absl::Time()> clock) {
+  std::unique_ptr<KvsServer> server(new KvsServer(config, std::move(fatal), std::move(clock)));
   if (absl::Status status = server->LoadCredentials(); !status.ok()) return status;
   if (absl::Status status = server->Listen(); !status.ok()) return status;
   return server;
@@ -129,6 +131,7 @@ void KvsServer::MakeServices() {
   journal_options.max_pending_bytes = config_.max_pending_bytes;
   journal_options.max_waiting_replies = config_.max_waiting_replies;
   journal_options.max_commit_wait = config_.max_commit_wait;
+  journal_options.clock = clock_;
   journal_ = std::make_unique<Journal>(journal_options);
   engine_ = std::make_unique<Engine>(&store_, journal_.get());
   responder_ = std::make_unique<Responder>(journal_.get(),

@@ -3,8 +3,11 @@
 
 #include <absl/functional/any_invocable.h>
 #include <absl/status/statusor.h>
+#include <absl/time/clock.h>
+#include <absl/time/time.h>
 #include <grpcpp/channel.h>
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -32,9 +35,10 @@ class KvsServer {
   // loss.
   using Fatal = absl::AnyInvocable<void(ExitCode, const absl::Status&)>;
 
-  // Opens the port, answers calls, and begins to look for the ledger, if there is to be one. REQUIRES:
-  // CheckConfig(config) is OK.
-  static absl::StatusOr<std::unique_ptr<KvsServer>> Start(const Config& config, Fatal fatal);
+  // Opens the port, answers calls, and begins to look for the ledger, if there is to be one. `clock` is what
+  // JournalOptions says of it. REQUIRES: CheckConfig(config) is OK.
+  static absl::StatusOr<std::unique_ptr<KvsServer>> Start(const Config& config, Fatal fatal,
+                                                          std::function<absl::Time()> clock = absl::Now);
 
   // Drains if that has not happened.
   ~KvsServer();
@@ -46,7 +50,7 @@ class KvsServer {
   void Drain();
 
  private:
-  KvsServer(const Config& config, Fatal fatal);
+  KvsServer(const Config& config, Fatal fatal, std::function<absl::Time()> clock);
 
   absl::Status LoadCredentials();
   absl::Status Listen();
@@ -61,6 +65,7 @@ class KvsServer {
 
   const Config config_;
   Fatal fatal_;
+  const std::function<absl::Time()> clock_;
   const absl::Time start_time_;
   std::unique_ptr<ReloadingCredentials> credentials_;
   std::unique_ptr<rpc::Server> server_;

@@ -34,6 +34,7 @@ LIST
     test)
       cat <<'LIST'
 catch2                  unit tests
+librapidcheck-dev       property tests
 python3                 system tests
 python3-grpcio          the Python client of a system test
 python3-protobuf        its messages

@@ -99,6 +99,8 @@ class Pair {
   // Another log than storage(), from the next start on.
   using OpenLog = std::function<std::unique_ptr<txn::TxnLog>()>;
   void UseLog(OpenLog open) { open_log_ = std::move(open); }
+  // Another clock of kvs_server than the real one, from the next start on.
+  void UseClock(std::function<absl::Time()> clock) { clock_ = std::move(clock); }
 
   void StartLedger() {
     auto started = txn::TxnServer::Start(txn_config_, open_log_(),
@@ -114,8 +116,8 @@ class Pair {
 
   // Starts kvs_server without waiting for it.
   void StartKvs() {
-    auto started =
-        server::KvsServer::Start(kvs_config_, [this](ExitCode code, const absl::Status& s) { kvs_fatal.Set(code, s); });
+    auto started = server::KvsServer::Start(
+        kvs_config_, [this](ExitCode code, const absl::Status& s) { kvs_fatal.Set(code, s); }, clock_);
     INFO(started.status());
     REQUIRE(started.ok());
     kvs_ = *std::move(started);
@@ -145,6 +147,7 @@ class Pair {
   txn::Config txn_config_;
   server::Config kvs_config_;
   std::shared_ptr<txn::MemoryTxnLog::Storage> storage_ = std::make_shared<txn::MemoryTxnLog::Storage>();
+  std::function<absl::Time()> clock_ = absl::Now;
   OpenLog open_log_ = [this] { return std::make_unique<txn::MemoryTxnLog>(storage_); };
   std::unique_ptr<txn::TxnServer> ledger_;
   std::unique_ptr<server::KvsServer> kvs_;

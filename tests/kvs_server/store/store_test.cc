@@ -236,7 +236,7 @@ TEST_CASE_METHOD(StoreFixture, "the bytes of each type are those of its entries,
 }
 
 TEST_CASE("limits are not looked at when a history is applied") {
-  Store store(8, {.max_memory_bytes = 1, .max_keys = 1});
+  Store store(8, {.usage = {.max_memory_bytes = 1, .max_keys = 1}});
   for (const std::string key : {"a", "b", "c"}) {
     Transaction transaction;
     transaction.revision = 1;
