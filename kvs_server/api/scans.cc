@@ -23,7 +23,7 @@ namespace v1 = ::kvs::v1;
 using google::protobuf::util::TimeUtil;
 
 // What is read before other calls have their turn on the event loop.
-constexpr size_t kStepsAtOnce = 64;
+constexpr size_t kStepsAtOnce = 32;
 
 absl::Status CheckPlace(const std::string& text, absl::string_view what) {
   return text.empty() ? absl::OkStatus() : CheckName(text, what);
