@@ -31,7 +31,7 @@ TEST_CASE("scan prints what put takes") {
   kvs.Out({"put", "map", "m", "b=2", "a=1 2"});
   kvs.Out({"put", "int", "i", "-5"});
   CHECK(kvs.Out({"scan"}) ==
-        "int i -5\nuint u 18446744073709551615\nfloat f 0.1\nstring motd $'it\\'s\\ta tab'\nset none\n"
+        "int i -5\nuint u 18446744073709551615\nfloat f 0.1\nstring motd $'it\\'s\\x09a tab'\nset none\n"
         "set s a 'b c'\nmap m 'a=1 2' b=2\n");
   CHECK(kvs.Out({"scan", "--prefix", "m", "--type", "map"}) == "map m 'a=1 2' b=2\n");
   CHECK(kvs.Out({"scan", "--type", "int", "--output", "json"}) ==
