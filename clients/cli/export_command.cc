@@ -1,7 +1,11 @@
 // export: keys with their values as lines of JSON.
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_replace.h>
 
+#include <cmath>
 #include <ostream>
+#include <string>
+#include <vector>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/exit_status.h"
@@ -18,6 +22,16 @@ std::string MarkerLine(absl::string_view marker, absl::string_view name, uint64_
   JsonObject line;
   line.AddJson(marker, about.ToString());
   return absl::StrCat(line.ToString(), "\n");
+}
+
+// An entry as a line. The JSON mapping of protobuf reads the number -0 as 0, but the text "-0" as what it is.
+std::string EntryLine(const v1::ScanEntry& entry) {
+  std::string line = JsonOf(entry);
+  const double number = entry.value().float_value();
+  if (number == 0 && std::signbit(number)) {
+    line = absl::StrReplaceAll(line, {{"\"floatValue\":-0}", "\"floatValue\":\"-0\"}"}});
+  }
+  return absl::StrCat(line, "\n");
 }
 
 // Of how many keys the progress is told; 0 if nobody knows.
@@ -50,7 +64,7 @@ absl::StatusOr<int> RunExport(const Context& context) {
       context.output.Plain(MarkerLine(kExportBegin, "revision", revision));
     }
     for (const v1::ScanEntry& entry : part.entries()) {
-      context.output.Plain(absl::StrCat(JsonOf(entry), "\n"));
+      context.output.Plain(EntryLine(entry));
       if (!entry.more()) ++keys;
     }
     progress.Show("exporting keys", keys, expected);
