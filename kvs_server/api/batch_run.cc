@@ -86,15 +86,17 @@ size_t MaxMutationBytes(const v1::BatchOperation& operation) {
   return keys <= 1 ? kMaxMutationResultBytes : keys * kMaxBytesForEachKey + kMaxKeyErrorsBytes;
 }
 
+void AddHashesOf(const v1::BatchOperation& operation, std::vector<size_t>* hashes) {
+  WithRequest<bool>(operation, [hashes](const auto& request) {
+    server::AddHashesOf(request, hashes);
+    return true;
+  });
+}
+
 std::vector<size_t> HashesOf(const v1::BatchExecuteRequest& request) {
   std::vector<size_t> hashes;
   hashes.reserve(request.operations_size());
-  for (const auto& operation : request.operations()) {
-    WithRequest<bool>(operation, [&hashes](const auto& one) {
-      AddHashesOf(one, &hashes);
-      return true;
-    });
-  }
+  for (const auto& operation : request.operations()) AddHashesOf(operation, &hashes);
   return hashes;
 }
 
@@ -132,7 +134,8 @@ BatchRun::BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& 
   if (!outcome_.status.ok()) return;
   response_.mutable_results()->Reserve(request.operations_size());
   if (request.atomic()) {
-    outcome_ = engine->WithRoom([&] { return RunAtomic(engine, actor, options, request); });
+    outcome_ = engine->WithRoom([&request] { return HashesOf(request); },
+                                [&] { return RunAtomic(engine, actor, options, request); });
   } else {
     RunIndependent(engine, actor, options, request);
   }
@@ -147,7 +150,12 @@ void BatchRun::RunIndependent(Engine* engine, absl::string_view actor, const Sto
   for (const auto& operation : request.operations()) {
     if (bytes + MaxMutationBytes(operation) > kMaxBatchReplyBytes) return RefuseRest(request.operations_size());
     v1::BatchResult* result = response_.add_results();
-    const Outcome outcome = engine->WithRoom([&] {
+    const auto hashes = [&operation] {
+      std::vector<size_t> hashes;
+      AddHashesOf(operation, &hashes);
+      return hashes;
+    };
+    const Outcome outcome = engine->WithRoom(hashes, [&] {
       result->Clear();
       return DoOperation(operation, result, perform);
     });

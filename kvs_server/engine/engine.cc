@@ -41,11 +41,13 @@ Outcome Engine::GetExpiry(absl::string_view key, const std::vector<ValueType>& t
   return Unit(store_, journal_, "", hash).GetExpiry(key, hash, types, expiries);
 }
 
-Outcome Engine::WithRoom(absl::FunctionRef<Outcome()> attempt) {
+Outcome Engine::WithRoom(absl::FunctionRef<std::vector<size_t>()> hashes, absl::FunctionRef<Outcome()> attempt) {
   Outcome outcome = attempt();
-  if (!store_->usage().limits().evict()) return outcome;
+  if (!store_->usage().limits().evict() || outcome.lacks == Size()) return outcome;
+  const std::vector<size_t> keys = hashes();
+  const SparedKeys spared(keys.begin(), keys.end());
   for (int i = 0; i < kMaxAttemptsWithRoom && !(outcome.lacks == Size()); ++i) {
-    const absl::Status status = evictor_.MakeRoom(outcome.lacks);
+    const absl::Status status = evictor_.MakeRoom(outcome.lacks, spared);
     if (absl::IsResourceExhausted(status)) return outcome;
     if (!status.ok()) {
       // Where the ledger takes nothing, that is what the caller has to know.

@@ -85,8 +85,9 @@ class Engine {
   Outcome Count(std::array<uint64_t, kValueTypeCount>* keys);
 
   // Returns attempt(), which returns the Outcome of a mutation. If that was refused for want of room, and the policy is
-  // to evict, makes room and attempts it again.
-  Outcome WithRoom(absl::FunctionRef<Outcome()> attempt);
+  // to evict, makes room and attempts it again. hashes() returns those of the keys that it is about, which are not
+  // evicted for it.
+  Outcome WithRoom(absl::FunctionRef<std::vector<size_t>()> hashes, absl::FunctionRef<Outcome()> attempt);
 
   // Logs and applies the removal of at most `max_keys` keys whose time has come; returns the revision of the last one,
   // 0 if there was none to remove or the journal does not take them now.

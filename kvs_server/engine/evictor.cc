@@ -13,6 +13,7 @@ namespace {
 // How many keys are looked at for each that is removed, and how many are remembered.
 constexpr size_t kSampleKeys = 8;
 constexpr size_t kMaxCandidates = 16;
+constexpr size_t kLooksForEachSpared = 8;
 
 // How many keys whose time has come are removed at a time.
 constexpr size_t kMaxDueAtOnce = 100;
@@ -30,7 +31,7 @@ bool Evictor::IsTooMuch(const Size& growth) const {
   return exceeds(growth.bytes, limits.max_memory_bytes) || exceeds(growth.keys, limits.max_keys);
 }
 
-absl::Status Evictor::MakeRoom(const Size& growth) {
+absl::Status Evictor::MakeRoom(const Size& growth, const SparedKeys& spared) {
   if (IsTooMuch(growth)) return absl::ResourceExhaustedError("more than all of it");
   const UsageLimits& limits = store_.usage().limits();
   Size enough = growth;
@@ -39,30 +40,36 @@ absl::Status Evictor::MakeRoom(const Size& growth) {
   const size_t max_removals = kMaxEvictionsAtOnce + static_cast<size_t>(std::max<int64_t>(growth.keys, 0));
   MutexLock lock(&mutex_);
   for (size_t i = 0; i < max_removals && !store_.usage().HasRoomFor(enough); ++i) {
-    const absl::Status status = RemoveSome();
+    const absl::Status status = RemoveSome(spared);
     if (absl::IsNotFound(status)) break;
     if (!status.ok()) return status;
   }
   return store_.usage().HasRoomFor(growth) ? absl::OkStatus() : absl::ResourceExhaustedError("no more at once");
 }
 
-absl::Status Evictor::RemoveSome() {
-  while (true) {
-    const absl::StatusOr<size_t> expired = LookAround(journal_.NowMicros());
+absl::Status Evictor::RemoveSome(const SparedKeys& spared) {
+  // So many keys may be looked at until there is one that is not spared.
+  const size_t enough = kLooksForEachSpared * (spared.size() + kSampleKeys);
+  for (size_t looked_at = 0; looked_at < enough;) {
+    const size_t looked_at_before = looked_at;
+    const absl::StatusOr<size_t> expired = LookAround(journal_.NowMicros(), &looked_at);
     if (!expired.ok()) return expired.status();
     if (*expired > 0) return absl::OkStatus();
-    if (candidates_.empty()) return absl::NotFoundError("nothing is left");
+    std::erase_if(candidates_, [&spared](const Candidate& known) { return spared.contains(known.hash); });
+    if (looked_at == looked_at_before && candidates_.empty()) break;
+    if (candidates_.empty()) continue;
     const Candidate candidate = std::move(candidates_.back());
     candidates_.pop_back();
     const absl::StatusOr<bool> is_evicted = Evict(candidate);
     if (!is_evicted.ok()) return is_evicted.status();
     if (*is_evicted) return absl::OkStatus();
   }
+  return absl::NotFoundError("nothing is left");
 }
 
-absl::StatusOr<size_t> Evictor::LookAround(int64_t now_micros) {
-  size_t keys = 0;
-  for (size_t i = 0; i < store_.shards().size() && keys < kSampleKeys; ++i) {
+absl::StatusOr<size_t> Evictor::LookAround(int64_t now_micros, size_t* looked_at) {
+  const size_t enough = *looked_at + kSampleKeys;
+  for (size_t i = 0; i < store_.shards().size() && *looked_at < enough; ++i) {
     Shard& shard = store_.shards()[next_shard_++ % store_.shards().size()];
     if (shard.next_expiry() <= now_micros) {
       Unit unit(&store_, &journal_, &shard);
@@ -75,7 +82,7 @@ absl::StatusOr<size_t> Evictor::LookAround(int64_t now_micros) {
     MutexLock lock(&shard.mutex());
     shard.Sample(kSampleKeys, [&](const Shard::KeyUse& use) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       Consider(use, UseTime(now_micros));
-      ++keys;
+      ++*looked_at;
     });
   }
   return 0;

@@ -7,6 +7,7 @@
 // Thread-safety: everything may be called from any thread. Lock order: before the locks of shards.
 #pragma once
 
+#include <absl/container/flat_hash_set.h>
 #include <absl/status/status.h>
 
 #include <atomic>
@@ -24,15 +25,19 @@ namespace kvs::server {
 // How many keys one call may remove that adds none; one that adds some may remove as many more.
 inline constexpr size_t kMaxEvictionsAtOnce = 1000;
 
+// The hashes of keys that must stay.
+using SparedKeys = absl::flat_hash_set<size_t>;
+
 class Evictor {
  public:
   // Both outlive the evictor.
   Evictor(Store* store, Journal* journal) : store_(*store), journal_(*journal) {}
 
-  // Removes keys until there is room for so much, and for a little more, so that not every call has to make some.
+  // Removes keys until there is room for so much, and for a little more, so that not every call has to make some. Keys
+  // of the hashes in `spared` stay: what room is made for is about them.
   // ResourceExhausted if there never can be, or if so many keys were removed that the caller should not wait for more;
   // the error of the journal if that takes no removals now.
-  absl::Status MakeRoom(const Size& growth) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status MakeRoom(const Size& growth, const SparedKeys& spared) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // How many keys were evicted since the start. Those whose time had come do not count.
   uint64_t evictions() const { return evictions_.load(std::memory_order_relaxed); }
@@ -50,9 +55,10 @@ class Evictor {
   // Whether there never can be room.
   bool IsTooMuch(const Size& growth) const;
   // Removes one key, or some whose time has come. NotFound if there is nothing left to remove.
-  absl::Status RemoveSome() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Looks at more keys. Returns how many it has removed because their time had come.
-  absl::StatusOr<size_t> LookAround(int64_t now_micros) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status RemoveSome(const SparedKeys& spared) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Looks at more keys, and adds to `looked_at` how many those were. Returns how many it has removed because their time
+  // had come.
+  absl::StatusOr<size_t> LookAround(int64_t now_micros, size_t* looked_at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Consider(const Shard::KeyUse& use, uint32_t now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Whether it was still there, and not used since.
   absl::StatusOr<bool> Evict(const Candidate& candidate);

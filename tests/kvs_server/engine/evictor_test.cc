@@ -32,8 +32,12 @@ class EvictorFixture {
   }
   void Pass(absl::Duration time) { now_ += time; }
 
+  // For a change of one key.
+  static auto HashesOf(const std::string& key) {
+    return [&key] { return std::vector<size_t>{HashKey(key)}; };
+  }
   Outcome Put(const std::string& key, int64_t ttl_micros = 0) {
-    return engine_->WithRoom([&] {
+    return engine_->WithRoom(HashesOf(key), [&] {
       return engine_->Mutate<int64_t>("ann", key, {{}, ttl_micros}, [](const int64_t*) -> MaybeOperation {
         return Operation(operation::Put{int64_t{7}});
       });
@@ -41,11 +45,26 @@ class EvictorFixture {
   }
   Outcome PutText(const std::string& key, size_t size) {
     const std::string text(size, 'x');
-    return engine_->WithRoom([&] {
+    return engine_->WithRoom(HashesOf(key), [&] {
       return engine_->Mutate<std::string>("", key, {}, [&text](const std::string*) -> MaybeOperation {
         return Operation(operation::Put{absl::string_view(text)});
       });
     });
+  }
+  Outcome Append(const std::string& key, size_t size) {
+    const std::string text(size, 'y');
+    return engine_->WithRoom(HashesOf(key), [&] {
+      return engine_->Mutate<std::string>(
+          "", key, {}, [&text](const std::string*) -> MaybeOperation { return Operation(operation::Append{text}); });
+    });
+  }
+  size_t SizeOfText(const std::string& key) {
+    size_t size = 0;
+    engine_->Read<std::string>(key, [&size](const std::string* value) {
+      size = value ? value->size() : 0;
+      return absl::OkStatus();
+    });
+    return size;
   }
   bool Has(const std::string& key) {
     bool has = false;
@@ -135,6 +154,20 @@ TEST_CASE_METHOD(EvictorFixture, "memory stays within its limit, whatever the si
     ledger_.Persist();
   }
   CHECK(Used().bytes > 80'000);
+}
+
+TEST_CASE_METHOD(EvictorFixture, "a change does not evict the keys that it is about, however long they were not used") {
+  Begin({.max_memory_bytes = 10'000, .policy = MemoryPolicy::kLru});
+  PutText("log", 5000);
+  Pass(absl::Seconds(1));
+  PutText("other", 3000);
+  CHECK(Append("log", 3000).status.ok());
+  CHECK(SizeOfText("log") == 8000);
+  CHECK(SizeOfText("other") == 0);
+  CHECK(engine_->evictions() == 1);
+  CHECK(Is(Append("log", 3000).status, errors::kMemoryFull));
+  CHECK(SizeOfText("log") == 8000);
+  CHECK(engine_->evictions() == 1);
 }
 
 TEST_CASE_METHOD(EvictorFixture, "what is larger than all there may be is refused, and nothing is evicted for it") {
