@@ -139,6 +139,8 @@ BatchRun::BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& 
   } else {
     RunIndependent(engine, actor, options, request);
   }
+  // Also where no operation has looked at anything.
+  outcome_.latest_revision = std::max(outcome_.latest_revision, engine->journal().durable_revision());
   response_.set_latest_revision(outcome_.latest_revision);
 }
 
@@ -225,6 +227,7 @@ Outcome BatchRun::RunInUnit(Unit& unit, const StoreOptions& options, const v1::B
 
 absl::Status BatchRun::GiveUp(uint64_t durable_revision) {
   if (waits_.empty()) return WaitError(outcome_.logged);
+  response_.set_latest_revision(durable_revision);
   const google::rpc::Status unknown = Brief(errors::kOutcomeUnknown);
   const google::rpc::Status pending = Brief(errors::kPendingWrite);
   for (size_t i = 0; i < waits_.size(); ++i) {

@@ -113,6 +113,8 @@ class Session {
     Outcome outcome = call(unit);
     if (outcome.status.ok()) unit.Commit(&outcome);
     if (outcome.logged) resolve(unit);
+    // Also where there are no keys.
+    outcome.latest_revision = std::max(outcome.latest_revision, engine_->journal().durable_revision());
     return outcome;
   }
 

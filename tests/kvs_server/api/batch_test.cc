@@ -69,6 +69,7 @@ TEST_CASE_METHOD(ApiFixture, "of an independent batch whose wait ends, each oper
   v1::BatchExecuteResponse response;
   REQUIRE(google::protobuf::TextFormat::ParseFromString(reply, &response));
   REQUIRE(response.results_size() == 5);
+  CHECK(response.latest_revision() == 1);
   const auto error_of = [&](int i) {
     const google::rpc::Status& error = response.results(i).error();
     return CodeAndReason(rpc::FromProto(error));

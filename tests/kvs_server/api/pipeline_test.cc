@@ -91,7 +91,7 @@ TEST_CASE_METHOD(PipelineFixture, "a batch that fails yields its error, and the 
   CHECK(Receive() == "NOT_FOUND KEY_NOT_FOUND");
   CHECK_THAT(Receive(), ContainsText("KEY_NOT_FOUND"));
   CHECK_THAT(Receive(), ContainsText("MISSING_FIELD"));
-  CHECK(Receive() == "latest_revision: 0");
+  CHECK(Receive() == "latest_revision: 1");
   CHECK(Receive() == "INVALID_ARGUMENT BATCH_TOO_LARGE");
   const std::string refused = Receive();
   CHECK((refused == "UNAVAILABLE NOT_APPLIED"));
