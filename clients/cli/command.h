@@ -69,6 +69,7 @@ struct Command {
   Kind completion = Kind::kNothing;  // of the first argument; kDirectory of all
   absl::string_view words = {};      // for Kind::kWords
   bool changes = false;              // whether it changes data; it has the flags of conditions then
+  bool is_many_requests = false;     // but no --request-id, which names a single one
   bool has_own_conditions = false;   // but not if what it reads has conditions of its own
   bool takes_ttl = false;            // whether it has --ttl
   // The exit status, or the error to report.

@@ -73,7 +73,7 @@ std::vector<Section> WithMutationFlags(std::vector<Section> sections) {
   for (Section& section : sections) {
     for (Command& command : section.commands) {
       if (command.takes_ttl) command.flags.push_back(TtlFlag());
-      if (command.changes) command.flags.push_back(RequestIdFlag());
+      if (command.changes && !command.is_many_requests) command.flags.push_back(RequestIdFlag());
       if (!command.changes || command.has_own_conditions) continue;
       command.flags.insert(command.flags.end(), ConditionFlags().begin(), ConditionFlags().end());
     }

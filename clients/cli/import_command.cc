@@ -281,6 +281,7 @@ std::vector<Command> ImportCommands() {
                   "kvs import --if-absent < hosts.jsonl",
        .flags = {{"if-absent", "", "leave keys alone that are there"}},
        .changes = true,
+       .is_many_requests = true,
        .has_own_conditions = true,
        .run = RunImport},
   };
