@@ -30,15 +30,15 @@ constexpr bool kIsCollection = std::is_same_v<T, SetValue> || std::is_same_v<T, 
 
 const SetValue::Members& ElementsOf(const SetValue& set) { return set.members(); }
 const MapValue::Fields& ElementsOf(const MapValue& map) { return map.fields(); }
-const std::string& NameOf(const std::string& member) { return member; }
-const std::string& NameOf(const MapValue::Fields::value_type& field) { return field.first; }
+absl::string_view NameOf(const std::string& member) { return member; }
+absl::string_view NameOf(const MapValue::Fields::value_type& field) { return field.first; }
 const std::string& TextOf(const std::string&) {
   static const auto* const kNone = new std::string;
   return *kNone;
 }
 const std::string& TextOf(const MapValue::Fields::value_type& field) { return field.second; }
-void Add(const std::string& member, const std::string&, SetValue* set) { set->Insert(member); }
-void Add(const std::string& name, const std::string& text, MapValue* map) { map->Put(name, text); }
+void Add(absl::string_view member, const std::string&, SetValue* set) { set->Insert(member); }
+void Add(absl::string_view name, const std::string& text, MapValue* map) { map->Put(name, text); }
 
 // The memory of a value, roughly.
 template <class T>
@@ -243,12 +243,12 @@ bool ShardView::CopyElements(const T& value, const Elements* older, size_t max_e
   for (size_t bytes = 0; element != elements.end() || change != changed.end(); ++count) {
     const bool is_changed = change != changed.end() && (element == elements.end() || change->first <= NameOf(*element));
     const bool is_there = !is_changed || change->second.has_value();
-    const std::string& name = is_changed ? change->first : NameOf(*element);
+    const absl::string_view name = is_changed ? absl::string_view(change->first) : NameOf(*element);
     const std::string* const text = !is_there ? nullptr : is_changed ? &*change->second : &TextOf(*element);
     bytes += name.size() + (text ? text->size() : 0);
     if (count > 0 && (count == max_elements || bytes > max_bytes)) return false;
     if (text) Add(name, *text, copy);
-    *after = name;
+    *after = std::string(name);
     if (element != elements.end() && NameOf(*element) == *after) ++element;
     if (is_changed) ++change;
   }
