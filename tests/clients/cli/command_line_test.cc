@@ -192,7 +192,8 @@ TEST_CASE("every example is a command line that is understood") {
         Words words = ShellWords(line);
         CHECK(words[0] == "kvs");
         words.erase(words.begin());
-        words.erase(std::find(words.begin(), words.end(), "<"), words.end());
+        const auto is_redirection = [](const std::string& word) { return word == "<" || word == ">"; };
+        words.erase(std::find_if(words.begin(), words.end(), is_redirection), words.end());
         CHECK(Parsed(words).command == &command);
       }
     }
