@@ -73,9 +73,7 @@ void AddError(const absl::Status& status, int index, Errors* errors) {
 template <class T, class Request, class Response, class Operate, class Fail>
 Outcome ForEachKey(const Session& session, const Request& request, Response* response, Operate operate, Fail fail) {
   if (absl::Status status = CheckBatchCount(request.keys_size()); !status.ok()) return Refused(status);
-  std::vector<size_t> hashes;
-  hashes.reserve(request.keys_size());
-  AddHashesOf(request, &hashes);
+  const std::vector<size_t> hashes = HashesOf(request);
   auto* revisions = response->mutable_revisions();
   revisions->Reserve(request.keys_size());
   const auto operate_on_all = [&](Unit& unit) {

@@ -50,6 +50,14 @@ void AddHashesOf(const Request& request, std::vector<size_t>* hashes) {
     hashes->push_back(HashKey(request.key()));
   }
 }
+// Those hashes alone.
+template <class Request>
+std::vector<size_t> HashesOf(const Request& request) {
+  std::vector<size_t> hashes;
+  if constexpr (requires { request.keys_size(); }) hashes.reserve(request.keys_size());
+  AddHashesOf(request, &hashes);
+  return hashes;
+}
 
 // A request with an id, and where its answer goes.
 struct OnceRequest {
@@ -75,9 +83,7 @@ Outcome Perform(Engine* engine, absl::string_view actor, const StoreOptions& opt
     if (!request.request_id().empty()) {
       const auto map_revisions = [response](RevisionMap map) { MapRevisions(response, map); };
       const OnceRequest once{actor, request.request_id(), request, response, map_revisions};
-      std::vector<size_t> hashes;
-      AddHashesOf(request, &hashes);
-      return RunOnce(engine, once, hashes, [&](Unit& unit) {
+      return RunOnce(engine, once, HashesOf(request), [&](Unit& unit) {
         const Outcome outcome = Do(Session(&unit, options, /*is_atomic=*/false), request, response);
         SetRevision(response, outcome.revision);
         return outcome;

@@ -14,15 +14,11 @@ void Add(rpc::Service& service, absl::string_view method, Engine* engine, Respon
          const StoreOptions& options) {
   responder->Add<Request, Response>(
       service, method, [engine, options](const std::string& actor, const Request& request, Response* response) {
-        const auto hashes = [&request] {
-          std::vector<size_t> hashes;
-          AddHashesOf(request, &hashes);
-          return hashes;
-        };
-        return engine->WithRoom(hashes, [&] {
-          response->Clear();
-          return Perform(engine, actor, options, request, response);
-        });
+        return engine->WithRoom([&request] { return HashesOf(request); },
+                                [&] {
+                                  response->Clear();
+                                  return Perform(engine, actor, options, request, response);
+                                });
       });
 }
 
