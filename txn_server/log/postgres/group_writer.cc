@@ -229,6 +229,8 @@ struct GroupWriter::OperationColumns {
 
 GroupWriter::Rows::Rows() = default;
 
+GroupWriter::RequestRows::RequestRows() = default;
+
 GroupWriter::Rows& GroupWriter::RowsOf(ValueType type) {
   std::optional<Rows>& rows = types_[static_cast<size_t>(type)];
   if (!rows) {

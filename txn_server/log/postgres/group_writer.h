@@ -97,6 +97,8 @@ class GroupWriter {
 
   // The columns of the rows of requests.
   struct RequestRows {
+    RequestRows();
+
     BinaryArray ids{BinaryArray::Type::kBigint};
     BinaryArray first_ids{BinaryArray::Type::kBigint};
     BinaryArray times{BinaryArray::Type::kTimestamp};
