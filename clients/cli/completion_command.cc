@@ -32,7 +32,7 @@ std::string Offer(Kind kind, absl::string_view words) {
   return "return";
 }
 
-std::string FirstWords() {
+std::string FirstWordList() {
   std::set<std::string> words;
   for (const Section& section : Sections()) {
     for (const Command& command : section.commands) {
@@ -178,7 +178,7 @@ absl::StatusOr<int> Bash(const Context& context) {
                                                      {"@WITH_VALUE@", FlagsWithValue()},
                                                      {"@GROUPS@", GroupPattern()},
                                                      {"@FLAGS@", CommandFlagCases()},
-                                                     {"@COMMANDS@", FirstWords()},
+                                                     {"@COMMANDS@", FirstWordList()},
                                                      {"@VERBS@", GroupCases()},
                                                      {"@ARGUMENTS@", ArgumentCases()}}));
   return kSuccess;

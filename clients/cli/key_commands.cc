@@ -41,7 +41,7 @@ absl::StatusOr<Request> RangeOf(const Context& context) {
   return request;
 }
 
-absl::StatusOr<int> List(const Context& context) {
+absl::StatusOr<int> ListKeys(const Context& context) {
   const auto request = RangeOf<v1::KeysListRequest>(context);
   if (!request.ok()) return request.status();
   const auto client = context.Connect();
@@ -114,7 +114,7 @@ std::vector<Command> KeyCommands() {
        .example = "kvs keys --prefix host:\n"
                   "kvs keys --type int --type uint",
        .flags = kRangeFlags,
-       .run = List},
+       .run = ListKeys},
       {.name = "scan",
        .summary = "list keys with their values",
        .details =

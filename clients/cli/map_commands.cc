@@ -64,7 +64,7 @@ absl::StatusOr<int> Size(const Context& context) {
   return ShowSize(context, client->maps().Size(KeyOf(context)));
 }
 
-absl::StatusOr<int> List(const Context& context) {
+absl::StatusOr<int> ListFields(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
   std::string last;
@@ -135,7 +135,7 @@ std::vector<Command> MapCommands() {
        .example = "kvs map list host:1",
        .min_arguments = 1,
        .max_arguments = 1,
-       .run = List},
+       .run = ListFields},
   };
 }
 

@@ -37,7 +37,7 @@ absl::StatusOr<int> Size(const Context& context) {
   return ShowSize(context, client->sets().Size(KeyOf(context)));
 }
 
-absl::StatusOr<int> List(const Context& context) {
+absl::StatusOr<int> ListMembers(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
   std::string last;
@@ -116,7 +116,7 @@ std::vector<Command> SetCommands() {
        .example = "kvs set list colors",
        .min_arguments = 1,
        .max_arguments = 1,
-       .run = List},
+       .run = ListMembers},
       {.name = "set get",
        .arguments = "KEY",
        .summary = "print the members of a set, as `kvs get set`",

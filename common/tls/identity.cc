@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kMaxPartBytes = 255;
 
 template <typename... Parts>
-absl::Status Refused(const Parts&... parts) {
+absl::Status NotPermitted(const Parts&... parts) {
   return Error(errors::kNotPermitted, absl::StrCat(parts...));
 }
 
@@ -42,10 +42,10 @@ absl::StatusOr<Identity> ParseIdentity(absl::string_view uri, absl::string_view 
   std::vector<absl::string_view> parts;
   if (absl::ConsumePrefix(&rest, "spiffe://")) parts = absl::StrSplit(rest, '/');
   if (parts.size() != 3 || !IsTrustDomain(parts[0]) || !IsPart(parts[1]) || !IsPart(parts[2])) {
-    return Refused("the certificate's URI is not of the form spiffe://TRUST_DOMAIN/ROLE/NAME");
+    return NotPermitted("the certificate's URI is not of the form spiffe://TRUST_DOMAIN/ROLE/NAME");
   }
   if (parts[0] != trust_domain) {
-    return Refused("the certificate is of the trust domain ", parts[0], ", not ", trust_domain);
+    return NotPermitted("the certificate is of the trust domain ", parts[0], ", not ", trust_domain);
   }
   return Identity{.trust_domain = std::string(parts[0]),
                   .role = std::string(parts[1]),
@@ -55,10 +55,10 @@ absl::StatusOr<Identity> ParseIdentity(absl::string_view uri, absl::string_view 
 
 absl::StatusOr<Identity> IdentityFromUris(absl::Span<const std::string> uris, absl::string_view trust_domain) {
   if (uris.empty()) {
-    return Refused(
+    return NotPermitted(
         "the certificate has no identity: a URI spiffe://TRUST_DOMAIN/ROLE/NAME as subject alternative name");
   }
-  if (uris.size() > 1) return Refused("the certificate has ", uris.size(), " URIs, of which none is its identity");
+  if (uris.size() > 1) return NotPermitted("the certificate has ", uris.size(), " URIs, of which none is its identity");
   return ParseIdentity(uris.front(), trust_domain);
 }
 

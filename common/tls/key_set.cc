@@ -17,16 +17,16 @@ namespace {
 constexpr size_t kMaxFileBytes = kMiB;
 
 template <typename... Parts>
-absl::Status Refused(const Parts&... parts) {
+absl::Status UnusableKeySet(const Parts&... parts) {
   return absl::FailedPreconditionError(absl::StrCat(parts...));
 }
 
 std::string Date(absl::Time time) { return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", time, absl::UTCTimeZone()); }
 
 absl::Status CheckValidity(const std::string& file, const X509& certificate, absl::Time now) {
-  if (now >= NotAfter(certificate)) return Refused(file, " expired on ", Date(NotAfter(certificate)));
+  if (now >= NotAfter(certificate)) return UnusableKeySet(file, " expired on ", Date(NotAfter(certificate)));
   if (now < NotBefore(certificate)) {
-    return Refused(file, " is valid only from ", Date(NotBefore(certificate)), "; is the clock right?");
+    return UnusableKeySet(file, " is valid only from ", Date(NotBefore(certificate)), "; is the clock right?");
   }
   return absl::OkStatus();
 }
@@ -41,9 +41,9 @@ absl::Status ChainError(const TlsFiles& files, int error, int depth) {
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-      return Refused(files.certificate, " is not signed by ", files.ca, " (", reason, ")");
+      return UnusableKeySet(files.certificate, " is not signed by ", files.ca, " (", reason, ")");
   }
-  return Refused(depth == 0 ? files.certificate : files.ca, ": ", reason);
+  return UnusableKeySet(depth == 0 ? files.certificate : files.ca, ": ", reason);
 }
 
 absl::Status CheckChain(const TlsFiles& files, const std::vector<X509Ptr>& authorities,
@@ -68,7 +68,8 @@ absl::Status CheckChain(const TlsFiles& files, const std::vector<X509Ptr>& autho
 absl::Status CheckPurpose(const std::string& file, X509& certificate, int purpose, absl::string_view name) {
   if (X509_check_purpose(&certificate, purpose, /*ca=*/0) == 1) return absl::OkStatus();
   OpenSslError();
-  return Refused(file, " is not a certificate for ", name, ": its key usage or extended key usage leaves that out");
+  return UnusableKeySet(file, " is not a certificate for ", name,
+                        ": its key usage or extended key usage leaves that out");
 }
 
 absl::Status CheckUse(const std::string& file, X509& certificate, const CertificateUse& use) {
@@ -82,9 +83,9 @@ absl::Status CheckUse(const std::string& file, X509& certificate, const Certific
   }
   if (use.role.empty()) return absl::OkStatus();
   const auto identity = IdentityFromUris(UriNames(certificate), use.trust_domain);
-  if (!identity.ok()) return Refused(file, ": ", identity.status().message());
+  if (!identity.ok()) return UnusableKeySet(file, ": ", identity.status().message());
   if (identity->role == use.role) return absl::OkStatus();
-  return Refused(file, " is that of ", identity->uri, ": its role must be \"", use.role, "\"");
+  return UnusableKeySet(file, " is that of ", identity->uri, ": its role must be \"", use.role, "\"");
 }
 
 }  // namespace
@@ -102,15 +103,15 @@ absl::StatusOr<TlsFiles> ReadTlsFiles(const TlsFiles& files) {
 absl::StatusOr<KeySet> CheckKeySet(const TlsFiles& files, const TlsFiles& contents, absl::Time now,
                                    const CertificateUse& use) {
   const auto authorities = ParseCertificates(contents.ca);
-  if (!authorities.ok()) return Refused(files.ca, " ", authorities.status().message());
+  if (!authorities.ok()) return UnusableKeySet(files.ca, " ", authorities.status().message());
   const auto chain = ParseCertificates(contents.certificate);
-  if (!chain.ok()) return Refused(files.certificate, " ", chain.status().message());
+  if (!chain.ok()) return UnusableKeySet(files.certificate, " ", chain.status().message());
   const auto key = ParsePrivateKey(contents.key);
-  if (!key.ok()) return Refused(files.key, " ", key.status().message());
+  if (!key.ok()) return UnusableKeySet(files.key, " ", key.status().message());
   X509& certificate = *chain->front();
   if (X509_check_private_key(&certificate, key->get()) != 1) {
     OpenSslError();
-    return Refused(files.key, " does not belong to ", files.certificate);
+    return UnusableKeySet(files.key, " does not belong to ", files.certificate);
   }
   if (absl::Status status = CheckValidity(files.certificate, certificate, now); !status.ok()) return status;
   if (absl::Status status = CheckChain(files, *authorities, *chain, now); !status.ok()) return status;

@@ -52,7 +52,7 @@ PYTHON
 # clang-tidy compiles with the flags of the preset clang, -Wthread-safety and -Werror among them, so that one pass over
 # the sources also verifies the lock annotations. It needs the generated sources and the precompiled header.
 check_code() {
-  deploy/dev/build.sh clang kvs_generated kvs_grpc_pch >build/clang.log 2>&1 || {
+  deploy/dev/build.sh clang kvs_generated kvs_pch >build/clang.log 2>&1 || {
     cat build/clang.log
     return 1
   }

@@ -86,17 +86,17 @@ size_t MaxMutationBytes(const v1::BatchOperation& operation) {
   return keys <= 1 ? kMaxMutationResultBytes : keys * kMaxBytesForEachKey + kMaxKeyErrorsBytes;
 }
 
-void AddHashesOf(const v1::BatchOperation& operation, std::vector<size_t>* hashes) {
+void AddOperationHashes(const v1::BatchOperation& operation, std::vector<size_t>* hashes) {
   WithRequest<bool>(operation, [hashes](const auto& request) {
-    server::AddHashesOf(request, hashes);
+    AddHashesOf(request, hashes);
     return true;
   });
 }
 
-std::vector<size_t> HashesOf(const v1::BatchExecuteRequest& request) {
+std::vector<size_t> HashesOfAll(const v1::BatchExecuteRequest& request) {
   std::vector<size_t> hashes;
   hashes.reserve(request.operations_size());
-  for (const auto& operation : request.operations()) AddHashesOf(operation, &hashes);
+  for (const auto& operation : request.operations()) AddOperationHashes(operation, &hashes);
   return hashes;
 }
 
@@ -134,7 +134,7 @@ BatchRun::BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& 
   if (!outcome_.status.ok()) return;
   response_.mutable_results()->Reserve(request.operations_size());
   if (request.atomic()) {
-    outcome_ = engine->WithRoom([&request] { return HashesOf(request); },
+    outcome_ = engine->WithRoom([&request] { return HashesOfAll(request); },
                                 [&] { return RunAtomic(engine, actor, options, request); });
   } else {
     RunIndependent(engine, actor, options, request);
@@ -154,7 +154,7 @@ void BatchRun::RunIndependent(Engine* engine, absl::string_view actor, const Sto
     v1::BatchResult* result = response_.add_results();
     const auto hashes = [&operation] {
       std::vector<size_t> hashes;
-      AddHashesOf(operation, &hashes);
+      AddOperationHashes(operation, &hashes);
       return hashes;
     };
     const Outcome outcome = engine->WithRoom(hashes, [&] {
@@ -183,7 +183,7 @@ void BatchRun::RefuseRest(int operation_count) {
 Outcome BatchRun::RunAtomic(Engine* engine, absl::string_view actor, const StoreOptions& options,
                             const v1::BatchExecuteRequest& request) {
   response_.clear_results();
-  const std::vector<size_t> hashes = HashesOf(request);
+  const std::vector<size_t> hashes = HashesOfAll(request);
   const auto map_revisions = [this](RevisionMap map) { MapRevisions(&response_, map); };
   if (!request.request_id().empty()) {
     const OnceRequest once{actor, request.request_id(), request, &response_, map_revisions};

@@ -160,7 +160,7 @@ TEST_CASE("a put that is sent again after a delete and a restart does not bring 
 }
 
 // Every mutation, as a request that changes something where each type has a key "k".
-std::vector<std::pair<std::string, std::string>> Mutations() {
+std::vector<std::pair<std::string, std::string>> NamedMutations() {
   std::vector<std::pair<std::string, std::string>> mutations;
   for (const SampleRequest& sample : SampleRequests()) {
     if (sample.is_mutation) mutations.emplace_back(sample.method, sample.WithKey("k"));
@@ -180,7 +180,7 @@ std::vector<std::pair<std::string, std::string>> Mutations() {
 TEST_CASE_METHOD(RequestIds,
                  "every mutation takes effect once, also after restarts, from the log and from a snapshot") {
   int number = 0;
-  for (const auto& [method, operands] : Mutations()) {
+  for (const auto& [method, operands] : NamedMutations()) {
     INFO(method);
     for (const SampleRequest& value : SampleValues()) Ask(value.method, value.WithKey("k"));
     if (method == "Keys.Persist") Ask("Keys.Expire", "key: 'k' ttl { seconds: 1000 }");
@@ -204,7 +204,7 @@ TEST_CASE_METHOD(RequestIds,
 TEST_CASE_METHOD(RequestIds, "every mutation refuses what is no request_id, and changes nothing") {
   for (const SampleRequest& value : SampleValues()) Ask(value.method, value.WithKey("k"));
   const std::vector<std::string> before = Dump();
-  for (const auto& [method, operands] : Mutations()) {
+  for (const auto& [method, operands] : NamedMutations()) {
     INFO(method);
     for (const std::string& id : {std::string(129, 'i'), std::string("a\\000b")}) {
       CHECK(Ask(method, absl::StrCat(operands, " request_id: '", id, "'")) == "INVALID_ARGUMENT INVALID_REQUEST_ID");

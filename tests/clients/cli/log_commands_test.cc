@@ -12,9 +12,9 @@ namespace kvs::cli {
 namespace {
 
 // A ledger on the disk: two writers, three transactions in two frames.
-class Ledger {
+class LedgerFiles {
  public:
-  Ledger() {
+  LedgerFiles() {
     Open();
     Append(txn::MakeFrame(1, 2, "first\n"));
     log_.reset();
@@ -73,7 +73,7 @@ class Ledger {
 };
 
 TEST_CASE("dump prints frames and transactions") {
-  Ledger ledger;
+  LedgerFiles ledger;
   ledger.Close();
   const CommandResult text = ledger.kvs({"log", "dump", ledger.path()});
   INFO(text.out << text.err);
@@ -93,7 +93,7 @@ TEST_CASE("dump prints frames and transactions") {
 }
 
 TEST_CASE("verify tells what there is and how it ends") {
-  Ledger ledger;
+  LedgerFiles ledger;
   const auto verify = [&] {
     const CommandResult result = ledger.kvs({"log", "verify", ledger.path()});
     INFO(result.out << result.err);
@@ -109,7 +109,7 @@ TEST_CASE("verify tells what there is and how it ends") {
 }
 
 TEST_CASE("verify of a ledger that was closed") {
-  Ledger ledger;
+  LedgerFiles ledger;
   ledger.Close();
   CHECK_THAT(ledger.kvs({"log", "verify", ledger.path()}).out, ContainsText("end        sealed"));
   const std::string json = ledger.kvs({"log", "verify", ledger.path(), "--output", "json"}).out;
@@ -119,7 +119,7 @@ TEST_CASE("verify of a ledger that was closed") {
 }
 
 TEST_CASE("verify shows how far it is to a person, and to no program") {
-  Ledger ledger;
+  LedgerFiles ledger;
   ledger.Close();
   CHECK(ledger.kvs({"log", "verify", ledger.path(), "--output", "json"}).err.empty());
   ledger.kvs.SetInteractive();
@@ -130,7 +130,7 @@ TEST_CASE("verify shows how far it is to a person, and to no program") {
 }
 
 TEST_CASE("a torn frame is told and is no damage") {
-  Ledger ledger;
+  LedgerFiles ledger;
   ledger.Tear();
   const CommandResult verify = ledger.kvs({"log", "verify", ledger.path()});
   INFO(verify.out << verify.err);
@@ -144,7 +144,7 @@ TEST_CASE("a torn frame is told and is no damage") {
 }
 
 TEST_CASE("damage ends with 1 and says where it is") {
-  Ledger ledger;
+  LedgerFiles ledger;
   ledger.Close();
   ledger.FlipByte(1024 + 100);  // in the first frame of transactions
   const CommandResult verify = ledger.kvs({"log", "verify", ledger.path()});

@@ -9,7 +9,7 @@
 namespace kvs::client {
 namespace {
 
-Client ClientOf(const std::string& address) {
+Client ClientAt(const std::string& address) {
   Options options;
   options.address = address;
   options.plaintext = true;
@@ -27,7 +27,7 @@ v1::BatchExecuteRequest Increments(const std::vector<std::string>& keys, bool at
 TEST_CASE("a batch is done, and tells which operations failed") {
   Pair pair;
   pair.Start();
-  const Client client = ClientOf("127.0.0.1:" + std::to_string(pair.kvs().port()));
+  const Client client = ClientAt("127.0.0.1:" + std::to_string(pair.kvs().port()));
   const auto independent = client.batch().Execute(Increments({"a", "", "a"}, false));
   REQUIRE(independent.ok());
   REQUIRE(independent->results_size() == 3);
@@ -55,18 +55,18 @@ TEST_CASE("a batch that only reads is repeated as a read, any other as a mutatio
   {
     ScriptedServer server;
     server.FailNext({absl::UnavailableError("gone")});
-    CHECK(ClientOf(server.address()).batch().Execute(reads)->results_size() == 2);
+    CHECK(ClientAt(server.address()).batch().Execute(reads)->results_size() == 2);
     CHECK(server.calls() == 2);
   }
   {
     ScriptedServer server;
     server.FailNext({absl::UnavailableError("gone")});
-    CHECK(absl::IsUnavailable(ClientOf(server.address()).batch().Execute(mixed).status()));
+    CHECK(absl::IsUnavailable(ClientAt(server.address()).batch().Execute(mixed).status()));
     CHECK(server.calls() == 1);
   }
   ScriptedServer server;
   server.FailNext({Error(errors::kNotApplied, "nothing was changed")});
-  CHECK(ClientOf(server.address()).batch().Execute(mixed)->results_size() == 3);
+  CHECK(ClientAt(server.address()).batch().Execute(mixed)->results_size() == 3);
   CHECK(server.calls() == 2);
 }
 
@@ -75,7 +75,7 @@ TEST_CASE("a batch is repeated under a request_id, which an atomic one gets and 
   {
     ScriptedServer server;
     server.FailNext({absl::UnavailableError("gone")});
-    CHECK(ClientOf(server.address()).batch().Execute(request).ok());
+    CHECK(ClientAt(server.address()).batch().Execute(request).ok());
     REQUIRE(server.request_ids().size() == 2);
     CHECK(server.request_ids()[0].size() == 32);
     CHECK(server.request_ids()[1] == server.request_ids()[0]);
@@ -84,26 +84,26 @@ TEST_CASE("a batch is repeated under a request_id, which an atomic one gets and 
   {
     ScriptedServer server;
     server.FailNext({absl::UnavailableError("gone")});
-    CHECK(ClientOf(server.address()).batch().Execute(request).ok());
+    CHECK(ClientAt(server.address()).batch().Execute(request).ok());
     CHECK(server.request_ids() == std::vector<std::string>{"mine", "mine"});
   }
   request = Increments({"a", "b"}, /*atomic=*/false);
   for (auto& operation : *request.mutable_operations()) {
     ScriptedServer server;
     server.FailNext({absl::UnavailableError("gone")});
-    CHECK(absl::IsUnavailable(ClientOf(server.address()).batch().Execute(request).status()));
+    CHECK(absl::IsUnavailable(ClientAt(server.address()).batch().Execute(request).status()));
     operation.mutable_int_increment()->set_request_id("one of its own");
   }
   ScriptedServer server;
   server.FailNext({absl::UnavailableError("gone")});
-  CHECK(ClientOf(server.address()).batch().Execute(request).ok());
+  CHECK(ClientAt(server.address()).batch().Execute(request).ok());
   CHECK(server.request_ids() == std::vector<std::string>{"", ""});
 }
 
 TEST_CASE("a pipeline answers its batches in order, and ends when the client has no more") {
   Pair pair;
   pair.Start();
-  const Client client = ClientOf("127.0.0.1:" + std::to_string(pair.kvs().port()));
+  const Client client = ClientAt("127.0.0.1:" + std::to_string(pair.kvs().port()));
   Pipeline pipeline = client.batch().OpenPipeline();
   for (int i = 0; i < 50; ++i) {
     REQUIRE(pipeline.Send(Increments({"a", "a"}, i % 2)));
@@ -127,13 +127,13 @@ TEST_CASE("a pipeline that is given up ends, and one without a server tells so")
   {
     Pair pair;
     pair.Start();
-    const Client client = ClientOf("127.0.0.1:" + std::to_string(pair.kvs().port()));
+    const Client client = ClientAt("127.0.0.1:" + std::to_string(pair.kvs().port()));
     Pipeline pipeline = client.batch().OpenPipeline();
     REQUIRE(pipeline.Send(Increments({"a"}, false)));
     Pipeline moved = std::move(pipeline);
     CHECK(moved.Receive()->ok());
   }
-  const Client client = ClientOf("127.0.0.1:1");
+  const Client client = ClientAt("127.0.0.1:1");
   Pipeline pipeline = client.batch().OpenPipeline();
   CHECK_FALSE(pipeline.Receive().has_value());
   CHECK(absl::IsUnavailable(pipeline.Finish()));

@@ -6,18 +6,11 @@
 
 #include "clients/cpp/client.h"
 #include "common/errors.h"
+#include "tests/clients/support/pair_client.h"
 #include "tests/support/catch.h"
-#include "tests/support/pair.h"
 
 namespace kvs::client {
 namespace {
-
-Client ClientOf(Pair& pair) {
-  Options options;
-  options.address = "127.0.0.1:" + std::to_string(pair.kvs().port());
-  options.plaintext = true;
-  return *Client::Connect(options);
-}
 
 TEST_CASE("a precondition is what a request carries") {
   CHECK(Precondition::Absent().proto().ShortDebugString() == "must_not_exist: true");

@@ -5,18 +5,11 @@
 
 #include "clients/cpp/client.h"
 #include "common/errors.h"
+#include "tests/clients/support/pair_client.h"
 #include "tests/support/catch.h"
-#include "tests/support/pair.h"
 
 namespace kvs::client {
 namespace {
-
-Client ClientOf(Pair& pair) {
-  Options options;
-  options.address = absl::StrCat("127.0.0.1:", pair.kvs().port());
-  options.plaintext = true;
-  return *Client::Connect(options);
-}
 
 TEST_CASE("a scan tells whole values, however many parts they come in, and their revision") {
   Pair pair;

@@ -13,7 +13,7 @@ namespace kvs {
 namespace {
 
 // Requests of one actor, each of which took one revision.
-struct Sample {
+struct SampleRequest {
   uint64_t revision;
   int64_t time_micros;
   std::string id;
@@ -62,41 +62,41 @@ TEST_CASE("a request window finds what was added, by actor and id") {
 
 TEST_CASE("a request window forgets the oldest by count, age and bytes") {
   RequestWindow by_count({2, 1'000, 1'000});
-  for (const uint64_t revision : {1, 2, 3}) by_count.Add(Sample{revision, 0, absl::StrCat(revision), ""}.View());
+  for (const uint64_t revision : {1, 2, 3}) by_count.Add(SampleRequest{revision, 0, absl::StrCat(revision), ""}.View());
   CHECK(!by_count.Find("ann", "1"));
   CHECK(by_count.Find("ann", "2"));
 
   RequestWindow by_age({10, 1'000, 1'000});
-  by_age.Add(Sample{1, 500, "1", ""}.View());
-  by_age.Add(Sample{2, 1'500, "2", ""}.View());
+  by_age.Add(SampleRequest{1, 500, "1", ""}.View());
+  by_age.Add(SampleRequest{2, 1'500, "2", ""}.View());
   CHECK(by_age.Find("ann", "1"));
-  by_age.Add(Sample{3, 1'501, "3", ""}.View());
+  by_age.Add(SampleRequest{3, 1'501, "3", ""}.View());
   CHECK(!by_age.Find("ann", "1"));
   CHECK(by_age.Find("ann", "2"));
 
   // Each has 4 bytes besides its response.
   RequestWindow by_bytes({10, 1'000, 24});
-  by_bytes.Add(Sample{1, 0, "1", "12345678"}.View());
-  by_bytes.Add(Sample{2, 0, "2", "12345678"}.View());
+  by_bytes.Add(SampleRequest{1, 0, "1", "12345678"}.View());
+  by_bytes.Add(SampleRequest{2, 0, "2", "12345678"}.View());
   CHECK(by_bytes.Find("ann", "1"));
-  by_bytes.Add(Sample{3, 0, "3", ""}.View());
+  by_bytes.Add(SampleRequest{3, 0, "3", ""}.View());
   CHECK(!by_bytes.Find("ann", "1"));
   CHECK(by_bytes.Find("ann", "2"));
-  by_bytes.Add(Sample{4, 0, "4", std::string(30, 'x')}.View());
+  by_bytes.Add(SampleRequest{4, 0, "4", std::string(30, 'x')}.View());
   CHECK(by_bytes.size() == 0);
   CHECK(by_bytes.bytes() == 0);
 }
 
 TEST_CASE("a request window tells the newest of two requests of the same name") {
   RequestWindow window({2, 1'000, 1'000});
-  window.Add(Sample{5, 0, "a", "new"}.View());
-  window.Add(Sample{3, 0, "a", "old"}.View());
+  window.Add(SampleRequest{5, 0, "a", "new"}.View());
+  window.Add(SampleRequest{3, 0, "a", "old"}.View());
   CHECK((window.Find("ann", "a")->answer.response == "new"));
-  window.Add(Sample{6, 0, "a", "newest"}.View());
+  window.Add(SampleRequest{6, 0, "a", "newest"}.View());
   CHECK((window.Find("ann", "a")->answer.response == "newest"));
   CHECK(window.size() == 2);
-  window.Add(Sample{7, 0, "b", ""}.View());
-  window.Add(Sample{8, 0, "c", ""}.View());
+  window.Add(SampleRequest{7, 0, "b", ""}.View());
+  window.Add(SampleRequest{8, 0, "c", ""}.View());
   CHECK(!window.Find("ann", "a"));
 }
 
@@ -108,14 +108,14 @@ TEST_CASE("what a request window holds does not depend on the order, nor on a wi
     const RequestWindowBounds bounds{1 + random() % 20, static_cast<int64_t>(random() % 30), 20 + random() % 200};
     const RequestWindowBounds wider{bounds.count + random() % 5, bounds.age_micros + static_cast<int64_t>(random() % 5),
                                     bounds.bytes};
-    std::vector<Sample> samples;
+    std::vector<SampleRequest> samples;
     int64_t time = 0;
     for (uint64_t revision = 1; revision <= 40; ++revision) {
       time += static_cast<int64_t>(random() % 3);
       samples.push_back({revision, time, absl::StrCat(random() % 30), std::string(random() % 20, 'x')});
     }
     RequestWindow in_order(bounds);
-    for (const Sample& sample : samples) in_order.Add(sample.View());
+    for (const SampleRequest& sample : samples) in_order.Add(sample.View());
 
     // As after a start from a snapshot: what a wider window held there, and what followed.
     const size_t snapshot = random() % samples.size();
@@ -128,10 +128,10 @@ TEST_CASE("what a request window holds does not depend on the order, nor on a wi
 
     std::shuffle(samples.begin(), samples.end(), random);
     RequestWindow shuffled(bounds);
-    for (const Sample& sample : samples) shuffled.Add(sample.View());
-    for (const Sample& sample : samples) shuffled.Add(sample.View());
+    for (const SampleRequest& sample : samples) shuffled.Add(sample.View());
+    for (const SampleRequest& sample : samples) shuffled.Add(sample.View());
     CHECK(Contents(shuffled) == Contents(in_order));
-    for (const Sample& sample : samples) {
+    for (const SampleRequest& sample : samples) {
       const auto a = shuffled.Find("ann", sample.id);
       const auto b = in_order.Find("ann", sample.id);
       REQUIRE(a.has_value() == b.has_value());

@@ -13,9 +13,9 @@ namespace {
 
 namespace pb = txn::v1;
 
-constexpr int64_t kMinInt = std::numeric_limits<int64_t>::min();
-constexpr int64_t kMaxInt = std::numeric_limits<int64_t>::max();
-constexpr uint64_t kMaxUint = std::numeric_limits<uint64_t>::max();
+constexpr int64_t kLeastInt = std::numeric_limits<int64_t>::min();
+constexpr int64_t kGreatestInt = std::numeric_limits<int64_t>::max();
+constexpr uint64_t kGreatestUint = std::numeric_limits<uint64_t>::max();
 
 Transaction Of(ValueType type, Operation operation) {
   Transaction transaction;
@@ -107,16 +107,16 @@ void CheckRoundTrip(const Transaction& transaction) {
 }
 
 TEST_CASE("numbers survive storing at their limits") {
-  for (const int64_t value : {int64_t{0}, int64_t{1}, int64_t{-1}, kMinInt, kMaxInt}) {
+  for (const int64_t value : {int64_t{0}, int64_t{1}, int64_t{-1}, kLeastInt, kGreatestInt}) {
     CheckRoundTrip(Of(ValueType::kInt, operation::Put{value}));
-    for (const int64_t delta : {int64_t{0}, int64_t{-1}, kMinInt, kMaxInt}) {
+    for (const int64_t delta : {int64_t{0}, int64_t{-1}, kLeastInt, kGreatestInt}) {
       CheckRoundTrip(Of(ValueType::kInt, operation::IntIncrement{delta, value}));
     }
   }
-  for (const uint64_t value : {uint64_t{0}, uint64_t{1}, kMaxUint}) {
+  for (const uint64_t value : {uint64_t{0}, uint64_t{1}, kGreatestUint}) {
     CheckRoundTrip(Of(ValueType::kUint, operation::Put{value}));
     for (const bool decrement : {false, true}) {
-      CheckRoundTrip(Of(ValueType::kUint, operation::UintIncrement{kMaxUint, decrement, value}));
+      CheckRoundTrip(Of(ValueType::kUint, operation::UintIncrement{kGreatestUint, decrement, value}));
     }
   }
   using Limits = std::numeric_limits<double>;
@@ -164,10 +164,10 @@ TEST_CASE("a delete survives storing for every type") {
 }
 
 TEST_CASE("a new expiry survives storing for every type") {
-  for (const int64_t value : {int64_t{0}, kMinInt}) {
+  for (const int64_t value : {int64_t{0}, kLeastInt}) {
     CheckRoundTrip(Of(ValueType::kInt, operation::SetExpiry{value}));
   }
-  CheckRoundTrip(Of(ValueType::kUint, operation::SetExpiry{kMaxUint}));
+  CheckRoundTrip(Of(ValueType::kUint, operation::SetExpiry{kGreatestUint}));
   CheckRoundTrip(Of(ValueType::kFloat, operation::SetExpiry{-0.0}));
   for (const ValueType type : {ValueType::kString, ValueType::kSet, ValueType::kMap}) {
     CheckRoundTrip(Of(type, operation::SetExpiry{}));
@@ -179,11 +179,11 @@ TEST_CASE("what every transaction carries survives storing at its limits") {
   const std::string longest(kMaxKeyBytes, 'k');
   transaction.key = longest;
   transaction.actor = "";
-  transaction.revision = kMaxUint;
-  transaction.time_micros = kMaxInt;
-  transaction.previous_revision = kMaxUint - 1;
+  transaction.revision = kGreatestUint;
+  transaction.time_micros = kGreatestInt;
+  transaction.previous_revision = kGreatestUint - 1;
   transaction.batch_remaining = std::numeric_limits<uint32_t>::max();
-  transaction.expires_at_micros = kMaxInt;
+  transaction.expires_at_micros = kGreatestInt;
   CheckRoundTrip(transaction);
   transaction.revision = 1;
   transaction.time_micros = 0;
@@ -215,7 +215,7 @@ TEST_CASE("an entry begins with the tag of the list, its length, revision and ti
 TEST_CASE("the last stamp counts, and a stamp changes nothing else") {
   const Transaction transaction = Of(ValueType::kInt, operation::Put{int64_t{5}});
   EncodedTransaction encoded(transaction);
-  encoded.Stamp(kMaxUint, kMinInt);
+  encoded.Stamp(kGreatestUint, kLeastInt);
   encoded.Stamp(transaction.revision, transaction.time_micros);
   CHECK(encoded.bytes() == Encode(transaction));
   encoded.Stamp(8, 9);
@@ -283,7 +283,7 @@ TEST_CASE("a transaction keeps the request that it was made by") {
   CHECK((decoded->request.id == "id-1"));
   CHECK(!decoded->request.answer);
   CHECK(!RequestOf(*decoded));
-  transaction.request.answer = Answer{kMaxUint, 7, ""};
+  transaction.request.answer = Answer{kGreatestUint, 7, ""};
   list = ParseList(Encode(transaction));
   decoded = Decode(list.transactions(0));
   REQUIRE(decoded.ok());
@@ -294,13 +294,13 @@ TEST_CASE("a transaction keeps the request that it was made by") {
   CHECK(request->time_micros == transaction.time_micros);
   CHECK((request->actor == transaction.actor));
   CHECK((request->id == "id-1"));
-  CHECK(request->answer.command_hash == kMaxUint);
+  CHECK(request->answer.command_hash == kGreatestUint);
   CHECK((request->answer.response == ""));
 }
 
 TEST_CASE("a remembered request is an entry of a list of its own kind") {
   const std::string response("\0\xff answer", 9);
-  const RememberedRequest request{300, kMinInt, "ann", "id", {5, 300, response}};
+  const RememberedRequest request{300, kLeastInt, "ann", "id", {5, 300, response}};
   const std::string bytes = Encode(request);
   CHECK(bytes[0] == 0x12);
   const pb::TransactionList list = ParseList(bytes);
@@ -309,7 +309,7 @@ TEST_CASE("a remembered request is an entry of a list of its own kind") {
   const auto decoded = Decode(list.requests(0));
   REQUIRE(decoded.ok());
   CHECK(decoded->revision == 300);
-  CHECK(decoded->time_micros == kMinInt);
+  CHECK(decoded->time_micros == kLeastInt);
   CHECK((decoded->actor == "ann"));
   CHECK((decoded->id == "id"));
   CHECK(decoded->answer.command_hash == 5);

@@ -58,7 +58,7 @@ grpc::ByteBuffer Message(const std::string& text) {
   return Serialize(request);
 }
 
-std::string Text(const grpc::ByteBuffer& bytes) {
+std::string MessageIn(const grpc::ByteBuffer& bytes) {
   Response response;
   REQUIRE(Parse(bytes, &response));
   return response.message();
@@ -135,7 +135,7 @@ class CallsClient {
     const grpc::Status status =
         grpc::internal::BlockingUnaryCall<grpc::ByteBuffer, grpc::ByteBuffer, grpc::ByteBuffer, grpc::ByteBuffer>(
             channel_.get(), RpcMethod(method, RpcMethod::NORMAL_RPC), context, request, &response);
-    if (status.ok() && reply != nullptr) *reply = Text(response);
+    if (status.ok() && reply != nullptr) *reply = MessageIn(response);
     return FromGrpc(status);
   }
 
@@ -396,7 +396,7 @@ TEST_CASE("a stream carries messages both ways and ends with a status") {
   for (const char* text : {"one", "", "three"}) {
     REQUIRE(stream->Write(Message(text)));
     REQUIRE(stream->Read(&reply));
-    CHECK(Text(reply) == text);
+    CHECK(MessageIn(reply) == text);
   }
   stream->WritesDone();
   CHECK_FALSE(stream->Read(&reply));
@@ -421,7 +421,7 @@ TEST_CASE("what was written before Finish arrives, what is written after it does
   auto stream = client.Stream(&context);
   stream->Write(Message("x"));
   std::string texts;
-  for (grpc::ByteBuffer reply; stream->Read(&reply);) texts += Text(reply);
+  for (grpc::ByteBuffer reply; stream->Read(&reply);) texts += MessageIn(reply);
   CHECK(texts == "ab");
   const absl::Status status = FromGrpc(stream->Finish());
   CHECK(Is(status, errors::kFenced));
@@ -453,7 +453,7 @@ TEST_CASE("a stream that writes as fast as its client reads keeps its queue shor
   stream->Write(Message("begin"));
   int received = 0;
   for (grpc::ByteBuffer reply; stream->Read(&reply); ++received) {
-    REQUIRE(Text(reply).substr(1000) == std::to_string(received));
+    REQUIRE(MessageIn(reply).substr(1000) == std::to_string(received));
   }
   CHECK(received == kMessages);
   CHECK(stream->Finish().ok());
@@ -489,7 +489,7 @@ TEST_CASE("no message is read until the handler resumes") {
     server_stream.load()->ResumeReading();
   });
   REQUIRE(stream->Read(&reply));
-  CHECK(Text(reply) == "two");
+  CHECK(MessageIn(reply) == "two");
   server->loop().Post([&] { server_stream.load()->ResumeReading(); });
   stream->WritesDone();
   CHECK(stream->Finish().ok());
@@ -511,7 +511,7 @@ TEST_CASE("a handler that resumes from OnMessage and then wants to read on reads
   for (int i = 0; i < 100; ++i) {
     REQUIRE(stream->Write(Message(std::to_string(i))));
     REQUIRE(stream->Read(&reply));
-    CHECK(Text(reply) == std::to_string(i));
+    CHECK(MessageIn(reply) == std::to_string(i));
   }
   stream->WritesDone();
   CHECK(stream->Finish().ok());
@@ -766,7 +766,7 @@ TEST_CASE("a drain tells each open stream once") {
   for (auto& stream : streams) {
     grpc::ByteBuffer reply;
     REQUIRE(stream->Read(&reply));
-    CHECK(Text(reply) == "bye");
+    CHECK(MessageIn(reply) == "bye");
     CHECK_FALSE(stream->Read(&reply));
     CHECK(stream->Finish().ok());
   }

@@ -15,9 +15,9 @@ namespace {
 
 const std::string kNul("a\0b", 3);
 
-RepeatedText Texts(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
+RepeatedText RepeatedTexts(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }
 
-FieldMap Fields(const std::vector<std::pair<std::string, std::string>>& fields) {
+FieldMap MapOfFields(const std::vector<std::pair<std::string, std::string>>& fields) {
   FieldMap map;
   for (const auto& [name, value] : fields) map[name] = value;
   return map;
@@ -72,19 +72,19 @@ TEST_CASE("a page has 1 to 10,000 entries, 1,000 where nothing is said") {
 }
 
 TEST_CASE("names are sorted by bytes, and repeated ones count once") {
-  const RepeatedText request = Texts({"b", "\xC3\xA9", "a", "b"});
+  const RepeatedText request = RepeatedTexts({"b", "\xC3\xA9", "a", "b"});
   CHECK(*CheckNames(request, kMembers, false) == kvs::Texts{"a", "b", "\xC3\xA9"});
 }
 
 TEST_CASE("each name is checked") {
-  CHECK(Is(CheckNames(Texts({"a", ""}), kMembers, false).status(), errors::kInvalidKey));
-  CHECK(Is(CheckNames(Texts({"a", kNul}), kMembers, false).status(), errors::kInvalidKey));
-  CHECK(Is(CheckNames(Texts({std::string(1025, 'm')}), kMembers, false).status(), errors::kInvalidKey));
+  CHECK(Is(CheckNames(RepeatedTexts({"a", ""}), kMembers, false).status(), errors::kInvalidKey));
+  CHECK(Is(CheckNames(RepeatedTexts({"a", kNul}), kMembers, false).status(), errors::kInvalidKey));
+  CHECK(Is(CheckNames(RepeatedTexts({std::string(1025, 'm')}), kMembers, false).status(), errors::kInvalidKey));
 }
 
 TEST_CASE("no names at all are allowed where a whole set is put, and missing elsewhere") {
-  CHECK(CheckNames(Texts({}), kMembers, true)->empty());
-  const absl::Status status = CheckNames(Texts({}), kMembers, false).status();
+  CHECK(CheckNames(RepeatedTexts({}), kMembers, true)->empty());
+  const absl::Status status = CheckNames(RepeatedTexts({}), kMembers, false).status();
   CHECK(Is(status, errors::kMissingField));
   CHECK(MetadataOf(status, "field") == "members");
 }
@@ -92,36 +92,36 @@ TEST_CASE("no names at all are allowed where a whole set is put, and missing els
 TEST_CASE("the names of one request have at most 1 MiB together") {
   std::vector<std::string> names;
   for (int i = 0; i < 1024; ++i) names.push_back(absl::StrCat(1000 + i, std::string(1020, 'm')));
-  CHECK(CheckNames(Texts(names), kMembers, false)->size() == 1024);
+  CHECK(CheckNames(RepeatedTexts(names), kMembers, false)->size() == 1024);
   names.push_back("m");
-  CHECK(Is(CheckNames(Texts(names), kMembers, false).status(), errors::kValueTooLarge));
+  CHECK(Is(CheckNames(RepeatedTexts(names), kMembers, false).status(), errors::kValueTooLarge));
 }
 
 TEST_CASE("the error of missing field names names the field of the request") {
-  CHECK(MetadataOf(CheckNames(Texts({}), kFieldNames, false).status(), "field") == "names");
+  CHECK(MetadataOf(CheckNames(RepeatedTexts({}), kFieldNames, false).status(), "field") == "names");
 }
 
 TEST_CASE("fields are sorted by the bytes of their names") {
-  const FieldMap request = Fields({{"b", "1"}, {"\xC3\xA9", "2"}, {"a", "3"}});
+  const FieldMap request = MapOfFields({{"b", "1"}, {"\xC3\xA9", "2"}, {"a", "3"}});
   CHECK(*CheckFields(request, false) == kvs::Fields{{"a", "3"}, {"b", "1"}, {"\xC3\xA9", "2"}});
 }
 
 TEST_CASE("each field's name and value is checked") {
-  CHECK(CheckFields(Fields({{"a", ""}}), false).ok());
-  CHECK(Is(CheckFields(Fields({{"", "1"}}), false).status(), errors::kInvalidKey));
-  CHECK(Is(CheckFields(Fields({{std::string(1025, 'n'), "1"}}), false).status(), errors::kInvalidKey));
-  CHECK(Is(CheckFields(Fields({{"a", kNul}}), false).status(), errors::kInvalidText));
+  CHECK(CheckFields(MapOfFields({{"a", ""}}), false).ok());
+  CHECK(Is(CheckFields(MapOfFields({{"", "1"}}), false).status(), errors::kInvalidKey));
+  CHECK(Is(CheckFields(MapOfFields({{std::string(1025, 'n'), "1"}}), false).status(), errors::kInvalidKey));
+  CHECK(Is(CheckFields(MapOfFields({{"a", kNul}}), false).status(), errors::kInvalidText));
 }
 
 TEST_CASE("no fields at all are allowed where a whole map is put, and missing elsewhere") {
-  CHECK(CheckFields(Fields({}), true)->empty());
-  CHECK(MetadataOf(CheckFields(Fields({}), false).status(), "field") == "fields");
+  CHECK(CheckFields(MapOfFields({}), true)->empty());
+  CHECK(MetadataOf(CheckFields(MapOfFields({}), false).status(), "field") == "fields");
 }
 
 TEST_CASE("the fields of one request have at most 1 MiB together, names and values counted") {
   const std::string half(kMaxValueBytes / 2, 'v');
-  CHECK(CheckFields(Fields({{"a", half.substr(1)}, {"b", half.substr(1)}}), false).ok());
-  CHECK(Is(CheckFields(Fields({{"a", half}, {"b", half.substr(1)}}), false).status(), errors::kValueTooLarge));
+  CHECK(CheckFields(MapOfFields({{"a", half.substr(1)}, {"b", half.substr(1)}}), false).ok());
+  CHECK(Is(CheckFields(MapOfFields({{"a", half}, {"b", half.substr(1)}}), false).status(), errors::kValueTooLarge));
 }
 
 TEST_CASE("no types mean all, and repeated ones count once") {

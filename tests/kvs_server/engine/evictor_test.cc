@@ -22,7 +22,7 @@ namespace {
 
 using MaybeOperation = absl::StatusOr<std::optional<Operation>>;
 
-UsageLimits Keys(uint64_t max_keys) { return {.max_keys = max_keys, .policy = MemoryPolicy::kLru}; }
+UsageLimits KeysAtMost(uint64_t max_keys) { return {.max_keys = max_keys, .policy = MemoryPolicy::kLru}; }
 
 class EvictorFixture {
  protected:
@@ -87,7 +87,7 @@ class EvictorFixture {
 };
 
 TEST_CASE_METHOD(EvictorFixture, "the key that was not used for the longest time goes, be it read or written") {
-  Begin(Keys(4));
+  Begin(KeysAtMost(4));
   for (const std::string key : {"a", "b", "c", "d"}) {
     Put(key);
     Pass(absl::Seconds(1));
@@ -107,7 +107,7 @@ TEST_CASE_METHOD(EvictorFixture, "the key that was not used for the longest time
 
 TEST_CASE_METHOD(EvictorFixture,
                  "an eviction is logged before what it makes room for, with its cause and nobody's name") {
-  Begin(Keys(1));
+  Begin(KeysAtMost(1));
   Put("a");
   CHECK(Put("b").revision == 3);
   ledger_.Receive();
@@ -121,7 +121,7 @@ TEST_CASE_METHOD(EvictorFixture,
 }
 
 TEST_CASE_METHOD(EvictorFixture, "what needs no room evicts nothing") {
-  Begin(Keys(2));
+  Begin(KeysAtMost(2));
   Put("a");
   Put("b");
   for (int i = 0; i < 10; ++i) CHECK(Put("a").status.ok());
@@ -130,7 +130,7 @@ TEST_CASE_METHOD(EvictorFixture, "what needs no room evicts nothing") {
 }
 
 TEST_CASE_METHOD(EvictorFixture, "keys whose time has come go before those that are used, as expired") {
-  Begin(Keys(3));
+  Begin(KeysAtMost(3));
   Put("old");
   Pass(absl::Hours(1));
   Put("due", 1'000'000);
@@ -194,7 +194,7 @@ TEST_CASE_METHOD(EvictorFixture, "one call removes a bounded number of keys, and
 }
 
 TEST_CASE_METHOD(EvictorFixture, "while the ledger takes nothing, nothing is evicted, and callers learn why") {
-  Begin(Keys(1));
+  Begin(KeysAtMost(1));
   Put("a");
   ledger_.Persist();
   ledger_.journal().SetState(LedgerState::kAway, "away");
@@ -206,7 +206,7 @@ TEST_CASE_METHOD(EvictorFixture, "while the ledger takes nothing, nothing is evi
 }
 
 TEST_CASE_METHOD(EvictorFixture, "more than there may be, as after a start with a lower limit, goes step by step") {
-  Begin(Keys(10));
+  Begin(KeysAtMost(10));
   for (uint64_t i = 1; i <= 1500; ++i) {
     const std::string key = "key-" + std::to_string(i);
     Transaction transaction;
@@ -222,7 +222,7 @@ TEST_CASE_METHOD(EvictorFixture, "more than there may be, as after a start with 
 }
 
 TEST_CASE_METHOD(EvictorFixture, "threads that add at the same time stay within the limit, and are not refused") {
-  Begin(Keys(1000));
+  Begin(KeysAtMost(1000));
   std::atomic<bool> is_exceeded{false};
   std::atomic<int> refused{0};
   std::vector<std::thread> threads;
@@ -273,7 +273,7 @@ class Workloads : public EvictorFixture {
   // next() returns the number of the key that is accessed.
   template <class Next>
   void Compare(Next next, double max_loss) {
-    Begin(Keys(kCapacity), 4);
+    Begin(KeysAtMost(kCapacity), 4);
     LruModel model(kCapacity);
     int hits = 0;
     int model_hits = 0;

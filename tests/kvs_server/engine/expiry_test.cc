@@ -16,7 +16,7 @@ namespace kvs::server {
 namespace {
 
 using Types = std::vector<ValueType>;
-const Types kAllTypes(kValueTypes.begin(), kValueTypes.end());
+const Types kEveryType(kValueTypes.begin(), kValueTypes.end());
 constexpr int64_t kSecond = 1'000'000;
 
 class ExpiryFixture {
@@ -53,7 +53,7 @@ class ExpiryFixture {
   }
   bool Exists(const std::string& key) {
     Types present;
-    observed_ = engine_.Exists(key, kAllTypes, &present).observed_revision;
+    observed_ = engine_.Exists(key, kEveryType, &present).observed_revision;
     return !present.empty();
   }
   size_t Listed() {
@@ -71,7 +71,7 @@ class ExpiryFixture {
     return expiries[0].ttl_micros;
   }
   Outcome SetExpiry(const std::string& key, int64_t ttl_micros, Precondition precondition = {},
-                    const Types& types = kAllTypes) {
+                    const Types& types = kEveryType) {
     changed_.clear();
     int64_t at = 0;
     Outcome outcome = engine_.SetExpiry("", key, types, {precondition, ttl_micros}, &changed_, &at);
@@ -205,7 +205,7 @@ TEST_CASE_METHOD(ExpiryFixture, "to preconditions and deletes an expired key is 
   CHECK(Is(Put("k", 1, {Precondition::MustExist(), 0}).status, errors::kKeyNotFound));
   CHECK(Is(Put("k", 1, {Precondition::RevisionEquals(1), 0}).status, errors::kRevisionMismatch));
   Types deleted;
-  const Outcome outcome = engine_.Delete("", "k", kAllTypes, {}, &deleted);
+  const Outcome outcome = engine_.Delete("", "k", kEveryType, {}, &deleted);
   CHECK(deleted.empty());
   CHECK_FALSE(outcome.logged);
   CHECK(outcome.revision == 0);

@@ -28,8 +28,6 @@ constexpr int kAttempts = 5;
 
 std::string NameOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
-
 class Backup {
  public:
   explicit Backup(const BackupOptions& options) : options_(options), file_system_(*options.file_system) {}
@@ -70,13 +68,14 @@ class Backup {
   absl::Status CheckSource() {
     const std::string& directory = options_.data_directory;
     if (IsBackup(file_system_, directory))
-      return Unusable(absl::StrCat(directory, " is a backup itself; copy it as it is"));
+      return UnusableDirectory(absl::StrCat(directory, " is a backup itself; copy it as it is"));
     return CheckLedgerDirectory(file_system_, directory);
   }
 
   absl::Status PrepareTarget() {
     const absl::Status made = file_system_.CreateDirectory(options_.backup_directory);
-    if (absl::IsNotFound(made)) return Unusable(absl::StrCat(made.message(), "; make the directory above it first"));
+    if (absl::IsNotFound(made))
+      return UnusableDirectory(absl::StrCat(made.message(), "; make the directory above it first"));
     if (!made.ok()) return made;
     if (IsBackup(file_system_, options_.backup_directory)) return absl::OkStatus();
     const auto names = file_system_.List(options_.backup_directory);
@@ -85,7 +84,7 @@ class Backup {
       return absl::StartsWith(name, ".") || name == "lost+found";
     });
     if (empty) return absl::OkStatus();
-    return Unusable(
+    return UnusableDirectory(
         absl::StrCat(options_.backup_directory, " is not empty and holds no backup; name an empty directory"));
   }
 
@@ -126,9 +125,9 @@ class Backup {
     const auto before = ReadManifest(file_system_, options_.backup_directory);
     // What a broken one says is replaced.
     if (!before.ok() || before->log_id == log_id) return absl::OkStatus();
-    return Unusable(absl::StrCat(options_.backup_directory, " holds a backup of ledger ",
-                                 absl::BytesToHexString(before->log_id), " and not of ", absl::BytesToHexString(log_id),
-                                 "; name another directory"));
+    return UnusableDirectory(absl::StrCat(options_.backup_directory, " holds a backup of ledger ",
+                                          absl::BytesToHexString(before->log_id), " and not of ",
+                                          absl::BytesToHexString(log_id), "; name another directory"));
   }
 
   // Makes the first `bytes` of a file part of the backup.
@@ -165,7 +164,7 @@ class Backup {
     const std::string temporary = absl::StrCat(target, kTemporarySuffix);
     auto written = file_system_.Create(temporary);
     // A missing directory is no reason to begin again, as a missing file of the ledger is.
-    if (absl::IsNotFound(written.status())) return Unusable(written.status().message());
+    if (absl::IsNotFound(written.status())) return UnusableDirectory(written.status().message());
     if (!written.ok()) return written.status();
     uint32_t crc = 0;
     absl::Status failed;

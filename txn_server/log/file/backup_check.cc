@@ -9,12 +9,11 @@
 #include "common/errors.h"
 #include "txn_server/log/file/backup_view.h"
 #include "txn_server/log/file/file_bytes.h"
+#include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/snapshot_reader.h"
 
 namespace kvs::txn {
 namespace {
-
-absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
 
 absl::Status BadBackup(absl::string_view path, absl::string_view what) {
   return Error(errors::kDamagedLog, absl::StrCat(path, ": ", what, ". The backup cannot be relied on"),
@@ -40,10 +39,11 @@ class Check {
     auto manifest = ReadManifest(file_system_, directory_);
     if (!absl::IsNotFound(manifest.status())) return manifest;
     const auto names = file_system_.List(directory_);
-    if (absl::IsNotFound(names.status())) return Unusable(absl::StrCat(directory_, " does not exist"));
+    if (absl::IsNotFound(names.status())) return UnusableDirectory(absl::StrCat(directory_, " does not exist"));
     if (!names.ok()) return names.status();
     if (!IsBackup(file_system_, directory_)) {
-      return Unusable(absl::StrCat(directory_, " holds no backup: the file ", kBackupManifestName, " is missing"));
+      return UnusableDirectory(
+          absl::StrCat(directory_, " holds no backup: the file ", kBackupManifestName, " is missing"));
     }
     return BadBackup(directory_, absl::StrCat("the backup was cut short: the file ", kBackupManifestName,
                                               ", which is written last, is missing"));

@@ -97,7 +97,7 @@ absl::Status CheckIsNoBackup(FileSystem& file_system, const std::string& directo
                                     " DIR\" makes a ledger of it")
                      : absl::StrCat("it is being made, or was cut short (", kBackupLockName, " is there and ",
                                     kBackupManifestName, ", which is written last, is not); name another directory");
-  return Error(errors::kUnusableDirectory, absl::StrCat(directory, " is a backup and no ledger: ", remedy));
+  return UnusableDirectory(absl::StrCat(directory, " is a backup and no ledger: ", remedy));
 }
 
 std::string EncodeManifest(const BackupManifest& manifest) {

@@ -291,16 +291,14 @@ LogPoint FileTxnLog::PointAt(uint64_t segment_id, uint64_t offset) const {
   return {segment_id, offset, tip_.last_revision, tip_.epoch, tip_.writer_id, tip_.crc32c};
 }
 
-absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
-
 // Makes an error of the file system say what it means for somebody who starts a ledger.
 absl::Status ExplainOpening(const absl::Status& status, const std::string& directory) {
   if (absl::IsPermissionDenied(status) || absl::IsFailedPrecondition(status)) {
     if (!ReasonOf(status).empty()) return status;
-    return Unusable(absl::StrCat(status.message(),
-                                 ": the ledger needs a directory that it can write; change the "
-                                 "rights of ",
-                                 directory, " or name another one"));
+    return UnusableDirectory(absl::StrCat(status.message(),
+                                          ": the ledger needs a directory that it can write; change the "
+                                          "rights of ",
+                                          directory, " or name another one"));
   }
   return status;
 }
@@ -308,8 +306,8 @@ absl::Status ExplainOpening(const absl::Status& status, const std::string& direc
 absl::Status PrepareDirectory(FileSystem& file_system, const std::string& directory) {
   const absl::Status status = file_system.CreateDirectory(directory);
   if (!absl::IsNotFound(status)) return ExplainOpening(status, directory);
-  return Unusable(absl::StrCat("cannot create ", directory, ": ", ParentOf(directory),
-                               " does not exist; create it, or name another directory for the ledger"));
+  return UnusableDirectory(absl::StrCat("cannot create ", directory, ": ", ParentOf(directory),
+                                        " does not exist; create it, or name another directory for the ledger"));
 }
 
 absl::StatusOr<std::string> RandomLogId() {
@@ -366,7 +364,7 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenExistingLog(FileTxnLogOptions option
 }
 
 absl::Status CheckOptions(const FileTxnLogOptions& options) {
-  if (options.directory.empty()) return Unusable("no directory was named for the ledger");
+  if (options.directory.empty()) return UnusableDirectory("no directory was named for the ledger");
   if (options.segment_bytes < kMinSegmentBytes || options.segment_bytes % kSectorBytes != 0) {
     return absl::InvalidArgumentError(absl::StrCat("a segment has at least ", kMinSegmentBytes,
                                                    " bytes, in sectors of ", kSectorBytes, ", not ",
@@ -399,9 +397,9 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options
     if (absl::Status status = CheckFinished(*listing, directory); !status.ok()) return status;
   }
   if (listing->segment_ids.empty() && !listing->foreign_names.empty()) {
-    return Unusable(absl::StrCat(directory, " holds no ledger but other files, such as ",
-                                 listing->foreign_names.front(),
-                                 "; name an empty directory or one that holds a ledger"));
+    return UnusableDirectory(absl::StrCat(directory, " holds no ledger but other files, such as ",
+                                          listing->foreign_names.front(),
+                                          "; name an empty directory or one that holds a ledger"));
   }
   if (absl::Status status = CheckHasSegments(*listing, directory); !status.ok()) return status;
   for (const std::string& name : listing->temporary_names) {

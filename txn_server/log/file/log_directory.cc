@@ -89,6 +89,8 @@ std::string ParentOf(const std::string& directory) {
   return slash == 0 ? "/" : directory.substr(0, slash);
 }
 
+absl::Status UnusableDirectory(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
+
 absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const std::string& directory) {
   auto names = file_system.List(directory);
   if (!names.ok()) return names.status();
@@ -116,11 +118,11 @@ absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const st
 
 absl::Status CheckFinished(const DirectoryListing& listing, const std::string& directory) {
   if (!listing.is_unfinished) return absl::OkStatus();
-  return Error(errors::kUnusableDirectory,
-               absl::StrCat(directory,
-                            " is what an interrupted copy, restore or salvage left, or one that is still at "
-                            "work: it is not all of a ledger. Do that again, or remove ",
-                            directory));
+  return UnusableDirectory(
+      absl::StrCat(directory,
+                   " is what an interrupted copy, restore or salvage left, or one that is still at "
+                   "work: it is not all of a ledger. Do that again, or remove ",
+                   directory));
 }
 
 absl::Status CheckHasSegments(const DirectoryListing& listing, const std::string& directory) {
@@ -141,8 +143,8 @@ absl::Status CheckOutside(const std::string& target, const std::string& source) 
   if (std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first != outer.end()) {
     return absl::OkStatus();
   }
-  return Error(errors::kUnusableDirectory,
-               absl::StrCat(target, inner == outer ? " is " : " is inside of ", source, "; name a directory outside"));
+  return UnusableDirectory(
+      absl::StrCat(target, inner == outer ? " is " : " is inside of ", source, "; name a directory outside"));
 }
 
 absl::Status CreateSegment(FileSystem& file_system, const std::string& directory, const SegmentHeader& header) {

@@ -50,6 +50,9 @@ struct DirectoryListing {
   std::vector<std::string> foreign_names;  // not a ledger's, hidden files and lost+found aside
 };
 
+// kUnusableDirectory, with what is wrong with it.
+absl::Status UnusableDirectory(absl::string_view what);
+
 absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const std::string& directory);
 
 // kUnusableDirectory if the directory is being filled, or was when that was interrupted.

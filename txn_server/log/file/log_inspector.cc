@@ -29,14 +29,14 @@ std::optional<FrameHeader> NextAfter(FileSystem& file_system, const LogScan& sca
 absl::Status CheckLedgerDirectory(FileSystem& file_system, const std::string& directory) {
   const auto listing = ListDirectory(file_system, directory);
   if (absl::IsNotFound(listing.status())) {
-    return Error(errors::kUnusableDirectory, absl::StrCat(directory, " does not exist"));
+    return UnusableDirectory(absl::StrCat(directory, " does not exist"));
   }
   if (!listing.ok()) return listing.status();
   if (absl::Status status = CheckFinished(*listing, directory); !status.ok()) return status;
   if (absl::Status status = CheckIsNoBackup(file_system, directory); !status.ok()) return status;
   if (absl::Status status = CheckHasSegments(*listing, directory); !status.ok()) return status;
   if (!listing->segment_ids.empty()) return absl::OkStatus();
-  return Error(errors::kUnusableDirectory, absl::StrCat(directory, " holds no ledger"));
+  return UnusableDirectory(absl::StrCat(directory, " holds no ledger"));
 }
 
 absl::StatusOr<LogReport> InspectLog(const std::string& directory, const FrameVisitor& visit, FileSystem& file_system,

@@ -16,25 +16,25 @@
 namespace kvs::txn {
 namespace {
 
-absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
-
 // The directory that becomes `directory`.
 std::string PartialPath(const std::string& directory) { return absl::StrCat(WithoutSlashes(directory), ".partial"); }
 
 // Only what is marked may be removed. A crash just before a ledger gets its name leaves a whole one without the mark.
 absl::Status CheckLeftovers(const DirectoryListing& listing, const std::string& directory) {
   if (!listing.foreign_names.empty()) {
-    return Unusable(absl::StrCat(directory, " is needed to make the ledger in, and holds other files, such as ",
-                                 listing.foreign_names.front(), "; move it away"));
+    return UnusableDirectory(absl::StrCat(directory,
+                                          " is needed to make the ledger in, and holds other files, such as ",
+                                          listing.foreign_names.front(), "; move it away"));
   }
   const bool empty = listing.segment_ids.empty() && listing.snapshot_ids.empty() && listing.temporary_names.empty() &&
                      !listing.has_ballast;
   if (listing.is_unfinished || empty) return absl::OkStatus();
-  return Unusable(absl::StrCat(directory,
-                               " is needed to make the ledger in, and holds a whole ledger: one that was just made "
-                               "when its making was interrupted, or another one. It was not changed; look at it with "
-                               "\"kvs log verify ",
-                               directory, "\", and rename it, or remove it if nobody needs it"));
+  return UnusableDirectory(
+      absl::StrCat(directory,
+                   " is needed to make the ledger in, and holds a whole ledger: one that was just made "
+                   "when its making was interrupted, or another one. It was not changed; look at it with "
+                   "\"kvs log verify ",
+                   directory, "\", and rename it, or remove it if nobody needs it"));
 }
 
 absl::Status RemoveFiles(FileSystem& file_system, const std::string& directory) {
@@ -84,7 +84,8 @@ absl::StatusOr<std::unique_ptr<FileLock>> Claim(FileSystem& file_system, const s
       return locked.ok() && *locked ? InUse(directory, "") : status;
     }
     const absl::Status made = file_system.CreateDirectory(directory);
-    if (absl::IsNotFound(made)) return Unusable(absl::StrCat(made.message(), "; make the directory above it first"));
+    if (absl::IsNotFound(made))
+      return UnusableDirectory(absl::StrCat(made.message(), "; make the directory above it first"));
     if (!made.ok()) return made;
     lock = file_system.Lock(LockPath(directory));
     if (!absl::IsNotFound(lock.status())) break;
@@ -165,7 +166,7 @@ absl::StatusOr<LogPosition> Make(const NewLedgerOptions& options, const std::str
   // Better to say so now.
   const absl::Status replaceable = file_system.CheckReplaceable(directory);
   if (!replaceable.ok() && !absl::IsNotFound(replaceable)) {
-    return Unusable(absl::StrCat(replaceable.message(), "; name a directory inside of it"));
+    return UnusableDirectory(absl::StrCat(replaceable.message(), "; name a directory inside of it"));
   }
   const auto position = Fill(options, partial, fill);
   absl::Status status = position.status();
@@ -186,7 +187,7 @@ absl::Status CheckNewLedgerDirectory(FileSystem& file_system, const std::string&
   if (absl::IsNotFound(names.status())) return absl::OkStatus();
   if (!names.ok()) return names.status();
   if (names->empty()) return absl::OkStatus();
-  return Unusable(absl::StrCat(directory, " is not empty; name a directory that does not exist or is empty"));
+  return UnusableDirectory(absl::StrCat(directory, " is not empty; name a directory that does not exist or is empty"));
 }
 
 absl::StatusOr<LogPosition> CreateLedger(const NewLedgerOptions& options,

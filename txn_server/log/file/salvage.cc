@@ -73,17 +73,15 @@ class Salvage {
   }
 
  private:
-  static absl::Status Unusable(absl::string_view what) { return Error(errors::kUnusableDirectory, what); }
-
   absl::Status CheckDirectories() {
     const std::string& directory = options_.data_directory;
     auto listing = ListDirectory(file_system_, directory);
-    if (absl::IsNotFound(listing.status())) return Unusable(absl::StrCat(directory, " does not exist"));
+    if (absl::IsNotFound(listing.status())) return UnusableDirectory(absl::StrCat(directory, " does not exist"));
     if (!listing.ok()) return listing.status();
     if (absl::Status status = CheckFinished(*listing, directory); !status.ok()) return status;
     listing_ = *std::move(listing);
     if (listing_.segment_ids.empty() && listing_.snapshot_ids.empty()) {
-      return Unusable(absl::StrCat(directory, " holds no ledger"));
+      return UnusableDirectory(absl::StrCat(directory, " holds no ledger"));
     }
     const auto locked = file_system_.IsLocked(LockPath(directory));
     if (!locked.ok()) return locked.status();

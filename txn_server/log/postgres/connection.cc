@@ -20,7 +20,7 @@ namespace {
 constexpr int kOldestServer = 130000;
 
 // A stopped txn_server must not hold the row of the ledger for ever. Plans do not depend on parameters.
-constexpr char kSetUp[] =
+constexpr char kSetUpSession[] =
     "SET client_min_messages = warning;"
     "SET statement_timeout = 0;"
     "SET lock_timeout = 0;"
@@ -34,23 +34,6 @@ constexpr char kAskServer[] =
     "SELECT current_setting('server_version_num'), current_setting('server_version'), current_setting('fsync'),"
     " current_setting('server_encoding'), current_setting('synchronous_commit'), pg_backend_pid(),"
     " pg_is_in_recovery(), current_setting('default_transaction_read_only')";
-
-// Notes whether the server said anything beside its answer.
-class Listener : public pqxx::errorhandler {
- public:
-  explicit Listener(pqxx::connection& connection) : errorhandler(connection) {}
-
-  bool operator()(const char message[]) noexcept override {
-    message_ = message;
-    return false;
-  }
-
-  void Reset() { message_.clear(); }
-  const std::string& message() const { return message_; }
-
- private:
-  std::string message_;
-};
 
 bool IsTransient(absl::string_view sqlstate) {
   // Connections; rollbacks as of a deadlock; a server that shuts down or starts; too many connections; a query that was
@@ -117,6 +100,23 @@ absl::Status Unusable(absl::string_view why) {
 // The order of the members is the one in which libpqxx wants them made.
 class Connection::Session {
  public:
+  // Notes whether the server said anything beside its answer.
+  class Listener : public pqxx::errorhandler {
+   public:
+    explicit Listener(pqxx::connection& connection) : errorhandler(connection) {}
+
+    bool operator()(const char message[]) noexcept override {
+      message_ = message;
+      return false;
+    }
+
+    void Reset() { message_.clear(); }
+    const std::string& message() const { return message_; }
+
+   private:
+    std::string message_;
+  };
+
   explicit Session(const std::string& connection_string)
       : connection_(connection_string), listener_(connection_), work_(connection_) {
 #if PQXX_VERSION_MAJOR < 7
@@ -213,7 +213,7 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::string& 
   status = CheckServer(*answer, connection->session_->backend_pid());
   if (status.ok() && access == Access::kWrite) status = CheckCanWrite(*answer);
   if (!status.ok()) return status;
-  const auto set_up = connection->Exec(kSetUp);
+  const auto set_up = connection->Exec(kSetUpSession);
   if (!set_up.ok()) return set_up.status();
   if (access == Access::kWrite && IsWeak((*answer)[0][4].c_str())) {
     const auto stronger = connection->Exec("SET synchronous_commit = on");

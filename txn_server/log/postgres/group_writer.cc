@@ -15,7 +15,7 @@ namespace {
 using Type = BinaryArray::Type;
 
 // The statements of one type of value.
-struct Statements {
+struct GroupStatements {
   std::string look_up;      // n, id
   std::string insert_keys;  // id
   std::string insert_rows;
@@ -35,9 +35,9 @@ std::string InsertRows(absl::string_view table, absl::string_view more_columns, 
       more_values);
 }
 
-Statements MakeStatements(ValueType type) {
+GroupStatements MakeGroupStatements(ValueType type) {
   const std::string name(TypeName(type));
-  Statements made;
+  GroupStatements made;
   made.look_up = absl::StrCat("SELECT n, k.id FROM unnest($1::text[]) WITH ORDINALITY AS r (key, n) JOIN ", name,
                               "_keys AS k USING (key)");
   made.insert_keys =
@@ -350,7 +350,7 @@ absl::Status GroupWriter::LookUp(Connection& connection, ValueType type, Rows& r
   if (wanted.empty()) return absl::OkStatus();
   BinaryArray keys(Type::kText);
   for (const size_t index : wanted) keys.AddText(rows.unknown[index].key);
-  const auto found = connection.Exec(PerType<MakeStatements>(type).look_up, {keys.Take()});
+  const auto found = connection.Exec(PerType<MakeGroupStatements>(type).look_up, {keys.Take()});
   if (!found.ok()) return found.status();
   for (const auto& row : *found) {
     uint64_t n = 0;
@@ -374,7 +374,7 @@ absl::Status GroupWriter::InsertKeys(Connection& connection, ValueType type, Row
     keys.AddText(rows.unknown[index].key);
     by_id[rows.unknown[index].first_revision] = index;
   }
-  const auto inserted = connection.Exec(PerType<MakeStatements>(type).insert_keys, {ids.Take(), keys.Take()});
+  const auto inserted = connection.Exec(PerType<MakeGroupStatements>(type).insert_keys, {ids.Take(), keys.Take()});
   if (!inserted.ok()) return inserted.status();
   for (const auto& row : *inserted) {
     uint64_t id = 0;
@@ -434,7 +434,7 @@ absl::Status GroupWriter::Write(Connection& connection) {
     if (!rows) continue;
     if (absl::Status status = FindKeys(connection, type, *rows); !status.ok()) return status;
     Finish(type, *rows);
-    const Statements& statements = PerType<MakeStatements>(type);
+    const GroupStatements& statements = PerType<MakeGroupStatements>(type);
     if (const auto done = connection.Exec(statements.insert_rows, rows->parameters); !done.ok()) return done.status();
     if (!rows->hidden_keys.empty()) {
       const auto hidden = connection.Exec(statements.hide, rows->hidden_parameters);

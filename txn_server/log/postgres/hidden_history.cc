@@ -14,7 +14,7 @@ namespace {
 // In one database transaction. The statements below have it as text.
 constexpr uint64_t kBatchRows = 1000;
 
-struct Statements {
+struct RemovalStatements {
   std::string remove_elements;  // of sets and maps
   std::string remove_rows;
   std::string forget;
@@ -31,9 +31,9 @@ std::string Remove(absl::string_view type, absl::string_view table, absl::string
                       "_transactions AS t ON t.key_id = h.key_id AND t.id < h.before_id", join, " LIMIT 1000))");
 }
 
-Statements MakeStatements(ValueType type) {
+RemovalStatements MakeRemovalStatements(ValueType type) {
   const std::string name(TypeName(type));
-  Statements made;
+  RemovalStatements made;
   if (type == ValueType::kSet) {
     made.remove_elements = Remove(name, "set_members", "m", " JOIN set_members AS m ON m.transaction_id = t.id");
   } else if (type == ValueType::kMap) {
@@ -69,7 +69,7 @@ absl::StatusOr<uint64_t> RemoveHiddenHistory(Connection& connection, uint64_t re
   const std::string up_to = BinaryBigint(revision);
   uint64_t sum = 0;
   for (const ValueType type : kValueTypes) {
-    const Statements& statements = PerType<MakeStatements>(type);
+    const RemovalStatements& statements = PerType<MakeRemovalStatements>(type);
     bool more = true;
     while (more && !cancelled()) {
       if (!statements.remove_elements.empty()) {

@@ -20,12 +20,12 @@ namespace {
 constexpr int kRemovalShare = 100;
 
 // What is lost of parts and removals is made again; only publishing is waited for.
-constexpr char kSetUp[] =
+constexpr char kSetUpCompaction[] =
     "SET application_name = 'txn_server compaction'; SET synchronous_commit = off;"
     " SET idle_in_transaction_session_timeout = 0";
 constexpr char kBegin[] = "BEGIN; SET LOCAL synchronous_commit = on";
 
-const std::string& kMoveRow = *new std::string(
+const std::string& kMoveCompactedRevision = *new std::string(
     "UPDATE ledger SET compacted_revision = CASE"
     " WHEN EXISTS (SELECT FROM hidden_history WHERE before_id <= $2::bigint) THEN greatest(compacted_revision, $2)"
     " ELSE compacted_revision END WHERE epoch = $1::bigint RETURNING compacted_revision");
@@ -147,7 +147,7 @@ absl::Status PostgresCompactor::MakeSnapshot(uint64_t epoch, PostgresCompactionR
   auto opened = Connection::Open(settings_.connection_string);
   if (!opened.ok()) return opened.status();
   const std::shared_ptr<Connection> connection = *std::move(opened);
-  if (const auto set_up = connection->Exec(kSetUp); !set_up.ok()) return set_up.status();
+  if (const auto set_up = connection->Exec(kSetUpCompaction); !set_up.ok()) return set_up.status();
   if (absl::Status status = WriteSnapshot(connection, report); !status.ok()) return status;
   if (absl::Status status = Publish(*connection, epoch, report); !status.ok()) return status;
   {
@@ -222,7 +222,7 @@ absl::Status PostgresCompactor::Publish(Connection& connection, uint64_t epoch, 
   const PostgresSnapshot& snapshot = report->snapshot;
   if (const auto begun = connection.Exec(kBegin); !begun.ok()) return begun.status();
   const uint64_t removable = settings_.options.retention == Retention::kFull ? 0 : snapshot.revision;
-  const auto moved = connection.Exec(kMoveRow, {BinaryBigint(epoch), BinaryBigint(removable)});
+  const auto moved = connection.Exec(kMoveCompactedRevision, {BinaryBigint(epoch), BinaryBigint(removable)});
   if (!moved.ok()) return moved.status();
   if (moved->size() != 1 || !absl::SimpleAtoi(TextOf((*moved)[0][0]), &report->compacted_revision)) {
     return Error(errors::kFenced, absl::StrCat("epoch ", epoch, " has ended"));

@@ -52,7 +52,7 @@ const std::string& kSeedRow = *new std::string(
 const std::string& kBeginEpoch = *new std::string(
     "UPDATE ledger SET epoch = epoch + 1, writer_id = $1::bytea"
     " RETURNING log_id, epoch, encode(writer_id, 'hex'), durable_revision");
-const std::string& kMoveRow = *new std::string(
+const std::string& kMoveDurableRevision = *new std::string(
     "UPDATE ledger SET durable_revision = $1::bigint"
     " WHERE log_id = $2::uuid AND epoch = $3::bigint AND durable_revision = $4::bigint");
 const std::string& kEndWindow =
@@ -399,8 +399,9 @@ absl::Status PostgresTxnLog::Explain(Connection& connection, uint64_t epoch) {
 absl::StatusOr<LogPosition> PostgresTxnLog::WriteGroup(Connection& connection, uint64_t epoch, const Frame& sum,
                                                        bool ends_window, GroupWriter& writer) {
   LogPosition reached = position();
-  const auto moved = connection.Exec(kMoveRow, {BinaryBigint(sum.last_revision()), reached.log_id, BinaryBigint(epoch),
-                                                BinaryBigint(reached.durable_revision)});
+  const auto moved = connection.Exec(
+      kMoveDurableRevision,
+      {BinaryBigint(sum.last_revision()), reached.log_id, BinaryBigint(epoch), BinaryBigint(reached.durable_revision)});
   if (!moved.ok()) return moved.status();
   if (moved->affected_rows() != 1) {
     if (const auto ended = connection.Exec("ROLLBACK"); !ended.ok()) return ended.status();

@@ -32,7 +32,7 @@ const std::string& kReadAnswers = *new std::string(
 
 constexpr char kNotAsWritten[] = "the row is not as it was written";
 
-struct Statements {
+struct WindowStatements {
   std::string rows;
   // Without a join, and with the ids sorted first: each page of the keys and their index is then visited once, which
   // takes a third of the time of any join.
@@ -40,7 +40,7 @@ struct Statements {
   std::string elements;  // of sets and maps: revision, name, value
 };
 
-Statements MakeStatements(ValueType type) {
+WindowStatements MakeWindowStatements(ValueType type) {
   const std::string name(TypeName(type));
   const auto rows = [&name](absl::string_view more) {
     return absl::StrCat(
@@ -276,7 +276,7 @@ bool Window::TakeRequest(const pqxx::row& row, Transaction* transaction) const {
 }
 
 absl::Status Window::ReadRows(Connection& connection, ValueType type) {
-  const Statements& statements = PerType<MakeStatements>(type);
+  const WindowStatements& statements = PerType<MakeWindowStatements>(type);
   const std::vector<std::string> range = {BinaryBigint(next_), BinaryBigint(last_)};
   Rows& rows = types_[static_cast<size_t>(type)];
   auto found = connection.Exec(statements.rows, range);

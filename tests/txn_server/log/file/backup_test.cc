@@ -13,7 +13,7 @@
 namespace kvs::txn {
 namespace {
 
-using Operation = MemoryFileSystem::Operation;
+using FileOperation = MemoryFileSystem::Operation;
 
 absl::StatusOr<BackupReport> BackUp(FileLedger& ledger, const std::string& target = "/backup") {
   return BackUpLog({"/log", target, nullptr, &ledger.files()});
@@ -174,8 +174,8 @@ TEST_CASE("after a backup that failed anywhere there is the one before, or none 
     for (int i = 0; i < 20; ++i) ledger.Write(1, std::string(300, 'x'));
     const auto source = ledger.Snapshot();  // the ledger goes on preparing segments meanwhile
     FaultInjection faults(ledger.files(), fails_at / 2, FaultInjection::Extent::kOne, FullDisk(7),
-                          [](Operation operation, const std::string& path) {
-                            return operation != Operation::kRead && path.rfind("/backup", 0) == 0;
+                          [](FileOperation operation, const std::string& path) {
+                            return operation != FileOperation::kRead && path.rfind("/backup", 0) == 0;
                           });
     const auto report = BackUp(ledger);
     const bool failed = faults.End();

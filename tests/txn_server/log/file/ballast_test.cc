@@ -10,7 +10,7 @@ namespace kvs::txn {
 namespace {
 
 const std::string kPath = "/log/BALLAST";
-using Operation = MemoryFileSystem::Operation;
+using FileOperation = MemoryFileSystem::Operation;
 
 TEST_CASE("a ballast takes its space, gives some of it or all, and takes it again") {
   MemoryFileSystem files;
@@ -48,8 +48,8 @@ TEST_CASE("where there is no room the ballast stays what it is, until there is")
   Ballast ballast(files, kPath, 1000);
   ballast.Fill();
   ballast.Spend(600);
-  files.SetFaults([](Operation operation, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
-    if (operation != Operation::kReserve) return std::nullopt;
+  files.SetFaults([](FileOperation operation, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
+    if (operation != FileOperation::kReserve) return std::nullopt;
     return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
   });
   ballast.Fill();

@@ -378,13 +378,13 @@ TEST_CASE("whatever fails once in a compaction, the log goes on and the next one
 }
 
 TEST_CASE("what cannot be read makes no snapshot, and nothing is removed for it") {
-  using Operation = MemoryFileSystem::Operation;
+  using FileOperation = MemoryFileSystem::Operation;
   const std::string unreadable = GENERATE(".snap", ".run.1.tmp", ".log");
   CompactingLedger ledger(12);
   Prepare(ledger);
   const DirectoryListing before = ledger.Listing();
-  ledger.files().SetFaults([&](Operation operation, const std::string& path) {
-    return operation == Operation::kRead && absl::EndsWith(path, unreadable)
+  ledger.files().SetFaults([&](FileOperation operation, const std::string& path) {
+    return operation == FileOperation::kRead && absl::EndsWith(path, unreadable)
                ? std::make_optional(MemoryFileSystem::Fault{absl::InternalError("Input/output error")})
                : std::nullopt;
   });
@@ -478,7 +478,7 @@ TEST_CASE("whatever is logged and compacted when, snapshot and tail give the sam
 }
 
 TEST_CASE("no space at any place of a compaction: the error is told, the log goes on, and the next try works") {
-  using Operation = MemoryFileSystem::Operation;
+  using FileOperation = MemoryFileSystem::Operation;
   size_t told = 0;
   for (size_t n = 1;; ++n) {
     INFO("no space for request " << n);
@@ -486,7 +486,7 @@ TEST_CASE("no space at any place of a compaction: the error is told, the log goe
     Prepare(ledger);
     {
       size_t requests = 0;
-      CompactionFaults faults(ledger.files(), [&](size_t, Operation operation, const std::string&) {
+      CompactionFaults faults(ledger.files(), [&](size_t, FileOperation operation, const std::string&) {
         return !TakesSpace(operation) || ++requests != n
                    ? std::nullopt
                    : std::make_optional(MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left"), 50});
@@ -512,7 +512,7 @@ TEST_CASE("no space at any place of a compaction: the error is told, the log goe
 }
 
 TEST_CASE("the ballast is given up where a snapshot finds no space, and made again") {
-  using Operation = MemoryFileSystem::Operation;
+  using FileOperation = MemoryFileSystem::Operation;
   CompactingLedger ledger(5);
   ledger.compaction().ballast_bytes = 8 * kKiB;
   Prepare(ledger);
@@ -520,9 +520,9 @@ TEST_CASE("the ballast is given up where a snapshot finds no space, and made aga
   ledger.files().TakeTrace();
   {
     bool full = true;
-    CompactionFaults faults(ledger.files(), [&](size_t, Operation operation, const std::string& path) {
-      if (operation == Operation::kTruncate && path == "/log/BALLAST") full = false;
-      return operation == Operation::kWrite && full
+    CompactionFaults faults(ledger.files(), [&](size_t, FileOperation operation, const std::string& path) {
+      if (operation == FileOperation::kTruncate && path == "/log/BALLAST") full = false;
+      return operation == FileOperation::kWrite && full
                  ? std::make_optional(MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left"), 50})
                  : std::nullopt;
     });
@@ -593,18 +593,19 @@ TEST_CASE("a ballast for which there was no room is filled when there is, though
 }
 
 TEST_CASE("what no space keeps from being logged goes on when a snapshot has made some") {
-  using Operation = MemoryFileSystem::Operation;
+  using FileOperation = MemoryFileSystem::Operation;
   CompactingLedger ledger(6);
   ledger.compaction().min_bytes = kMiB;  // nothing is due but for want of space
   ledger.Start();
   for (int i = 0; i < 60; ++i) ledger.Grow();
   std::atomic<bool> full = true;
-  ledger.files().SetFaults([&](Operation operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
-    if (operation == Operation::kRemove && absl::EndsWith(path, ".log")) full = false;
-    // Small files have room, segments do not.
-    if (!full || operation != Operation::kReserve) return std::nullopt;
-    return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
-  });
+  ledger.files().SetFaults(
+      [&](FileOperation operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
+        if (operation == FileOperation::kRemove && absl::EndsWith(path, ".log")) full = false;
+        // Small files have room, segments do not.
+        if (!full || operation != FileOperation::kReserve) return std::nullopt;
+        return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
+      });
   SampleFrame frame = ledger.history().NextFrame(20);
   absl::Status status = ledger.Append(frame);
   while (status.ok()) {
@@ -627,11 +628,11 @@ TEST_CASE("what no space keeps from being logged goes on when a snapshot has mad
 class FullDisk {
  public:
   explicit FullDisk(MemoryFileSystem& files) : files_(files) {
-    using Operation = MemoryFileSystem::Operation;
-    files.SetFaults([this](Operation operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
-      const bool is_full = (operation == Operation::kCreate && absl::EndsWith(path, ".snap.tmp") && !snapshots) ||
-                           (operation == Operation::kReserve && absl::EndsWith(path, ".log.tmp") && !segments) ||
-                           (operation == Operation::kReserve && absl::EndsWith(path, "BALLAST") && !ballast);
+    using FileOperation = MemoryFileSystem::Operation;
+    files.SetFaults([this](FileOperation operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
+      const bool is_full = (operation == FileOperation::kCreate && absl::EndsWith(path, ".snap.tmp") && !snapshots) ||
+                           (operation == FileOperation::kReserve && absl::EndsWith(path, ".log.tmp") && !segments) ||
+                           (operation == FileOperation::kReserve && absl::EndsWith(path, "BALLAST") && !ballast);
       if (!is_full) return std::nullopt;
       return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
     });

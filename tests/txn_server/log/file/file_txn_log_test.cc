@@ -18,13 +18,13 @@
 namespace kvs::txn {
 namespace {
 
-using Operation = MemoryFileSystem::Operation;
+using FileOperation = MemoryFileSystem::Operation;
 using Fault = MemoryFileSystem::Fault;
 
 // Fails what `which` says, until it is told otherwise.
 void FailWhen(FileLedger& ledger, const absl::Status& status, size_t written,
-              std::function<bool(Operation, const std::string&)> which) {
-  ledger.files().SetFaults([=](Operation operation, const std::string& path) -> std::optional<Fault> {
+              std::function<bool(FileOperation, const std::string&)> which) {
+  ledger.files().SetFaults([=](FileOperation operation, const std::string& path) -> std::optional<Fault> {
     if (!which(operation, path)) return std::nullopt;
     return Fault{status, written};
   });
@@ -143,7 +143,7 @@ TEST_CASE("a failed sync ends the log: every later call fails, and nothing is tr
   ledger.Write(1);
   const auto cursor = ledger.log().Replay(1);
   FailWhen(ledger, GENERATE(kBroken, kFull), 0,
-           [](Operation op, const std::string&) { return op == Operation::kSync; });
+           [](FileOperation op, const std::string&) { return op == FileOperation::kSync; });
   CHECK(Is(ledger.Append(MakeFrame(2, 1)), errors::kLogFailed));
   ledger.files().SetFaults(nullptr);
   ledger.files().TakeTrace();
@@ -159,7 +159,7 @@ TEST_CASE("a failed sync ends the log: every later call fails, and nothing is tr
 TEST_CASE("a failed write ends the log") {
   FileLedger ledger;
   ledger.Start();
-  FailWhen(ledger, kBroken, 700, [](Operation op, const std::string&) { return op == Operation::kWrite; });
+  FailWhen(ledger, kBroken, 700, [](FileOperation op, const std::string&) { return op == FileOperation::kWrite; });
   CHECK(Is(ledger.Append(MakeFrame(1, 1)), errors::kLogFailed));
   ledger.files().SetFaults(nullptr);
   CHECK(Is(ledger.Append(MakeFrame(1, 1)), errors::kLogFailed));
@@ -168,8 +168,8 @@ TEST_CASE("a failed write ends the log") {
 TEST_CASE("a failure to prepare a segment, other than for want of space, ends the log") {
   FileLedger ledger;
   ledger.Start();
-  const Operation failing = GENERATE(Operation::kCreate, Operation::kRename, Operation::kSyncDirectory);
-  FailWhen(ledger, kBroken, 0, [failing](Operation op, const std::string&) { return op == failing; });
+  const FileOperation failing = GENERATE(FileOperation::kCreate, FileOperation::kRename, FileOperation::kSyncDirectory);
+  FailWhen(ledger, kBroken, 0, [failing](FileOperation op, const std::string&) { return op == failing; });
   absl::Status status;
   for (int i = 0; i < 50 && status.ok(); ++i) {
     status = ledger.Append(MakeFrame(ledger.log().position().durable_revision + 1, 5, std::string(100, 'x')));
@@ -184,7 +184,7 @@ TEST_CASE("without space nothing of a frame is kept, the log goes on, and resume
   // The disk fills up inside the frame; what was allocated before can still be written.
   auto writes = std::make_shared<int>(0);
   FailWhen(ledger, kFull, 700,
-           [writes](Operation op, const std::string&) { return op == Operation::kWrite && (*writes)++ == 0; });
+           [writes](FileOperation op, const std::string&) { return op == FileOperation::kWrite && (*writes)++ == 0; });
   const std::string before = ledger.files().Contents(FileLedger::Path(1));
   CHECK(Is(ledger.Append(MakeFrame(4, 20)), errors::kNoSpace));
   CHECK(ledger.files().Contents(FileLedger::Path(1)) == before);
@@ -205,7 +205,7 @@ TEST_CASE("what was written of a frame without space does not come back after a 
   auto writes = std::make_shared<int>(0);
   const size_t written = GENERATE(size_t{512}, size_t{1024}, size_t{1 << 20});
   FailWhen(ledger, kFull, written,
-           [writes](Operation op, const std::string&) { return op == Operation::kWrite && (*writes)++ == 0; });
+           [writes](FileOperation op, const std::string&) { return op == FileOperation::kWrite && (*writes)++ == 0; });
   CHECK(Is(ledger.Append(MakeFrame(4, 20)), errors::kNoSpace));
   ledger.Kill();
   ledger.files().SetFaults(nullptr);
@@ -218,14 +218,14 @@ TEST_CASE("what was written of a frame without space does not come back after a 
 TEST_CASE("when a frame cannot be taken back, the log ends") {
   FileLedger ledger;
   ledger.Start();
-  FailWhen(ledger, kFull, 700, [](Operation op, const std::string&) { return op == Operation::kWrite; });
+  FailWhen(ledger, kFull, 700, [](FileOperation op, const std::string&) { return op == FileOperation::kWrite; });
   CHECK(Is(ledger.Append(MakeFrame(1, 20)), errors::kLogFailed));
 }
 
 TEST_CASE("without space for the next segment appends are refused, reads go on, and appends resume with space") {
   FileLedger ledger;
   ledger.Start();
-  FailWhen(ledger, kFull, 0, [](Operation op, const std::string&) { return op == Operation::kReserve; });
+  FailWhen(ledger, kFull, 0, [](FileOperation op, const std::string&) { return op == FileOperation::kReserve; });
   absl::Status status;
   for (int i = 0; i < 50 && status.ok(); ++i) {
     status = ledger.Append(MakeFrame(ledger.log().position().durable_revision + 1, 5, std::string(100, 'x')));
@@ -243,7 +243,7 @@ TEST_CASE("without space for the next segment appends are refused, reads go on, 
 TEST_CASE("appends resume in the same process when there is space again") {
   FileLedger ledger;
   ledger.Start();
-  FailWhen(ledger, kFull, 0, [](Operation op, const std::string&) { return op == Operation::kReserve; });
+  FailWhen(ledger, kFull, 0, [](FileOperation op, const std::string&) { return op == FileOperation::kReserve; });
   absl::Status status;
   for (int i = 0; i < 50 && status.ok(); ++i) {
     status = ledger.Append(MakeFrame(ledger.log().position().durable_revision + 1, 5, std::string(100, 'x')));
@@ -261,7 +261,7 @@ TEST_CASE("a log on a full disk opens and can be read, and says no to writers") 
   ledger.Start();
   ledger.Write(3);
   ledger.Stop();
-  FailWhen(ledger, kFull, 0, [](Operation op, const std::string&) { return op == Operation::kReserve; });
+  FailWhen(ledger, kFull, 0, [](FileOperation op, const std::string&) { return op == FileOperation::kReserve; });
   REQUIRE(ledger.Open() == absl::OkStatus());
   ledger.CheckReplay();
   CHECK(Is(ledger.log().BeginEpoch("w").status(), errors::kNoSpace));
@@ -271,7 +271,7 @@ TEST_CASE("a log on a full disk opens and can be read, and says no to writers") 
 
 TEST_CASE("a new log on a full disk is refused as such, and leaves nothing behind") {
   FileLedger ledger;
-  FailWhen(ledger, kFull, 100, [](Operation op, const std::string&) { return op == Operation::kWrite; });
+  FailWhen(ledger, kFull, 100, [](FileOperation op, const std::string&) { return op == FileOperation::kWrite; });
   CHECK(Is(ledger.Open(), errors::kNoSpace));
   CHECK(ledger.files().List("/log")->empty());
   ledger.files().SetFaults(nullptr);

@@ -10,9 +10,9 @@ constexpr uint64_t kEpochFrame = 512;
 using Paths = std::vector<std::string>;
 
 // The files of a closed ledger of five segments or more, without snapshots.
-class Sample {
+class SampleLog {
  public:
-  Sample() : files_(MakeLedger(), scan_) {}
+  SampleLog() : files_(MakeLedger(), scan_) {}
 
   LogFiles& files() { return files_; }
   const LogScan& scan() const { return scan_; }
@@ -58,7 +58,7 @@ class Sample {
 };
 
 TEST_CASE("the files of a log are what a scan found") {
-  Sample sample;
+  SampleLog sample;
   const LogPosition position = sample.files().position();
   CHECK(position.log_id == "0123456789abcdef");
   CHECK(position.epoch == 1);
@@ -75,7 +75,7 @@ TEST_CASE("the files of a log are what a scan found") {
 }
 
 TEST_CASE("growth is counted in frames since the snapshots, and in whole files that can go") {
-  Sample sample;
+  SampleLog sample;
   const size_t count = sample.scan().segments.size();
   const uint64_t all = sample.FrameBytesOf(0, count);
   uint64_t finished = 0;
@@ -101,7 +101,7 @@ TEST_CASE("growth is counted in frames since the snapshots, and in whole files t
 }
 
 TEST_CASE("what is appended is in the newest segment, and the next one begins where it ended") {
-  Sample sample;
+  SampleLog sample;
   LogPoint end = sample.scan().end();
   const uint64_t before = sample.files().growth().since_newest_bytes;
   end.offset += 1024;
@@ -126,7 +126,7 @@ TEST_CASE("what is appended is in the newest segment, and the next one begins wh
 }
 
 TEST_CASE("a replay is of what is there") {
-  Sample sample;
+  SampleLog sample;
   const uint64_t last = sample.files().position().durable_revision;
   CHECK(absl::IsOutOfRange(sample.files().Replay(0).status()));
   CHECK(absl::IsOutOfRange(sample.files().Replay(last + 2).status()));
@@ -151,7 +151,7 @@ TEST_CASE("a replay is of what is there") {
 }
 
 TEST_CASE("the fold begins with the newest snapshot and goes to the end") {
-  Sample sample;
+  SampleLog sample;
   auto fold = sample.files().BeginFold();
   REQUIRE(fold.ok());
   CHECK_FALSE(fold->snapshot);
@@ -167,7 +167,7 @@ TEST_CASE("the fold begins with the newest snapshot and goes to the end") {
 }
 
 TEST_CASE("segments are dropped when two snapshots stand for them, and are removed in order") {
-  Sample sample;
+  SampleLog sample;
   sample.files().DropSegments();
   sample.Add(1, sample.EndOf(1));
   sample.files().DropSegments();
@@ -188,7 +188,7 @@ TEST_CASE("segments are dropped when two snapshots stand for them, and are remov
 }
 
 TEST_CASE("a segment stays as long as one is being read that is not younger") {
-  Sample sample;
+  SampleLog sample;
   auto old = sample.files().Replay(1);
   REQUIRE(old.ok());
   auto young = sample.files().Replay(sample.EndOf(1).revision + 1);
@@ -216,7 +216,7 @@ TEST_CASE("a damaged snapshot goes when there is another one, with the first rem
 }
 
 TEST_CASE("nothing is read any more of a log that has failed") {
-  Sample sample;
+  SampleLog sample;
   CHECK(sample.files().failure().ok());
   sample.files().Fail(Error(errors::kLogFailed, "the disk is gone"));
   for (const absl::Status& status : {sample.files().failure(), sample.files().Replay(1).status(),

@@ -8,7 +8,7 @@
 namespace kvs::txn {
 namespace {
 
-using Operation = MemoryFileSystem::Operation;
+using FileOperation = MemoryFileSystem::Operation;
 using Fault = MemoryFileSystem::Fault;
 
 // A frame of several sectors.
@@ -384,8 +384,8 @@ TEST_CASE("what a failed sync left in the cache alone is on the disk after the n
   ledger.Start();
   ledger.Write(1);
   // The frame reaches the page cache, the sync fails and loses track of it, the process ends.
-  ledger.files().SetFaults([](Operation operation, const std::string&) -> std::optional<Fault> {
-    if (operation != Operation::kSync) return std::nullopt;
+  ledger.files().SetFaults([](FileOperation operation, const std::string&) -> std::optional<Fault> {
+    if (operation != FileOperation::kSync) return std::nullopt;
     return Fault{absl::InternalError("I/O error")};
   });
   CHECK(Is(ledger.Append(MakeFrame(2, 3)), errors::kLogFailed));
@@ -483,8 +483,8 @@ TEST_CASE("after a power cut at any time every acknowledged group is there and n
     // The power fails before some operation on the disk: it and all later ones fail.
     auto left = std::make_shared<int>(static_cast<int>(random() % 60));
     const size_t written = random() % 6 * kSectorBytes;
-    ledger.files().SetFaults([left, written](Operation operation, const std::string&) -> std::optional<Fault> {
-      if (operation == Operation::kRead || (*left)-- > 0) return std::nullopt;
+    ledger.files().SetFaults([left, written](FileOperation operation, const std::string&) -> std::optional<Fault> {
+      if (operation == FileOperation::kRead || (*left)-- > 0) return std::nullopt;
       return Fault{absl::InternalError("power cut"), written};
     });
     acknowledged += AppendUntilFailure(ledger.log(), random);

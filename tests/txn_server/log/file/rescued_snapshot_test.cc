@@ -5,15 +5,15 @@
 namespace kvs::txn {
 namespace {
 
-const std::string kPath = "/log/0000000001.snap";
+const std::string kRescuedPath = "/log/0000000001.snap";
 
 // A snapshot of four blocks with a key each.
-class Sample {
+class FourBlocks {
  public:
-  Sample() {
+  FourBlocks() {
     for (uint64_t i = 1; i <= 4; ++i) entries_.push_back(NoiseEntry(i, kTargetBlockBytes));
-    summary_ = WriteSnapshot(files_, kPath, entries_);
-    bytes = files_.Contents(kPath);
+    summary_ = WriteSnapshot(files_, kRescuedPath, entries_);
+    bytes = files_.Contents(kRescuedPath);
     offsets_ = BlockOffsets(bytes);
     REQUIRE(offsets_.size() == 5);
   }
@@ -23,7 +23,7 @@ class Sample {
 
   // Reads `bytes`: the numbers of the keys, and 0 where something is missing.
   std::vector<int> Read() {
-    files_.SetContents(kPath, bytes);
+    files_.SetContents(kRescuedPath, bytes);
     auto snapshot = RescuedSnapshot::Open(files_, summary_);
     REQUIRE(snapshot.status() == absl::OkStatus());
     std::vector<int> found;
@@ -40,7 +40,7 @@ class Sample {
 
   void CheckLoss(size_t index, size_t offset, absl::string_view what) {
     REQUIRE(index < losses.size());
-    CHECK(losses[index].path == kPath);
+    CHECK(losses[index].path == kRescuedPath);
     CHECK(losses[index].offset == offset);
     CHECK_THAT(losses[index].what, ContainsText(std::string(what)));
   }
@@ -57,7 +57,7 @@ class Sample {
 };
 
 TEST_CASE("of a snapshot that is whole nothing is lost") {
-  Sample sample;
+  FourBlocks sample;
   CHECK(sample.Read() == std::vector<int>{1, 2, 3, 4});
   CHECK(sample.losses.empty());
   CHECK(sample.blocks_read == 4);
@@ -67,7 +67,7 @@ TEST_CASE("a damaged byte costs the block that it is in") {
   for (size_t block = 0; block < 4; ++block) {
     for (const size_t at : {size_t{0}, size_t{9}, kBlockHeaderBytes - 1, kBlockHeaderBytes, size_t{100'000}}) {
       INFO("block " << block << " at " << at);
-      Sample sample;
+      FourBlocks sample;
       sample.bytes[sample.offset(block) + at] ^= 1;
       std::vector<int> expected = {1, 2, 3, 4};
       expected[block] = 0;
@@ -81,7 +81,7 @@ TEST_CASE("a damaged byte costs the block that it is in") {
 }
 
 TEST_CASE("blocks that are cut out or cut off are missed") {
-  Sample sample;
+  FourBlocks sample;
   SECTION("in the middle") {
     sample.bytes.erase(sample.offset(1), sample.offset(2) - sample.offset(1));
     CHECK(sample.Read() == std::vector<int>{1, 0, 3, 4});
@@ -101,7 +101,7 @@ TEST_CASE("blocks that are cut out or cut off are missed") {
 }
 
 TEST_CASE("what looks like the beginning of a block is none without its checksum") {
-  Sample sample;
+  FourBlocks sample;
   sample.bytes[sample.offset(1)] ^= 1;
   sample.bytes.replace(sample.offset(1) + 5000, 4, "KVSB");
   // One that begins where what is searched at once ends.
@@ -111,7 +111,7 @@ TEST_CASE("what looks like the beginning of a block is none without its checksum
 }
 
 TEST_CASE("a snapshot that the disk does not give is a loss") {
-  Sample sample;
+  FourBlocks sample;
   sample.files().SetFaults([](MemoryFileSystem::Operation operation, const std::string&) {
     return operation == MemoryFileSystem::Operation::kRead
                ? std::make_optional(MemoryFileSystem::Fault{absl::InternalError("Input/output error")})

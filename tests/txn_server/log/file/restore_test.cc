@@ -11,7 +11,7 @@
 namespace kvs::txn {
 namespace {
 
-using Operation = MemoryFileSystem::Operation;
+using FileOperation = MemoryFileSystem::Operation;
 
 // A ledger that begins with a snapshot of another one, and its backup in /backup.
 class BackedUp {
@@ -166,7 +166,7 @@ TEST_CASE("a restore that finds no space leaves nothing, and the backup as it wa
     BackedUp backed_up;
     const auto backup = backed_up.Backup();
     FaultInjection faults(backed_up.files(), fails_at, FaultInjection::Extent::kAllFromThere, FullDisk(100),
-                          [](Operation operation, const std::string&) { return TakesSpace(operation); });
+                          [](FileOperation operation, const std::string&) { return TakesSpace(operation); });
     const auto report = backed_up.Restore();
     const bool failed = faults.End();
     CHECK(backed_up.Backup() == backup);

@@ -13,7 +13,7 @@
 namespace kvs::txn {
 namespace {
 
-using Operation = MemoryFileSystem::Operation;
+using FileOperation = MemoryFileSystem::Operation;
 
 absl::StatusOr<SalvageReport> SalvageOf(FileLedger& ledger) {
   return SalvageLog({"/log", "/new", nullptr, &ledger.files()});
@@ -396,7 +396,7 @@ TEST_CASE("a salvage that finds no space leaves nothing, and the ledger as it wa
     ledger.FlipByte(2, 1100);
     const auto before = ledger.Snapshot();
     FaultInjection faults(ledger.files(), fails_at, FaultInjection::Extent::kAllFromThere, FullDisk(100),
-                          [](Operation operation, const std::string&) { return TakesSpace(operation); });
+                          [](FileOperation operation, const std::string&) { return TakesSpace(operation); });
     const auto report = SalvageOf(ledger);
     const bool failed = faults.End();
     CHECK(ledger.Snapshot() == before);

@@ -9,7 +9,7 @@
 namespace kvs::txn {
 namespace {
 
-using Operation = MemoryFileSystem::Operation;
+using FileOperation = MemoryFileSystem::Operation;
 using Fault = MemoryFileSystem::Fault;
 
 constexpr uint64_t kBytes = 4096;
@@ -62,8 +62,9 @@ TEST_CASE("prefetching makes spares in the order of their ids") {
 
 TEST_CASE("without space there is no spare and nothing is left, and it can be tried again") {
   MemoryFileSystem files;
-  const Operation failing = GENERATE(Operation::kReserve, Operation::kWrite, Operation::kSync, Operation::kRename);
-  files.SetFaults([failing](Operation operation, const std::string&) -> std::optional<Fault> {
+  const FileOperation failing =
+      GENERATE(FileOperation::kReserve, FileOperation::kWrite, FileOperation::kSync, FileOperation::kRename);
+  files.SetFaults([failing](FileOperation operation, const std::string&) -> std::optional<Fault> {
     if (operation != failing) return std::nullopt;
     return Fault{Error(errors::kNoSpace, "full"), 10};
   });
@@ -77,8 +78,8 @@ TEST_CASE("without space there is no spare and nothing is left, and it can be tr
 TEST_CASE("where there is no space for a whole segment, a small one is made if that is allowed") {
   MemoryFileSystem files;
   bool full = true;
-  files.SetFaults([&full](Operation operation, const std::string&) -> std::optional<Fault> {
-    if (operation != Operation::kReserve || !std::exchange(full, false)) return std::nullopt;
+  files.SetFaults([&full](FileOperation operation, const std::string&) -> std::optional<Fault> {
+    if (operation != FileOperation::kReserve || !std::exchange(full, false)) return std::nullopt;
     return Fault{Error(errors::kNoSpace, "full"), 10};
   });
   SegmentSupply supply(SettingsFor(files), 2, {});
@@ -96,8 +97,8 @@ TEST_CASE("where there is no space for a whole segment, a small one is made if t
 
 TEST_CASE("prefetching does not try again what failed") {
   MemoryFileSystem files;
-  files.SetFaults([](Operation operation, const std::string&) -> std::optional<Fault> {
-    if (operation != Operation::kReserve) return std::nullopt;
+  files.SetFaults([](FileOperation operation, const std::string&) -> std::optional<Fault> {
+    if (operation != FileOperation::kReserve) return std::nullopt;
     return Fault{Error(errors::kNoSpace, "full")};
   });
   SegmentSupply supply(SettingsFor(files), 2, {});
@@ -110,8 +111,8 @@ TEST_CASE("prefetching does not try again what failed") {
 
 TEST_CASE("after an error that is no want of space nothing is made any more") {
   MemoryFileSystem files;
-  files.SetFaults([](Operation operation, const std::string&) -> std::optional<Fault> {
-    if (operation != Operation::kSyncDirectory) return std::nullopt;
+  files.SetFaults([](FileOperation operation, const std::string&) -> std::optional<Fault> {
+    if (operation != FileOperation::kSyncDirectory) return std::nullopt;
     return Fault{absl::InternalError("Input/output error")};
   });
   SegmentSupply supply(SettingsFor(files), 2, {{2, kBytes}});

@@ -10,7 +10,7 @@ namespace kvs::txn {
 namespace {
 
 const std::string kPath = "/log/0000000001.snap.tmp";
-using Operation = MemoryFileSystem::Operation;
+using FileOperation = MemoryFileSystem::Operation;
 
 TEST_CASE("an empty snapshot is a header alone") {
   MemoryFileSystem files;
@@ -104,9 +104,9 @@ TEST_CASE("the header is written last, and the disk never owes much") {
   for (uint64_t i = 1; i <= 12; ++i) entries.push_back(NoiseEntry(i, 1'000'000));
   size_t unsynced = 0;
   size_t most = 0;
-  files.SetFaults([&](Operation operation, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
-    if (operation == Operation::kSync) unsynced = 0;
-    if (operation == Operation::kWrite) most = std::max(most, ++unsynced);
+  files.SetFaults([&](FileOperation operation, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
+    if (operation == FileOperation::kSync) unsynced = 0;
+    if (operation == FileOperation::kWrite) most = std::max(most, ++unsynced);
     return std::nullopt;
   });
   WriteSnapshot(files, kPath, entries);
@@ -122,8 +122,8 @@ TEST_CASE("an error of the disk ends the writing") {
     MemoryFileSystem files;
     SnapshotWriter writer(*files.Create(kPath));
     size_t writes = 0;
-    files.SetFaults([&](Operation operation, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
-      if (operation != Operation::kWrite || ++writes < failing) return std::nullopt;
+    files.SetFaults([&](FileOperation operation, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
+      if (operation != FileOperation::kWrite || ++writes < failing) return std::nullopt;
       return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left"), 10};
     });
     absl::Status status;
