@@ -50,4 +50,11 @@ absl::Status WithMetadata(absl::Status status, absl::string_view name, absl::str
   return status;
 }
 
+absl::Status WithMessage(const absl::Status& status, absl::string_view message) {
+  absl::Status changed(status.code(), message);
+  status.ForEachPayload(
+      [&changed](absl::string_view type_url, const absl::Cord& payload) { changed.SetPayload(type_url, payload); });
+  return changed;
+}
+
 }  // namespace kvs

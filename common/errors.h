@@ -55,6 +55,8 @@ namespace errors {
   X(kTooManyWaiting, kResourceExhausted, "TOO_MANY_WAITING")                \
   X(kTooManyScans, kResourceExhausted, "TOO_MANY_SCANS")                    \
   X(kScanOvertaken, kAborted, "SCAN_OVERTAKEN")                             \
+  X(kScanStalled, kAborted, "SCAN_STALLED")                                 \
+  X(kTooManyPipelines, kResourceExhausted, "TOO_MANY_PIPELINES")            \
   X(kReplaying, kUnavailable, "REPLAYING")                                  \
   X(kDraining, kUnavailable, "DRAINING")                                    \
   X(kNotApplied, kUnavailable, "NOT_APPLIED")                               \
@@ -112,6 +114,9 @@ std::string MetadataOf(const absl::Status& status, absl::string_view name);
 
 // The same error with one more entry in its metadata; as it is if it was not made by Error().
 absl::Status WithMetadata(absl::Status status, absl::string_view name, absl::string_view value);
+
+// The same error, with all that it carries, but with another message.
+absl::Status WithMessage(const absl::Status& status, absl::string_view message);
 
 // Where the serialized google.rpc.ErrorInfo is kept in an absl::Status.
 inline constexpr absl::string_view kErrorInfoTypeUrl = "type.googleapis.com/google.rpc.ErrorInfo";

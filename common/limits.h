@@ -37,6 +37,9 @@ inline constexpr size_t kMaxBatchReplyBytes = kMaxReplyBytes + 64 * kKiB;
 inline constexpr size_t kMaxPipelineMessages = 256;
 inline constexpr size_t kMaxPipelineBytes = 8 * kMiB;
 
+// Streams of Batch.Pipeline at a time, of all clients together.
+inline constexpr size_t kMaxPipelines = 1000;
+
 // A value in the details of an error, serialized. Details travel in HTTP/2 trailers, in base64, of which many clients
 // take 8 KiB in all.
 inline constexpr size_t kMaxDetailValueBytes = 2 * kKiB;
@@ -59,6 +62,10 @@ inline constexpr size_t kScanPartBytes = 256 * kKiB;
 // Lists and scans under way at a time.
 inline constexpr size_t kMaxScans = 64;
 
+// --scan-idle-timeout: how long one of them may stand still, since its client takes nothing, before it has to make room
+// for another one.
+inline constexpr int64_t kDefaultScanIdleSeconds = 10;
+
 // --max-scan-bytes: what is kept for all lists and scans under way, of what was changed since they began.
 inline constexpr size_t kDefaultMaxScanBytes = 256 * kMiB;
 
@@ -78,8 +85,9 @@ inline constexpr size_t kMaxRequestIdBytes = 128;
 inline constexpr size_t kMaxAnswerBytes = 1 * kMiB;
 
 // --request-window-count, --request-window-age, and the bytes of their ids, actors and answers: how many requests are
-// remembered. The ledgers remember as many as may ever be asked for, so that a setting can be raised again.
-inline constexpr uint64_t kDefaultRequestWindowCount = 100000;
+// remembered. The ledgers remember as many as may ever be asked for, so that a setting can be raised again. By default
+// the age and the bytes decide.
+inline constexpr uint64_t kDefaultRequestWindowCount = 1000000;
 inline constexpr uint64_t kMaxRequestWindowCount = 1000000;
 inline constexpr int64_t kDefaultRequestWindowMinutes = 60;
 inline constexpr int64_t kMinRequestWindowMinutes = 10;

@@ -153,14 +153,15 @@ void ConfigParser::AddByteSize(absl::string_view name, size_t* field, Range<uint
        .set = RangedSetter(ParseByteSize, field, range, allowed)});
 }
 
-void ConfigParser::AddAddress(absl::string_view name, Address* field, absl::string_view help) {
+void ConfigParser::AddAddress(absl::string_view name, Address* field, absl::string_view help, bool* is_given) {
   Add({.name = std::string(name),
        .value_name = "HOST:PORT",
        .default_text = field->ToString(),
        .help = std::string(help),
-       .set = [field](absl::string_view text) {
+       .set = [field, is_given](absl::string_view text) {
          auto address = ParseAddress(text);
          if (address.ok()) *field = *address;
+         if (is_given != nullptr) *is_given = true;
          return address.status();
        }});
 }

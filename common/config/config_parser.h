@@ -75,7 +75,8 @@ class ConfigParser {
   void AddInteger(absl::string_view name, uint64_t* field, Range<uint64_t> range, absl::string_view help);
   void AddDuration(absl::string_view name, absl::Duration* field, Range<absl::Duration> range, absl::string_view help);
   void AddByteSize(absl::string_view name, size_t* field, Range<uint64_t> range, absl::string_view help);
-  void AddAddress(absl::string_view name, Address* field, absl::string_view help);
+  // `is_given`, unless it is null, becomes true where the setting is given, be it as its default.
+  void AddAddress(absl::string_view name, Address* field, absl::string_view help, bool* is_given = nullptr);
   // One of the named values.
   template <typename Enum>
   void AddChoice(absl::string_view name, Enum* field, std::initializer_list<std::pair<absl::string_view, Enum>> choices,

@@ -74,5 +74,12 @@ TEST_CASE("an error can be given more metadata") {
   CHECK(WithMetadata(absl::InternalError("elsewhere"), "operation", "3") == absl::InternalError("elsewhere"));
 }
 
+TEST_CASE("another message leaves the details as they are") {
+  const absl::Status status = WithMessage(Error(errors::kOverflow, "too large", {{"limit", "7"}}), "far too large");
+  CHECK(status.message() == "far too large");
+  CHECK(Is(status, errors::kOverflow));
+  CHECK(MetadataOf(status, "limit") == "7");
+}
+
 }  // namespace
 }  // namespace kvs

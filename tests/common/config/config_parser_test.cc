@@ -19,6 +19,7 @@ struct Settings {
   absl::Duration drain_timeout = absl::Seconds(10);
   size_t max_bytes = size_t{64} << 20;
   Address listen{"127.0.0.1", 5050};
+  bool has_listen = false;
   Colour colour = Colour::kRed;
 };
 
@@ -33,7 +34,7 @@ struct Program {
     parser.AddInteger("epoch", &settings.epoch, kAnyInteger, "An epoch.");
     parser.AddDuration("drain-timeout", &settings.drain_timeout, {absl::Milliseconds(1), absl::Hours(1)}, "How long.");
     parser.AddByteSize("max-bytes", &settings.max_bytes, {1024, kAnyInteger.max}, "How large.");
-    parser.AddAddress("listen", &settings.listen, "Where to listen.");
+    parser.AddAddress("listen", &settings.listen, "Where to listen.", &settings.has_listen);
     parser.AddChoice<Colour>("colour", &settings.colour, {{"red", Colour::kRed}, {"blue", Colour::kBlue}},
                              "A <colour>.");
   }
@@ -119,6 +120,18 @@ TEST_CASE("flag over environment over file over default") {
   CHECK(program.settings.colour == Colour::kBlue);
   CHECK(program.settings.insecure);
   CHECK(program.settings.data_dir.empty());
+}
+
+TEST_CASE("that an address is given is told, be it the default") {
+  Program none;
+  CHECK(none.Run({}).proceed);
+  CHECK_FALSE(none.settings.has_listen);
+  Program flag;
+  CHECK(flag.Run({"--listen=127.0.0.1:5050"}).proceed);
+  CHECK(flag.settings.has_listen);
+  Program environment;
+  CHECK(environment.Run({}, {"DEMO_SERVER_LISTEN=127.0.0.1:5050"}).proceed);
+  CHECK(environment.settings.has_listen);
 }
 
 TEST_CASE("a switch can be turned off again") {
