@@ -13,7 +13,8 @@ void AddAddresses(ConfigParser& parser, Config* config) {
       "ledger", &config->has_ledger, {{"txn-server", true}, {"none", false}},
       "Where changes are persisted. With none they are not: everything is forgotten when the server stops, "
       "as caches and tests may want it.");
-  parser.AddAddress("ledger-address", &config->ledger, "Where txn_server listens. It need not run yet.");
+  parser.AddAddress("ledger-address", &config->ledger, "Where txn_server listens. It need not run yet.",
+                    &config->has_ledger_address);
   parser.AddInteger(
       "take-over", &config->take_over, kAnyInteger,
       "The current epoch of the ledger, to take it from another kvs_server whose connection is alive; that one "
@@ -56,11 +57,15 @@ void AddLimits(ConfigParser& parser, Config* config) {
   parser.AddByteSize("max-scan-bytes", &config->max_scan_bytes, {1 * kMiB, 16384 * kMiB},
                      "What is kept for all lists and scans under way, of what was changed since they began; past it "
                      "the one that needs the most ends as ABORTED.");
+  parser.AddDuration("scan-idle-timeout", &config->scan_idle_timeout, {absl::ZeroDuration(), absl::Hours(24)},
+                     "How long a list or scan may stand still, because its client takes nothing, before it has to make "
+                     "room where 64 are under way; it ends as ABORTED then.");
   parser.AddDuration("max-commit-wait", &config->max_commit_wait, {absl::Milliseconds(1), absl::Hours(1)},
                      "How long a reply waits for the ledger before its outcome is answered as unknown.");
   parser.AddInteger("request-window-count", &config->request_window_count, {1, kMaxRequestWindowCount},
                     "Requests with a request_id whose answers are remembered, so that retries take effect once. "
-                    "Older ones are forgotten, also where their ids and answers take over 64 MiB.");
+                    "Older ones are forgotten, also where their ids and answers take over 64 MiB. With what keeps "
+                    "them in order, all that takes up to 300 MiB, beside what --max-memory limits.");
   parser.AddDuration("request-window-age", &config->request_window_age,
                      {absl::Minutes(kMinRequestWindowMinutes), absl::Minutes(kMaxRequestWindowMinutes)},
                      "How long they are remembered.");
@@ -95,6 +100,10 @@ absl::Status CheckConfig(const Config& config) {
   }
   if (!config.has_ledger && config.take_over != 0) {
     return absl::InvalidArgumentError("--take-over cannot go with --ledger=none");
+  }
+  if (!config.has_ledger && config.has_ledger_address) {
+    return absl::InvalidArgumentError(
+        "--ledger-address cannot go with --ledger=none, which persists nothing: leave out one of them");
   }
   if (config.memory_policy == MemoryPolicy::kLru && config.max_memory_bytes == 0 && config.max_keys == 0) {
     return absl::InvalidArgumentError("--memory-policy=lru needs --max-memory or --max-keys");

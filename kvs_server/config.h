@@ -21,6 +21,7 @@ struct Config {
 
   bool has_ledger = true;
   Address ledger{"127.0.0.1", 5051};
+  bool has_ledger_address = false;  // whether `ledger` was given
   uint64_t take_over = 0;
 
   TlsFiles tls;
@@ -38,6 +39,7 @@ struct Config {
   size_t max_pending_bytes = kDefaultMaxPendingBytes;
   uint64_t max_waiting_replies = kDefaultMaxWaitingReplies;
   size_t max_scan_bytes = kDefaultMaxScanBytes;
+  absl::Duration scan_idle_timeout = absl::Seconds(kDefaultScanIdleSeconds);
   absl::Duration max_commit_wait = absl::Seconds(5);
   uint64_t request_window_count = kDefaultRequestWindowCount;
   absl::Duration request_window_age = absl::Minutes(kDefaultRequestWindowMinutes);

@@ -64,7 +64,7 @@ KvsServer::KvsServer(const Config& config, Fatal fatal, std::function<absl::Time
       clock_(std::move(clock)),
       start_time_(absl::Now()),
       store_(config.shards, {{config.max_memory_bytes, config.max_keys, config.memory_policy},
-                             config.max_scan_bytes,
+                             {config.max_scan_bytes, config.scan_idle_timeout},
                              {config.request_window_count, absl::ToInt64Microseconds(config.request_window_age)}}) {}
 
 absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config, Fatal fatal,

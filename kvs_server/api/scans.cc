@@ -177,7 +177,10 @@ class ScanStream final : public rpc::StreamHandler {
   }
 
   void OnHalfClose() override { stream_.Finish(rpc::Service::MalformedError(*Request::descriptor())); }
-  void OnWritten() override { ReadOnWhenIdle(); }
+  void OnWritten() override {
+    if (scanner_) scanner_->SetStill(false);
+    ReadOnWhenIdle();
+  }
   void OnDrain() override { End(responder_.CheckServing()); }
   void OnDone() override {
     state_->handler = nullptr;
@@ -196,13 +199,13 @@ class ScanStream final : public rpc::StreamHandler {
     if (!selection.ok()) return selection.status();
     const uint64_t max_keys = request.has_limit() ? request.limit() : Scanner::kNoLimit;
     // Told at once, since a client that has stopped reading would never make the scanner find out.
-    auto overtaken = [state = state_, &loop = stream_.loop()] {
+    auto ended = [state = state_, &loop = stream_.loop()] {
       loop.Post([state] {
         if (state->handler && state->handler->scanner_) state->handler->End(state->handler->scanner_->status());
       });
     };
     auto scanner =
-        Scanner::Open(&engine_.store(), &engine_.journal(), *std::move(selection), max_keys, std::move(overtaken));
+        Scanner::Open(&engine_.store(), &engine_.journal(), *std::move(selection), max_keys, std::move(ended));
     if (!scanner.ok()) return scanner.status();
     scanner_ = *std::move(scanner);
     revision_ = scanner_->revision();
@@ -250,7 +253,10 @@ class ScanStream final : public rpc::StreamHandler {
 
   void Send(Durability durability, bool is_last, grpc::ByteBuffer bytes) {
     if (durability == Durability::kUnknown) return End(WaitError(/*logged=*/false));
-    if (bytes.Valid()) stream_.Write(std::move(bytes));
+    if (bytes.Valid()) {
+      if (scanner_) scanner_->SetStill(true);
+      stream_.Write(std::move(bytes));
+    }
     if (is_last) stream_.Finish(grpc::Status::OK);
   }
 

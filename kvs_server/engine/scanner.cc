@@ -36,10 +36,10 @@ auto WithTable(Shard& shard, ValueType type, Call call) ABSL_EXCLUSIVE_LOCKS_REQ
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Scanner>> Scanner::Open(Store* store, Journal* journal, Selection selection,
-                                                       uint64_t max_keys, std::function<void()> overtaken) {
+                                                       uint64_t max_keys, std::function<void()> ended) {
   // What is durable now is in the store when all of it is locked. Of revisions that left no key nothing else may tell.
   const uint64_t durable = journal->durable_revision();
-  auto view = store->OpenView(std::move(selection), [journal] { return journal->NowMicros(); }, std::move(overtaken));
+  auto view = store->OpenView(std::move(selection), [journal] { return journal->NowMicros(); }, std::move(ended));
   if (!view.ok()) return view.status();
   const uint64_t revision = std::max(durable, (*view)->revision());
   return std::unique_ptr<Scanner>(new Scanner(store, *std::move(view), revision, max_keys));
@@ -124,10 +124,20 @@ ViewedKey Scanner::TakeNext() {
 }
 
 absl::Status Scanner::status() const {
-  if (!is_open_ || !view_->is_overtaken()) return absl::OkStatus();
-  return Error(errors::kScanOvertaken,
-               "the list or scan was overtaken: more was changed since it began than --max-scan-bytes lets the server "
-               "keep; try again, read faster, or ask for less, by a longer prefix or fewer types");
+  if (!is_open_) return absl::OkStatus();
+  switch (view_->end()) {
+    case ViewEnd::kNone:
+      break;
+    case ViewEnd::kOvertaken:
+      return Error(errors::kScanOvertaken,
+                   "the list or scan was overtaken: more was changed since it began than --max-scan-bytes lets the "
+                   "server keep; try again, read faster, or ask for less, by a longer prefix or fewer types");
+    case ViewEnd::kStalled:
+      return Error(errors::kScanStalled,
+                   "the list or scan stood still for longer than --scan-idle-timeout, since its client took nothing, "
+                   "and had to make room for another one; try again, and read without long pauses");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Scanner::Read(size_t max_steps, absl::FunctionRef<bool(ViewedKey&&)> visit) {
@@ -141,8 +151,8 @@ absl::Status Scanner::Read(size_t max_steps, absl::FunctionRef<bool(ViewedKey&&)
     } else {
       next = TakeNext();
     }
-    // Looked at after the shard was: nothing was kept there since the view was overtaken.
-    if (absl::Status overtaken = status(); !overtaken.ok()) return overtaken;
+    // Looked at after the shard was: nothing was kept there since the view was ended.
+    if (absl::Status ended = status(); !ended.ok()) return ended;
     if (!next) continue;
     if (!next->more && --keys_left_ == 0) CloseView();
     if (!visit(*std::move(next))) break;

@@ -25,11 +25,11 @@ class Scanner {
  public:
   static constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 
-  // Opens a view of this moment and tells at most `max_keys` keys of it. TOO_MANY_SCANS past the limit. `overtaken` is
+  // Opens a view of this moment and tells at most `max_keys` keys of it. TOO_MANY_SCANS past the limit. `ended` is
   // called when Read can only fail any more, by any thread, which holds locks: it must not wait, nor use the scanner.
   // Both outlive the scanner.
   static absl::StatusOr<std::unique_ptr<Scanner>> Open(Store* store, Journal* journal, Selection selection,
-                                                       uint64_t max_keys, std::function<void()> overtaken);
+                                                       uint64_t max_keys, std::function<void()> ended);
   ~Scanner();
   Scanner(const Scanner&) = delete;
   Scanner& operator=(const Scanner&) = delete;
@@ -38,11 +38,17 @@ class Scanner {
   uint64_t revision() const { return revision_; }
 
   // Calls `visit` with what comes next, as long as it returns true, for about `max_steps` steps of a microsecond each.
-  // SCAN_OVERTAKEN if the view was overtaken.
+  // SCAN_OVERTAKEN if the view was overtaken, SCAN_STALLED if it had to make room.
   absl::Status Read(size_t max_steps, absl::FunctionRef<bool(ViewedKey&&)> visit);
 
-  // SCAN_OVERTAKEN if the view was overtaken.
+  // The same error, if Read can only fail any more.
   absl::Status status() const;
+
+  // Whether nobody takes what was read, for as long as that is so; a scan that stands still for long may have to make
+  // room for others.
+  void SetStill(bool is_still) {
+    if (is_open_) store_.SetStill(view_.get(), is_still);
+  }
 
   // Whether there is nothing more. The view is closed then.
   bool is_done() const { return !is_open_; }

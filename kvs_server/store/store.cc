@@ -17,7 +17,7 @@ absl::Status DoesNotFollow(const Transaction& transaction, absl::string_view why
 
 // Of one key, null if it is absent.
 template <class T>
-Size SizeOf(const Entry<T>* entry) {
+Size SizeOfEntry(const Entry<T>* entry) {
   return entry ? Size{1, static_cast<int64_t>(Footprint(*entry))} : Size();
 }
 
@@ -27,7 +27,7 @@ template <class T>
 absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, size_t hash) {
   Entry<T>* entry = table.Find(transaction.key, hash);
   const uint64_t revision = entry ? entry->revision : 0;
-  const Size before = SizeOf(entry);
+  const Size before = SizeOfEntry(entry);
   if (transaction.previous_revision != revision) {
     return DoesNotFollow(transaction, absl::StrCat("the key's change before should be ", transaction.previous_revision,
                                                    " but is ", revision));
@@ -52,7 +52,7 @@ absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, siz
     table.SetExpiry(entry, transaction.expires_at_micros);
     NoteNextExpiry();
   }
-  usage_->Add(kTypeOf<T>, SizeOf(entry) - before);
+  usage_->Add(kTypeOf<T>, SizeOfEntry(entry) - before);
   return absl::OkStatus();
 }
 
@@ -84,6 +84,16 @@ Shard::KeyUse Shard::UseOf(ValueType type, absl::string_view key, size_t hash) {
   return use;
 }
 
+Size Shard::SizeOf(size_t hash, int64_t now_micros) const {
+  Size size;
+  const auto add = [&](const auto& table) {
+    const auto* entry = table.FindAny(hash);
+    if (entry && !table.IsExpired(entry, now_micros)) size += SizeOfEntry(entry);
+  };
+  std::apply([&add](const auto&... table) { (add(table), ...); }, tables_);
+  return size;
+}
+
 absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
   // The keys of a snapshot are not in the order of their revisions.
   newest_revision_ = std::max(newest_revision_, transaction.revision);
@@ -106,7 +116,7 @@ absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
 }
 
 Store::Store(size_t shard_count, const StoreBounds& bounds)
-    : usage_(bounds.usage), requests_(bounds.requests), shards_(shard_count), views_(bounds.max_view_bytes) {
+    : usage_(bounds.usage), requests_(bounds.requests), shards_(shard_count), views_(bounds.views) {
   for (Shard& shard : shards_) {
     shard.usage_ = &usage_;
     shard.requests_ = &requests_;
@@ -144,8 +154,8 @@ Store::Sizes Store::CountKeys() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 absl::StatusOr<std::unique_ptr<View>> Store::OpenView(Selection selection, absl::FunctionRef<int64_t()> now_micros,
-                                                      std::function<void()> overtaken) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  auto view = std::make_unique<View>(std::move(selection), &views_, shards_.size(), std::move(overtaken));
+                                                      std::function<void()> ended) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  auto view = std::make_unique<View>(std::move(selection), &views_, shards_.size(), std::move(ended));
   if (absl::Status status = views_.Add(view.get()); !status.ok()) return status;
   for (Shard& shard : shards_) shard.mutex().Lock();
   view->now_micros_ = now_micros();

@@ -79,6 +79,10 @@ class Shard {
   // The use of a key, of revision 0 if it is absent.
   KeyUse UseOf(ValueType type, absl::string_view key, size_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // What the keys of a hash take, those left out whose time has come. There is one in each type, or very rarely more,
+  // of which one counts.
+  Size SizeOf(size_t hash, int64_t now_micros) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   // Changes the state as the transaction says: one of the log, or one of a snapshot, which puts a key back. DataLoss,
   // naming the revision, if its previous revision is not that of the key or its operation does not fit the value; the
   // state is then undefined. `hash` is that of the transaction's key.
@@ -130,7 +134,7 @@ class Shard {
 // What a store may hold.
 struct StoreBounds {
   UsageLimits usage;
-  size_t max_view_bytes = kDefaultMaxScanBytes;  // that open views keep, all of them together
+  ViewBounds views;
   RequestWindowBounds requests;
 };
 
@@ -161,10 +165,12 @@ class Store {
   Sizes CountKeys();
 
   // Opens a view of this moment, which has to be closed before it goes away. `now_micros` is called under all
-  // locks and tells the time that expiries are measured by. TOO_MANY_SCANS past the limit; for `overtaken` see View.
+  // locks and tells the time that expiries are measured by. TOO_MANY_SCANS past the limit; for `ended` see View.
   absl::StatusOr<std::unique_ptr<View>> OpenView(Selection selection, absl::FunctionRef<int64_t()> now_micros,
-                                                 std::function<void()> overtaken);
+                                                 std::function<void()> ended);
   void CloseView(View* view);
+  // See Views::SetStill.
+  void SetStill(View* view, bool is_still) { views_.SetStill(*view, is_still); }
   const Views& views() const { return views_; }
 
   // What there is, and what there may be.

@@ -95,8 +95,13 @@ class Table {
   // Fetches what Find will look at first, and, some time later, what it will look at then. For many keys in a row.
   void PrefetchSlot(size_t hash) const { hashed_.prefetch(Probe{{}, hash}); }
   void PrefetchEntry(size_t hash) const {
+    if (const Entry<T>* entry = FindAny(hash)) __builtin_prefetch(entry);
+  }
+
+  // A key of this hash; null if there is none.
+  const Entry<T>* FindAny(size_t hash) const {
     const auto it = hashed_.find(HashOnly{hash});
-    if (it != hashed_.end()) __builtin_prefetch(it->entry);
+    return it == hashed_.end() ? nullptr : it->entry;
   }
 
   // A new entry with a T{}. REQUIRES: the key is absent.

@@ -2,6 +2,7 @@
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
 
 #include <algorithm>
 #include <type_traits>
@@ -61,40 +62,64 @@ bool Drops(const Operation& operation) {
 
 absl::Status Views::Add(View* view) {
   MutexLock lock(&mutex_);
-  if (open_.size() >= kMaxScans) {
+  if (!MakePlace()) {
     return Error(errors::kTooManyScans,
-                 absl::StrCat(open_.size(), " lists and scans are under way already; try again later"),
+                 absl::StrCat(kMaxScans, " lists and scans are under way already; try again later"),
                  {{"limit", absl::StrCat(kMaxScans)}});
   }
   open_.push_back(view);
   return absl::OkStatus();
 }
 
+bool Views::MakePlace() {
+  // Those that were ended are about to be closed.
+  size_t places = kMaxScans;
+  View* stillest = nullptr;
+  for (View* view : open_) {
+    if (view->is_ended()) continue;
+    --places;
+    if (stillest == nullptr || view->still_since_ < stillest->still_since_) stillest = view;
+  }
+  if (places > 0) return true;
+  if (absl::Now() - stillest->still_since_ < bounds_.idle_timeout) return false;
+  End(*stillest, ViewEnd::kStalled);
+  return true;
+}
+
+void Views::SetStill(View& view, bool is_still) {
+  MutexLock lock(&mutex_);
+  view.still_since_ = is_still ? absl::Now() : absl::InfiniteFuture();
+}
+
+void Views::End(View& view, ViewEnd how) {
+  view.end_.store(how, std::memory_order_relaxed);
+  bytes_ -= view.bytes_;
+  view.ended_();
+}
+
 void Views::Remove(View* view) {
   MutexLock lock(&mutex_);
   open_.erase(std::find(open_.begin(), open_.end(), view));
-  if (!view->is_overtaken()) bytes_ -= view->bytes_;
+  if (!view->is_ended()) bytes_ -= view->bytes_;
 }
 
 void Views::Keep(View& view, size_t bytes) {
   MutexLock lock(&mutex_);
   view.bytes_ += bytes;
-  if (view.is_overtaken()) return;
+  if (view.is_ended()) return;
   bytes_ += bytes;
-  if (bytes_ <= max_bytes_) return;
+  if (bytes_ <= bounds_.max_bytes) return;
   View* most = &view;
   for (View* other : open_) {
-    if (!other->is_overtaken() && other->bytes_ > most->bytes_) most = other;
+    if (!other->is_ended() && other->bytes_ > most->bytes_) most = other;
   }
-  most->is_overtaken_.store(true, std::memory_order_relaxed);
-  bytes_ -= most->bytes_;
-  most->overtaken_();
+  End(*most, ViewEnd::kOvertaken);
 }
 
 void Views::LetGo(View& view, size_t bytes) {
   MutexLock lock(&mutex_);
   view.bytes_ -= bytes;
-  if (!view.is_overtaken()) bytes_ -= bytes;
+  if (!view.is_ended()) bytes_ -= bytes;
 }
 
 size_t Views::open() const {
@@ -107,8 +132,8 @@ size_t Views::bytes() const {
   return bytes_;
 }
 
-View::View(Selection selection, Views* views, size_t shards, std::function<void()> overtaken)
-    : selection_(std::move(selection)), overtaken_(std::move(overtaken)) {
+View::View(Selection selection, Views* views, size_t shards, std::function<void()> ended)
+    : selection_(std::move(selection)), ended_(std::move(ended)) {
   shards_.reserve(shards);
   for (size_t i = 0; i < shards; ++i) shards_.emplace_back(this, views);
 }
@@ -199,7 +224,7 @@ size_t ShardView::KeepElements(const T& value, const Operation& operation, Older
 template <class T>
 void ShardView::Keep(const Table<T>& table, Entry<T>& entry, const Operation& operation,
                      std::shared_ptr<const T>& moved) {
-  if (view_->is_overtaken() || !Needs(kTypeOf<T>, entry.key())) return;
+  if (view_->is_ended() || !Needs(kTypeOf<T>, entry.key())) return;
   auto& olders = std::get<Olders<T>>(olders_);
   auto it = olders.find(entry.key());
   size_t bytes = 0;

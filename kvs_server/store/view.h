@@ -7,8 +7,9 @@
 // were, so that a change of a large one costs no more than it changes; one that is replaced or removed moves to the
 // view. Reading merges the table with what was kept, in the order of the keys, and lets go of what it passes.
 //
-// What all views keep is bounded: past the bound, the one that keeps the most is overtaken. It reads no further, and
-// its owner, who is told, closes it.
+// What all views keep is bounded: past the bound, the one that keeps the most is overtaken. So is the number of views:
+// where there is no place for one more, the one that has stood still for the longest time has to go, if that is long
+// enough. Such a view reads no further, and its owner, who is told, closes it.
 //
 // Lock order: shards in ascending order, then the mutex of Views.
 #pragma once
@@ -16,6 +17,7 @@
 #include <absl/container/btree_map.h>
 #include <absl/status/status.h>
 #include <absl/strings/string_view.h>
+#include <absl/time/time.h>
 
 #include <atomic>
 #include <cstdint>
@@ -59,12 +61,25 @@ struct ViewedKey {
 
 class View;
 
-// The open views of a store, and the bound of what they keep. Thread-safe.
+// How the store ended a view before its owner did.
+enum class ViewEnd {
+  kNone,
+  kOvertaken,  // more was changed than may be kept
+  kStalled,    // it stood still, and another one needed its place
+};
+
+// What views may keep, all of them together, and how long one may stand still before it has to make room.
+struct ViewBounds {
+  size_t max_bytes = kDefaultMaxScanBytes;
+  absl::Duration idle_timeout = absl::Seconds(kDefaultScanIdleSeconds);
+};
+
+// The open views of a store, and their bounds. Thread-safe.
 class Views {
  public:
-  explicit Views(size_t max_bytes) : max_bytes_(max_bytes) {}
+  explicit Views(const ViewBounds& bounds) : bounds_(bounds) {}
 
-  // TOO_MANY_SCANS if kMaxScans views are open.
+  // TOO_MANY_SCANS if kMaxScans views are open and none of them has stood still for too long.
   absl::Status Add(View* view) ABSL_LOCKS_EXCLUDED(mutex_);
   void Remove(View* view) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -72,12 +87,19 @@ class Views {
   void Keep(View& view, size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
   void LetGo(View& view, size_t bytes) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Whether a view stands still from now on, because nobody takes what it has shown. At first it does not.
+  void SetStill(View& view, bool is_still) ABSL_LOCKS_EXCLUDED(mutex_);
+
   size_t open() const ABSL_LOCKS_EXCLUDED(mutex_);
-  // What the views keep that are not overtaken.
+  // What the views keep that the store has not ended.
   size_t bytes() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  const size_t max_bytes_;
+  // False if there is no place for one more.
+  bool MakePlace() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void End(View& view, ViewEnd how) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const ViewBounds bounds_;
   mutable Mutex mutex_;
   std::vector<View*> open_ ABSL_GUARDED_BY(mutex_);
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -160,9 +182,9 @@ class ShardView {
 
 class View {
  public:
-  // `overtaken` is called at most once, by a thread that holds locks of the store: it must not wait, nor call anything
-  // of the view or of the store.
-  View(Selection selection, Views* views, size_t shards, std::function<void()> overtaken);
+  // `ended` is called when the store ends the view, at most once, by a thread that holds locks of the store: it must
+  // not wait, nor call anything of the view or of the store.
+  View(Selection selection, Views* views, size_t shards, std::function<void()> ended);
   View(const View&) = delete;
   View& operator=(const View&) = delete;
 
@@ -170,7 +192,9 @@ class View {
   // The newest revision that the view may show.
   uint64_t revision() const { return revision_; }
   int64_t now_micros() const { return now_micros_; }
-  bool is_overtaken() const { return is_overtaken_.load(std::memory_order_relaxed); }
+  // Whether the store has ended it, and how.
+  ViewEnd end() const { return end_.load(std::memory_order_relaxed); }
+  bool is_ended() const { return end() != ViewEnd::kNone; }
 
   ShardView& shard(size_t index) { return shards_[index]; }
 
@@ -183,11 +207,13 @@ class View {
   friend class Views;
 
   const Selection selection_;
-  const std::function<void()> overtaken_;
+  const std::function<void()> ended_;
   uint64_t revision_ = 0;
   int64_t now_micros_ = 0;
-  std::atomic<bool> is_overtaken_{false};
-  size_t bytes_ = 0;  // what it keeps; guarded by the mutex of Views
+  std::atomic<ViewEnd> end_{ViewEnd::kNone};
+  // Guarded by the mutex of Views.
+  size_t bytes_ = 0;                                 // what it keeps
+  absl::Time still_since_ = absl::InfiniteFuture();  // if it stands still
   std::vector<ShardView> shards_;
 };
 

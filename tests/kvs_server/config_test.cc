@@ -54,6 +54,17 @@ TEST_CASE("without a ledger there is no link to secure, and nothing to take over
   CHECK(CheckConfig(config).ok());
   config.take_over = 1;
   CheckRefused(config, "--take-over cannot go with --ledger=none");
+  config.take_over = 0;
+  for (const std::string address : {"127.0.0.1:5051", "ledger:1"}) {
+    Config given;
+    given.insecure = true;
+    REQUIRE(MakeConfigParser(&given).Parse({"--ledger=none", "--ledger-address", address}, {}).proceed);
+    CheckRefused(given, "--ledger-address cannot go with --ledger=none");
+    given.has_ledger = true;
+    given.insecure_ledger = true;
+    given.insecure_any_address = true;
+    CHECK(CheckConfig(given).ok());
+  }
 }
 
 TEST_CASE("to evict keys there must be a limit") {

@@ -59,7 +59,8 @@ class ScanCall {
 
 class ScanFixture : public ApiFixture {
  protected:
-  ScanFixture() : ApiFixture(true, {}, {}, kFewBytes) {}
+  explicit ScanFixture(absl::Duration idle_timeout = absl::Hours(1))
+      : ApiFixture(true, {}, {}, {.max_bytes = kFewBytes, .idle_timeout = idle_timeout}) {}
 
   // Puts straight into the store, as a replay does.
   void Put(ValueType type, const std::string& key, const ValueView& value) {
@@ -316,6 +317,55 @@ TEST_CASE_METHOD(ScanFixture, "so many scans may be under way, and no more") {
   ledger_.Persist();
   for (const auto& scan : scans) CHECK(scan->Rest().size() == 5001);
   CHECK(Scan("limit: 1").size() == 1);
+}
+
+// Where a scan that stands still has to make room at once.
+class StallFixture : public ScanFixture {
+ protected:
+  StallFixture() : ScanFixture(absl::ZeroDuration()) {}
+};
+
+TEST_CASE_METHOD(StallFixture,
+                 "scans that nobody reads make room for others, those that stood still the longest first") {
+  // Far more than the transport buffers, for each of them.
+  Fill(100000);
+  std::vector<std::unique_ptr<ScanCall>> scans;
+  for (size_t i = 0; i < kMaxScans; ++i) {
+    scans.push_back(std::make_unique<ScanCall>(server_.Connect()));
+    REQUIRE(scans.back()->Next());
+  }
+  // Until the last of them stands still too, it may be that none does.
+  for (int i = 0; i < 3; ++i) {
+    while (Scan("limit: 1").back() == "RESOURCE_EXHAUSTED TOO_MANY_SCANS") std::this_thread::yield();
+  }
+  CHECK(client_.List("limit: 1").size() == 1);
+  // One had to go, and what came after it found its place.
+  while (store_.views().open() > kMaxScans - 1) std::this_thread::yield();
+  CHECK(store_.views().open() == kMaxScans - 1);
+  bool is_found = false;
+  for (const auto& scan : scans) {
+    if (is_found) {
+      scan->Cancel();
+      continue;
+    }
+    while (scan->Next()) {
+    }
+    const absl::Status status = scan->Finish();
+    is_found = CodeAndReason(status) == "ABORTED SCAN_STALLED";
+    CHECK((is_found || status.ok()));
+  }
+  CHECK(is_found);
+  AwaitNoViews();
+}
+
+TEST_CASE_METHOD(ScanFixture, "scans that stand still for a short time keep their places") {
+  Fill(100000);
+  std::vector<std::unique_ptr<ScanCall>> scans;
+  for (size_t i = 0; i < kMaxScans; ++i) {
+    scans.push_back(std::make_unique<ScanCall>(server_.Connect()));
+    REQUIRE(scans.back()->Next());
+  }
+  CHECK(Scan("limit: 1") == Lines{"RESOURCE_EXHAUSTED TOO_MANY_SCANS"});
 }
 
 }  // namespace

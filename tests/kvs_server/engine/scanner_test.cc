@@ -87,7 +87,7 @@ class ScannerFixture {
 
   std::atomic<int64_t> now_{1000};
   ManualLedger ledger_{WithClock(&now_)};
-  Store store_{8, {.max_view_bytes = kMiB}};
+  Store store_{8, {.views = {.max_bytes = kMiB}}};
   std::map<Place, KeyState> model_;
   uint64_t revision_ = 0;
   std::atomic<int> overtaken_{0};

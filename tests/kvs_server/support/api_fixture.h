@@ -30,9 +30,9 @@ class ApiFixture {
 
  protected:
   explicit ApiFixture(bool connected = true, JournalOptions journal_options = {}, StoreOptions store_options = {},
-                      size_t max_view_bytes = kDefaultMaxScanBytes)
+                      const ViewBounds& view_bounds = {})
       : ledger_(journal_options, connected),
-        store_(8, {.max_view_bytes = max_view_bytes}),
+        store_(8, {.views = view_bounds}),
         services_(MakeServices(store_options)),
         server_(Pointers()) {}
   // No reply may wait when the server stops.
