@@ -1,6 +1,10 @@
 #include "kvs_server/engine/engine.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <algorithm>
+
+#include "common/errors.h"
 
 namespace kvs::server {
 namespace {
@@ -10,6 +14,10 @@ constexpr size_t kMaxExpiredUnderOneLock = 100;
 
 // How often room is made for one mutation. Others may take it, and a key that was to grow may be among those that went.
 constexpr int kMaxAttemptsWithRoom = 3;
+
+absl::Status WithAdvice(const absl::Status& status, absl::string_view advice) {
+  return WithMessage(status, absl::StrCat(status.message(), "; ", advice));
+}
 
 }  // namespace
 
@@ -48,7 +56,12 @@ Outcome Engine::WithRoom(absl::FunctionRef<std::vector<size_t>()> hashes, absl::
   const SparedKeys spared(keys.begin(), keys.end());
   for (int i = 0; i < kMaxAttemptsWithRoom && !(outcome.lacks == Size()); ++i) {
     const absl::Status status = evictor_.MakeRoom(outcome.lacks, spared);
-    if (absl::IsResourceExhausted(status)) return outcome;
+    if (absl::IsOutOfRange(status)) {
+      outcome.status =
+          WithAdvice(outcome.status, "there is no room for it with all other keys evicted: raise the limit");
+      return outcome;
+    }
+    if (absl::IsResourceExhausted(status)) break;
     if (!status.ok()) {
       // Where the ledger takes nothing, that is what the caller has to know.
       outcome.status = status;
@@ -57,6 +70,7 @@ Outcome Engine::WithRoom(absl::FunctionRef<std::vector<size_t>()> hashes, absl::
     }
     outcome = attempt();
   }
+  if (!(outcome.lacks == Size())) outcome.status = WithAdvice(outcome.status, "try again: more keys are evicted then");
   return outcome;
 }
 

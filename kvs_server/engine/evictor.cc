@@ -25,14 +25,22 @@ constexpr uint64_t kMaxSpareKeys = 32;
 
 }  // namespace
 
-bool Evictor::IsTooMuch(const Size& growth) const {
+bool Evictor::IsTooMuch(const Size& growth, const SparedKeys& spared) const {
+  const int64_t now_micros = journal_.NowMicros();
+  Size least = growth;
+  for (const size_t hash : spared) {
+    Shard& shard = store_.shard(hash);
+    MutexLock lock(&shard.mutex());
+    least += shard.SizeOf(hash, now_micros);
+  }
   const UsageLimits& limits = store_.usage().limits();
-  const auto exceeds = [](int64_t more, uint64_t limit) { return limit != 0 && more > static_cast<int64_t>(limit); };
-  return exceeds(growth.bytes, limits.max_memory_bytes) || exceeds(growth.keys, limits.max_keys);
+  const auto exceeds = [](int64_t size, uint64_t limit) { return limit != 0 && size > static_cast<int64_t>(limit); };
+  return (growth.bytes > 0 && exceeds(least.bytes, limits.max_memory_bytes)) ||
+         (growth.keys > 0 && exceeds(least.keys, limits.max_keys));
 }
 
 absl::Status Evictor::MakeRoom(const Size& growth, const SparedKeys& spared) {
-  if (IsTooMuch(growth)) return absl::ResourceExhaustedError("more than all of it");
+  if (IsTooMuch(growth, spared)) return absl::OutOfRangeError("more than there may be");
   const UsageLimits& limits = store_.usage().limits();
   Size enough = growth;
   enough += {static_cast<int64_t>(std::min(limits.max_keys / kSpareShare, kMaxSpareKeys)),

@@ -35,8 +35,9 @@ class Evictor {
 
   // Removes keys until there is room for so much, and for a little more, so that not every call has to make some. Keys
   // of the hashes in `spared` stay: what room is made for is about them.
-  // ResourceExhausted if there never can be, or if so many keys were removed that the caller should not wait for more;
-  // the error of the journal if that takes no removals now.
+  // OutOfRange, and nothing is removed, if there would be no room with all other keys gone; ResourceExhausted if so
+  // many keys were removed that the caller should not wait for more; the error of the journal if that takes no removals
+  // now.
   absl::Status MakeRoom(const Size& growth, const SparedKeys& spared) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // How many keys were evicted since the start. Those whose time had come do not count.
@@ -52,8 +53,8 @@ class Evictor {
     uint32_t last_use;
   };
 
-  // Whether there never can be room.
-  bool IsTooMuch(const Size& growth) const;
+  // Whether there is no room for so much even where there is nothing but the spared keys.
+  bool IsTooMuch(const Size& growth, const SparedKeys& spared) const;
   // Removes one key, or some whose time has come. NotFound if there is nothing left to remove.
   absl::Status RemoveSome(const SparedKeys& spared) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Looks at more keys, and adds to `looked_at` how many those were. Returns how many it has removed because their time

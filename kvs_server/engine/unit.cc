@@ -293,19 +293,19 @@ absl::Status Unit::Reserve() {
   if (!is_limited_ || usage.Reserve(growth_)) return absl::OkStatus();
   const UsageLimits& limits = usage.limits();
   const Size used = usage.total();
-  const absl::string_view advice = limits.evict() ? "try again, unless that is more than the limit"
-                                                  : "delete keys, let some expire, or raise the limit";
+  // Where keys are evicted, what is to be done depends on whether that can help: Engine::WithRoom tells.
+  const absl::string_view advice = limits.evict() ? "" : "; delete keys, let some expire, or raise the limit";
   const bool lacks_keys = growth_.keys > 0 && used.keys + growth_.keys > static_cast<int64_t>(limits.max_keys);
   if (limits.max_memory_bytes == 0 || (limits.max_keys != 0 && lacks_keys)) {
     return Error(errors::kTooManyKeys,
                  absl::StrCat("nothing was changed: there are ", used.keys, " keys of the ", limits.max_keys,
-                              " that there may be (--max-keys), and this would add ", growth_.keys, "; ", advice),
+                              " that there may be (--max-keys), and this would add ", growth_.keys, advice),
                  {{"used", absl::StrCat(used.keys)}, {"limit", absl::StrCat(limits.max_keys)}});
   }
   return Error(
       errors::kMemoryFull,
       absl::StrCat("nothing was changed: the keys take ", used.bytes, " bytes of the ", limits.max_memory_bytes,
-                   " that they may (--max-memory), and this would add ", growth_.bytes, "; ", advice),
+                   " that they may (--max-memory), and this would add ", growth_.bytes, advice),
       {{"used", absl::StrCat(used.bytes)}, {"limit", absl::StrCat(limits.max_memory_bytes)}});
 }
 

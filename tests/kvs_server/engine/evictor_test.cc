@@ -180,12 +180,26 @@ TEST_CASE_METHOD(EvictorFixture, "what is larger than all there may be is refuse
   CHECK(Has("a"));
 }
 
+TEST_CASE_METHOD(EvictorFixture, "what has no room beside the keys that it is about evicts nothing, and is told so") {
+  Begin({.max_memory_bytes = 10'000, .policy = MemoryPolicy::kLru});
+  PutText("log", 5000);
+  PutText("other", 3000);
+  const Outcome outcome = Append("log", 6000);
+  CHECK(Is(outcome.status, errors::kMemoryFull));
+  CHECK_THAT(std::string(outcome.status.message()),
+             ContainsText("there is no room for it with all other keys evicted: raise the limit"));
+  CHECK(SizeOfText("other") == 3000);
+  CHECK(engine_->evictions() == 0);
+}
+
 TEST_CASE_METHOD(EvictorFixture, "one call removes a bounded number of keys, and a later one goes on") {
   Begin({.max_memory_bytes = 1'000'000, .policy = MemoryPolicy::kLru});
   int64_t keys = 0;
   while (engine_->evictions() == 0) Put("key-" + std::to_string(keys++));
   const uint64_t before = engine_->evictions();
-  CHECK(Is(PutText("large", 900'000).status, errors::kMemoryFull));
+  const absl::Status status = PutText("large", 900'000).status;
+  CHECK(Is(status, errors::kMemoryFull));
+  CHECK_THAT(std::string(status.message()), ContainsText("; try again: more keys are evicted then"));
   CHECK(engine_->evictions() == before + kMaxEvictionsAtOnce + 1);
   int attempts = 1;
   while (!PutText("large", 900'000).status.ok()) REQUIRE(++attempts < 100);
