@@ -1,8 +1,12 @@
 #include "kvs_server/api/batch.h"
 
+#include <absl/strings/str_cat.h>
+
 #include <string>
 #include <utility>
 
+#include "common/errors.h"
+#include "common/limits.h"
 #include "common/rpc/status.h"
 #include "kvs/v1/batch.pb.h"
 #include "kvs_server/api/batch_run.h"
@@ -30,6 +34,21 @@ void Execute(rpc::UnaryCall& call, Engine* engine, Responder* responder, const S
                                    });
 }
 
+// A pipeline that there is no place for.
+class RefusedPipeline final : public rpc::StreamHandler {
+ public:
+  explicit RefusedPipeline(rpc::ServerStream* stream) {
+    stream->Finish(rpc::ToGrpc(
+        Error(errors::kTooManyPipelines,
+              absl::StrCat("nothing was done: ", kMaxPipelines, " pipelines are open already; close one, or try later"),
+              {{"limit", absl::StrCat(kMaxPipelines)}})));
+  }
+
+  bool OnMessage(const grpc::ByteBuffer&) override { return false; }
+  void OnHalfClose() override {}
+  void OnDrain() override {}
+};
+
 }  // namespace
 
 std::unique_ptr<rpc::Service> MakeBatchService(Engine* engine, Responder* responder, const StoreOptions& options) {
@@ -39,9 +58,13 @@ std::unique_ptr<rpc::Service> MakeBatchService(Engine* engine, Responder* respon
       "Execute", [engine, responder, options](rpc::UnaryCall& call, const v1::BatchExecuteRequest& request) {
         Execute(call, engine, responder, options, request);
       });
-  service->AddStream("Pipeline", [engine, responder, options](rpc::ServerStream& stream) {
-    return std::make_unique<Pipeline>(&stream, engine, responder, options);
-  });
+  service->AddStream("Pipeline",
+                     [engine, responder, options, places = PipelinePlaces()](
+                         rpc::ServerStream& stream) mutable -> std::unique_ptr<rpc::StreamHandler> {
+                       auto place = places.Take();
+                       if (!place) return std::make_unique<RefusedPipeline>(&stream);
+                       return std::make_unique<Pipeline>(&stream, engine, responder, options, std::move(place));
+                     });
   return service;
 }
 

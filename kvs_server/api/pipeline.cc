@@ -9,11 +9,19 @@ namespace kvs::server {
 
 using google::protobuf::Arena;
 
-Pipeline::Pipeline(rpc::ServerStream* stream, Engine* engine, Responder* responder, const StoreOptions& options)
+std::shared_ptr<void> PipelinePlaces::Take() {
+  const bool is_free = taken_->fetch_add(1) < kMaxPipelines;
+  std::shared_ptr<void> place(taken_.get(), [taken = taken_](void*) { taken->fetch_sub(1); });
+  return is_free ? place : nullptr;
+}
+
+Pipeline::Pipeline(rpc::ServerStream* stream, Engine* engine, Responder* responder, const StoreOptions& options,
+                   std::shared_ptr<void> place)
     : stream_(*stream),
       engine_(*engine),
       responder_(*responder),
       options_(options),
+      place_(std::move(place)),
       state_(std::make_shared<State>(State{this})) {}
 
 bool Pipeline::OnMessage(const grpc::ByteBuffer& message) {

@@ -3,6 +3,7 @@
 
 #include <google/protobuf/arena.h>
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -17,12 +18,23 @@
 
 namespace kvs::server {
 
+// The places of pipelines: so many may be open at a time. Thread-safe; used by one service.
+class PipelinePlaces {
+ public:
+  // One that is free again when it is let go of; null if all are taken.
+  std::shared_ptr<void> Take();
+
+ private:
+  const std::shared_ptr<std::atomic<size_t>> taken_ = std::make_shared<std::atomic<size_t>>(0);
+};
+
 // Runs each batch when it arrives, and writes its answer once it is durable and those of the batches before it have
 // been written. Everything but the waits happens on the stream's loop.
 class Pipeline final : public rpc::StreamHandler {
  public:
-  // All outlive the stream.
-  Pipeline(rpc::ServerStream* stream, Engine* engine, Responder* responder, const StoreOptions& options);
+  // Keeps its place; all others outlive the stream.
+  Pipeline(rpc::ServerStream* stream, Engine* engine, Responder* responder, const StoreOptions& options,
+           std::shared_ptr<void> place);
 
   bool OnMessage(const grpc::ByteBuffer& message) override;
   void OnHalfClose() override;
@@ -58,6 +70,7 @@ class Pipeline final : public rpc::StreamHandler {
   Engine& engine_;
   Responder& responder_;
   const StoreOptions options_;
+  const std::shared_ptr<void> place_;
   std::optional<std::string> actor_;  // known since the first message
   std::deque<Answer> answers_;
   uint64_t first_number_ = 0;  // of `answers_`, which are numbered

@@ -219,5 +219,44 @@ TEST_CASE_METHOD(PipelineFixture, "a client that goes away with batches under wa
   CHECK_THAT(Ask("IntStore.Get", "key: 'a'"), ContainsText("revision: 10"));
 }
 
+TEST_CASE_METHOD(PipelineFixture, "so many pipelines may be open, and no more, until one is closed") {
+  struct Open {
+    grpc::ClientContext context;
+    std::unique_ptr<grpc::ClientReaderWriter<v1::BatchPipelineRequest, v1::BatchPipelineResponse>> stream;
+  };
+  const auto open = [&] {
+    auto one = std::make_unique<Open>();
+    one->context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+    one->stream = stub_->Pipeline(&one->context);
+    return one;
+  };
+  // Whether it has a place; it ends if it has none.
+  const auto is_answered = [](Open& one) {
+    v1::BatchPipelineResponse answer;
+    return one.stream->Write(v1::BatchPipelineRequest()) && one.stream->Read(&answer);
+  };
+  std::vector<std::unique_ptr<Open>> all;
+  for (size_t i = 1; i < kMaxPipelines; ++i) {
+    all.push_back(open());
+    REQUIRE(is_answered(*all.back()));
+  }
+  Send("");
+  CHECK(Receive() == "latest_revision: 0");
+  const auto refused = open();
+  CHECK_FALSE(is_answered(*refused));
+  const absl::Status status = rpc::FromGrpc(refused->stream->Finish());
+  CHECK(CodeAndReason(status) == "RESOURCE_EXHAUSTED TOO_MANY_PIPELINES");
+  CHECK(MetadataOf(status, "limit") == "1000");
+  all.back()->stream->WritesDone();
+  CHECK(all.back()->stream->Finish().ok());
+  // Its place is free when the server has let go of it, a moment after its end.
+  while (true) {
+    const auto next = open();
+    if (is_answered(*next)) break;
+    CHECK(next->stream->Finish().error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
+  }
+  for (const auto& one : all) one->context.TryCancel();
+}
+
 }  // namespace
 }  // namespace kvs::server
