@@ -11,8 +11,8 @@ absl::Status WaitError(bool logged) {
   if (logged) {
     return Error(
         errors::kOutcomeUnknown,
-        "the change was made but its ledger has not confirmed it: it may or may not survive; read the key before "
-        "trying again");
+        "the change was made but its ledger has not confirmed it: it may or may not survive; send it again with the "
+        "request_id that it has, or else read the key before trying again");
   }
   return Error(
       errors::kPendingWrite,

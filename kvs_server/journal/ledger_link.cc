@@ -29,6 +29,14 @@ std::string RandomId() {
   return id;
 }
 
+// How a call ended that had so much time.
+absl::Status EndOf(const grpc::Status& grpc_status, absl::Duration timeout) {
+  absl::Status status = rpc::FromGrpc(grpc_status);
+  if (!absl::IsDeadlineExceeded(status) || !ReasonOf(status).empty()) return status;
+  return absl::DeadlineExceededError(
+      absl::StrCat("the ledger does not answer: nothing came within ", absl::FormatDuration(timeout)));
+}
+
 }  // namespace
 
 // A unary call that tells the link when it is over. Deletes itself.
@@ -236,7 +244,7 @@ void LedgerLink::Open() {
 
 void LedgerLink::OnOpened(const grpc::Status& grpc_status, const ::txn::v1::OpenResponse& response) {
   if (stopping_) return;
-  const absl::Status status = rpc::FromGrpc(grpc_status);
+  const absl::Status status = EndOf(grpc_status, options_.call_timeout);
   if (Is(status, errors::kWriterActive) || absl::IsPermissionDenied(status)) {
     ended_ = true;
     events_.fatal(status);
@@ -489,7 +497,7 @@ void LedgerLink::Resume() {
 
 void LedgerLink::OnResumed(const grpc::Status& grpc_status, const ::txn::v1::ResumeResponse& response) {
   if (stopping_ || ended_) return;
-  const absl::Status status = rpc::FromGrpc(grpc_status);
+  const absl::Status status = EndOf(grpc_status, options_.call_timeout);
   if (!status.ok()) {
     if (!FailIfPermanent(status)) OpenBreaker(status);
     return;

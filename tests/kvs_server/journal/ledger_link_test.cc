@@ -53,6 +53,17 @@ TEST_CASE_METHOD(LinkFixture, "link: waits for a ledger that does not answer, an
   CHECK(log_.Count("second reason") == 1);
 }
 
+TEST_CASE_METHOD(LinkFixture, "link: says that a ledger does not answer, and for how long") {
+  options_.call_timeout = absl::Milliseconds(50);
+  ledger_.OnOpen({[this](const ::txn::v1::OpenRequest&, ::txn::v1::OpenResponse*) {
+                    release_.Wait();
+                    return absl::OkStatus();
+                  },
+                  [](const ::txn::v1::OpenRequest&, ::txn::v1::OpenResponse*) { return absl::OkStatus(); }});
+  StartAndConnect();
+  CHECK(log_.Count("the ledger does not answer: nothing came within 50ms") == 1);
+}
+
 TEST_CASE_METHOD(LinkFixture, "link: says that a ledger has no space, also before it was opened") {
   ledger_.OnOpen(
       {[](const ::txn::v1::OpenRequest&, ::txn::v1::OpenResponse*) { return Error(errors::kNoSpace, "full"); },
