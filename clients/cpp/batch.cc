@@ -2,9 +2,11 @@
 
 #include <absl/strings/numbers.h>
 
+#include <algorithm>
 #include <string>
-#include <vector>
+#include <utility>
 
+#include "clients/cpp/client.h"
 #include "clients/cpp/connection.h"
 #include "common/errors.h"
 #include "common/rpc/status.h"
@@ -34,19 +36,110 @@ Effect EffectOf(const v1::BatchExecuteRequest& request) {
   return effect;
 }
 
+// How many of the first results of an independent batch stay as they are. The operations after them are worth sending
+// again: their end is not known yet, and sent again none of them takes effect twice, or in another order. So what was
+// changed behind an operation settles it, also where it was refused for something that passes.
+int SettledOperations(const v1::BatchExecuteRequest& request, const v1::BatchExecuteResponse& response) {
+  int settled = std::min(request.operations_size(), response.results_size());
+  bool may_change_later = false;  // whether an operation behind this one may have taken effect
+  for (int i = settled - 1; i >= 0; --i) {
+    const absl::Status status = StatusOf(response.results(i));
+    const Effect effect = EffectOf(request.operations(i));
+    const bool is_unknown = effect != Effect::kRead && MayHaveHappened(status);
+    if (is_unknown && effect == Effect::kNamedMutation) {
+      may_change_later = true;
+      settled = i;
+      continue;
+    }
+    const bool has_changed = is_unknown || (effect != Effect::kRead && status.ok());
+    if (has_changed || may_change_later) break;
+    if (SaysNothingWasDone(status)) settled = i;
+  }
+  return settled;
+}
+
+// An independent batch on its way: with each attempt more of it is settled.
+class IndependentBatch {
+ public:
+  // The request outlives the batch.
+  explicit IndependentBatch(const v1::BatchExecuteRequest& request) : unsettled_(&request) {}
+
+  bool has_response() const { return has_response_; }
+  v1::BatchExecuteResponse TakeResponse() { return std::move(response_); }
+
+  // Sends what is not settled; OK when nothing is left, else the error of the first operation that is.
+  grpc::Status Attempt(v1::Batch::Stub& stub, grpc::ClientContext* context) {
+    v1::BatchExecuteResponse answer;
+    const grpc::Status status = stub.Execute(context, *unsettled_, &answer);
+    if (!status.ok()) {
+      if (has_response_ && MayHaveHappened(rpc::FromGrpc(status))) Fail(rpc::FromGrpc(status));
+      return status;
+    }
+    const int settled = SettledOperations(*unsettled_, answer);
+    const bool is_over = settled == std::min(unsettled_->operations_size(), answer.results_size());
+    const absl::Status first = is_over ? absl::OkStatus() : StatusOf(answer.results(settled));
+    Replace(answer);
+    if (!is_over) {
+      if (unsettled_ != &rest_) rest_ = *unsettled_;
+      unsettled_ = &rest_;
+      rest_.mutable_operations()->DeleteSubrange(0, settled);
+      settled_ += settled;
+    }
+    return rpc::ToGrpc(first);
+  }
+
+ private:
+  // All that is not settled ends so.
+  void Fail(const absl::Status& status) {
+    v1::BatchExecuteResponse errors;
+    for (int i = 0; i < unsettled_->operations_size(); ++i) {
+      *errors.add_results()->mutable_error() = rpc::ToProto(status);
+    }
+    errors.set_latest_revision(response_.latest_revision());
+    Replace(errors);
+  }
+
+  // Puts these results in the place of those that are not settled.
+  void Replace(const v1::BatchExecuteResponse& answer) {
+    auto& results = *response_.mutable_results();
+    results.DeleteSubrange(settled_, results.size() - settled_);
+    response_.MergeFrom(answer);
+    has_response_ = true;
+  }
+
+  const v1::BatchExecuteRequest* unsettled_;  // the request, or what is left of it
+  v1::BatchExecuteRequest rest_;              // the latter
+  v1::BatchExecuteResponse response_;
+  int settled_ = 0;  // those of its results that stay
+  bool has_response_ = false;
+};
+
 }  // namespace
 
 absl::StatusOr<v1::BatchExecuteResponse> Batch::Execute(const v1::BatchExecuteRequest& request,
                                                         const CallOptions& options) const {
+  if (!request.atomic()) return ExecuteIndependent(request, options);
   const auto execute = [&](Effect effect, const v1::BatchExecuteRequest& sent) {
     return connection_->Call(effect, *connection_->batch, &v1::Batch::Stub::Execute, sent, options);
   };
   const Effect effect = EffectOf(request);
-  if (!request.atomic() || effect == Effect::kRead) return execute(effect, request);
+  if (effect == Effect::kRead) return execute(effect, request);
   if (!request.request_id().empty()) return execute(Effect::kNamedMutation, request);
   v1::BatchExecuteRequest named = request;
   named.set_request_id(NewRequestId());
   return execute(Effect::kNamedMutation, named);
+}
+
+absl::StatusOr<v1::BatchExecuteResponse> Batch::ExecuteIndependent(const v1::BatchExecuteRequest& request,
+                                                                   const CallOptions& options) const {
+  IndependentBatch batch(request);
+  const absl::Status status = connection_->Retry(EffectOf(request), options, [&](absl::Time deadline) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(deadline));
+    return batch.Attempt(*connection_->batch, &context);
+  });
+  if (!status.ok() && !batch.has_response()) return status;
+  return batch.TakeResponse();
 }
 
 struct Pipeline::Stream {

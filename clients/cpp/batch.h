@@ -12,16 +12,21 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <utility>
 
 #include "clients/cpp/options.h"
+#include "common/limits.h"
 #include "kvs/v1/batch.pb.h"
 
 namespace kvs::client {
 
 class Connection;
+
+// What the operations of one batch may take together, serialized: a request with what encloses them.
+inline constexpr size_t kMaxBatchBytes = kMaxRequestBytes - 64 * kKiB;
 
 // A stream of batches: they are sent one after the other, without waiting for answers, which come in the same order.
 // One thread may send while another one receives. The server reads on only as answers are received: who sends more than
@@ -57,6 +62,10 @@ class Batch {
   // independent batch has its errors in its results. Repeated as a read if no operation changes anything. Otherwise an
   // atomic one is repeated as a mutation, under a request_id that is made up if it has none; an independent one as a
   // mutation with a request_id only if all of its mutations were given one.
+  //
+  // Of an independent batch, operations whose results say that nothing was done and that this may pass are repeated as
+  // calls of their own would be, and so are those after them, as long as nothing after them was changed: the operations
+  // keep their order. What is not settled when the time is over has its error in the results.
   absl::StatusOr<v1::BatchExecuteResponse> Execute(const v1::BatchExecuteRequest& request,
                                                    const CallOptions& = {}) const;
 
@@ -64,6 +73,9 @@ class Batch {
   Pipeline OpenPipeline() const;
 
  private:
+  absl::StatusOr<v1::BatchExecuteResponse> ExecuteIndependent(const v1::BatchExecuteRequest& request,
+                                                              const CallOptions& options) const;
+
   std::shared_ptr<const Connection> connection_;
 };
 

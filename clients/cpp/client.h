@@ -15,7 +15,8 @@
 // 1. A call that found no connection was not sent and is tried again (kUnreachable if that does not help), unless
 //    Options::fail_fast is set.
 // 2. An answer that says that nothing was done and that this may pass (NOT_APPLIED, REPLAYING, DRAINING,
-//    PENDING_WINDOW_FULL, TOO_MANY_WAITING, TOO_MANY_SCANS) is tried again.
+//    PENDING_WINDOW_FULL, TOO_MANY_WAITING, PENDING_WRITE) is tried again; so is a list or scan that was given no
+//    place, or lost it, before any of it was visited (TOO_MANY_SCANS, SCAN_OVERTAKEN, SCAN_STALLED).
 // 3. A read is tried again at any UNAVAILABLE.
 // 4. A mutation that may have happened (see MayHaveHappened) is tried again under the same request_id, which makes sure
 //    that it takes effect once, for at most 5 minutes, with Options::fail_fast too. It is not where it has no

@@ -70,13 +70,14 @@ grpc::ChannelArguments Arguments() {
   return arguments;
 }
 
+}  // namespace
+
 bool SaysNothingWasDone(const absl::Status& status) {
   return Is(status, errors::kNotApplied) || Is(status, errors::kReplaying) || Is(status, errors::kDraining) ||
          Is(status, errors::kPendingWindowFull) || Is(status, errors::kTooManyWaiting) ||
-         Is(status, errors::kTooManyScans);
+         Is(status, errors::kPendingWrite) || Is(status, errors::kTooManyScans) || Is(status, errors::kScanOvertaken) ||
+         Is(status, errors::kScanStalled);
 }
-
-}  // namespace
 
 google::protobuf::Duration ToProto(absl::Duration duration) {
   // More than the 10,000 years of a message is no duration that a server takes either way.

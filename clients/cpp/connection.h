@@ -33,6 +33,9 @@ google::protobuf::Duration ToProto(absl::Duration duration);
 // What a call does to the data, which decides when it may be repeated. A named mutation has a request_id.
 enum class Effect { kRead, kMutation, kNamedMutation };
 
+// Whether an error says that nothing was done and that this may pass.
+bool SaysNothingWasDone(const absl::Status& status);
+
 // A name for a request that no other one has: 128 random bits.
 std::string NewRequestId();
 

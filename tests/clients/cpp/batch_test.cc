@@ -70,6 +70,115 @@ TEST_CASE("a batch that only reads is repeated as a read, any other as a mutatio
   CHECK(server.calls() == 2);
 }
 
+// How an independent batch ends whose operations have ended so at first, as texts; then all that is repeated succeeds.
+std::vector<std::string> EndsOf(ScriptedServer& server, const v1::BatchExecuteRequest& request,
+                                const std::vector<absl::Status>& first) {
+  server.EndOperations({first});
+  const auto response = ClientAt(server.address()).batch().Execute(request);
+  INFO(response.status());
+  REQUIRE(response.ok());
+  std::vector<std::string> ends;
+  for (const v1::BatchResult& result : response->results()) ends.push_back(ReasonOf(StatusOf(result)));
+  return ends;
+}
+
+TEST_CASE("operations of an independent batch that were not done are repeated, in their order") {
+  const absl::Status ok;
+  const absl::Status refused = Error(errors::kKeyNotFound, "absent");
+  const absl::Status not_applied = Error(errors::kNotApplied, "away");
+  const absl::Status unknown = Error(errors::kOutcomeUnknown, "");
+  const absl::Status no_room = Error(errors::kReplyTooLarge, "");
+  v1::BatchExecuteRequest request;
+  request.add_operations()->mutable_int_put()->set_key("a");
+  request.add_operations()->mutable_int_get()->set_key("a");
+  request.add_operations()->mutable_int_increment()->set_key("a");
+  v1::BatchExecuteRequest named = request;
+  named.mutable_operations(0)->mutable_int_put()->set_request_id("1");
+  named.mutable_operations(2)->mutable_int_increment()->set_request_id("2");
+  using Ends = std::vector<std::string>;
+  const struct {
+    v1::BatchExecuteRequest request;
+    std::vector<absl::Status> first;
+    std::vector<int> operations;
+    Ends ends;
+  } kCases[] = {
+      {request, {ok, ok, ok}, {3}, {"", "", ""}},
+      {request, {refused, ok, refused}, {3}, {"KEY_NOT_FOUND", "", "KEY_NOT_FOUND"}},
+      {request, {not_applied, ok, not_applied}, {3, 3}, {"", "", ""}},
+      {request, {ok, ok, not_applied}, {3, 1}, {"", "", ""}},
+      {request, {not_applied, ok, refused}, {3, 3}, {"", "", ""}},
+      {request, {not_applied, no_room, no_room}, {3, 3}, {"", "", ""}},
+      {request, {ok, Error(errors::kPendingWrite, "pending"), refused}, {3, 2}, {"", "", ""}},
+      // What comes later was done: the order would be another one.
+      {request, {not_applied, ok, ok}, {3}, {"NOT_APPLIED", "", ""}},
+      {request, {not_applied, ok, unknown}, {3}, {"NOT_APPLIED", "", "OUTCOME_UNKNOWN"}},
+      {named, {not_applied, ok, unknown}, {3, 1}, {"NOT_APPLIED", "", ""}},
+      // What may have happened is repeated only under a name.
+      {request, {ok, ok, unknown}, {3}, {"", "", "OUTCOME_UNKNOWN"}},
+      {named, {unknown, refused, not_applied}, {3, 3}, {"", "", ""}},
+      {named, {unknown, ok, unknown}, {3, 1}, {"OUTCOME_UNKNOWN", "", ""}},
+      {request, {unknown, ok, not_applied}, {3, 1}, {"OUTCOME_UNKNOWN", "", ""}},
+  };
+  for (const auto& test : kCases) {
+    ScriptedServer server;
+    CHECK(EndsOf(server, test.request, test.first) == test.ends);
+    CHECK(server.operations() == test.operations);
+  }
+}
+
+TEST_CASE("what is not settled when the time is over is told in the results") {
+  const absl::Status not_applied = Error(errors::kNotApplied, "away");
+  ScriptedServer server;
+  server.EndOperations(std::vector<std::vector<absl::Status>>(1000, {not_applied}));
+  Options options;
+  options.address = server.address();
+  options.plaintext = true;
+  options.timeout = absl::Milliseconds(500);
+  const auto away = Client::Connect(options)->batch().Execute(Increments({"a"}, false));
+  REQUIRE(away.ok());
+  CHECK(Is(StatusOf(away->results(0)), errors::kNotApplied));
+  CHECK(server.operations().size() > 1);
+
+  // A connection that breaks in the second attempt leaves open what became of that one, and nothing else.
+  ScriptedServer breaking;
+  breaking.EndOperations({{absl::OkStatus(), not_applied}});
+  options.address = breaking.address();
+  options.timeout = absl::Seconds(20);
+  options.on_retry = [&](const absl::Status&) { breaking.FailNext({absl::UnavailableError("gone")}); };
+  const auto broken = Client::Connect(options)->batch().Execute(Increments({"a", "b"}, false));
+  REQUIRE(broken.ok());
+  REQUIRE(broken->results_size() == 2);
+  CHECK(StatusOf(broken->results(0)).ok());
+  CHECK(StatusOf(broken->results(1)).message() == "gone");
+}
+
+TEST_CASE("an independent batch waits for its ledger") {
+  Pair pair;
+  pair.Start();
+  Options options;
+  options.address = "127.0.0.1:" + std::to_string(pair.kvs().port());
+  options.plaintext = true;
+  options.timeout = absl::Seconds(60);
+  bool is_back = false;
+  options.on_retry = [&](const absl::Status& status) {
+    CHECK(Is(status, errors::kNotApplied));
+    if (!is_back) pair.StartLedger();
+    is_back = true;
+  };
+  const auto client = Client::Connect(options);
+  REQUIRE(client->ints().Put("a", 1).ok());
+  pair.StopLedger();
+  pair.AwaitNotWritable();
+  v1::BatchExecuteRequest request = Increments({"a", "a"}, /*atomic=*/false);
+  request.add_operations()->mutable_int_get()->set_key("a");
+  const auto response = client->batch().Execute(request);
+  REQUIRE(response.ok());
+  CHECK(is_back);
+  REQUIRE(response->results_size() == 3);
+  CHECK(response->results(0).int_increment().value() == 2);
+  CHECK(response->results(2).int_get().value() == 3);
+}
+
 TEST_CASE("a batch is repeated under a request_id, which an atomic one gets and an independent one must have") {
   v1::BatchExecuteRequest request = Increments({"a", "b"}, /*atomic=*/true);
   {

@@ -30,8 +30,8 @@ Client MakeClient(const std::string& address, absl::Duration timeout = absl::Sec
 }
 
 // The errors after which nothing was done and that may pass.
-const std::vector<ErrorKind> kHarmless = {errors::kNotApplied, errors::kReplaying, errors::kDraining,
-                                          errors::kPendingWindowFull, errors::kTooManyWaiting};
+const std::vector<ErrorKind> kHarmless = {errors::kNotApplied,        errors::kReplaying,      errors::kDraining,
+                                          errors::kPendingWindowFull, errors::kTooManyWaiting, errors::kPendingWrite};
 
 TEST_CASE("a mutation is repeated when the server says that nothing was done") {
   for (const ErrorKind& kind : kHarmless) {

@@ -6,6 +6,7 @@
 #include "clients/cpp/client.h"
 #include "common/errors.h"
 #include "tests/clients/support/pair_client.h"
+#include "tests/clients/support/scripted_server.h"
 #include "tests/support/catch.h"
 
 namespace kvs::client {
@@ -77,6 +78,27 @@ TEST_CASE("a scan ends when its visitor has seen enough, and tells what is wrong
   CHECK(key == "b");
   request.set_limit(0);
   CHECK(Is(client.keys().Scan(request, [](const v1::ScanEntry&) { return true; }).status(), errors::kInvalidLimit));
+}
+
+TEST_CASE("a list that gets no place, or loses it before anything was visited, is tried again") {
+  for (const ErrorKind& kind : {errors::kTooManyScans, errors::kScanOvertaken, errors::kScanStalled}) {
+    INFO(kind.reason);
+    ScriptedServer server;
+    server.FailNext({Error(kind, "busy"), Error(kind, "busy")});
+    server.SetList(2, absl::OkStatus());
+    Options options;
+    options.address = server.address();
+    options.plaintext = true;
+    const auto client = Client::Connect(options);
+    int parts = 0;
+    const auto visit = [&parts](const v1::KeysListResponse&) { return ++parts > 0; };
+    CHECK(client->keys().List("", {}, visit).ok());
+    CHECK(parts == 2);
+    CHECK(server.calls() == 3);
+    server.SetList(1, Error(kind, "in the middle"));
+    CHECK(Is(client->keys().List("", {}, visit), kind));
+    CHECK(server.calls() == 4);
+  }
 }
 
 }  // namespace

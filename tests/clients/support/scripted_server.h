@@ -61,6 +61,18 @@ class ScriptedServer {
     return request_ids_;
   }
 
+  // The operations of the next Batch.Execute end so, of each call the next list of them; those of later calls succeed.
+  void EndOperations(std::vector<std::vector<absl::Status>> ends) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(&mutex_);
+    operation_ends_.assign(ends.begin(), ends.end());
+  }
+
+  // How many operations each Batch.Execute had.
+  std::vector<int> operations() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(&mutex_);
+    return operations_;
+  }
+
   // What Maintenance.Status answers.
   void SetStatus(const v1::MaintenanceStatusResponse& status) ABSL_LOCKS_EXCLUDED(mutex_) {
     const MutexLock lock(&mutex_);
@@ -101,6 +113,16 @@ class ScriptedServer {
   void Note(const std::string& request_id) ABSL_LOCKS_EXCLUDED(mutex_) {
     const MutexLock lock(&mutex_);
     request_ids_.push_back(request_id);
+  }
+
+  std::vector<absl::Status> BeginBatch(const v1::BatchExecuteRequest& request) ABSL_LOCKS_EXCLUDED(mutex_) {
+    Note(request.request_id());
+    const MutexLock lock(&mutex_);
+    operations_.push_back(request.operations_size());
+    std::vector<absl::Status> ends(request.operations_size());
+    if (!operation_ends_.empty()) ends = operation_ends_.front();
+    if (!operation_ends_.empty()) operation_ends_.pop_front();
+    return ends;
   }
 
   class Ints final : public v1::IntStore::Service {
@@ -163,8 +185,10 @@ class ScriptedServer {
 
     grpc::Status Execute(grpc::ServerContext*, const v1::BatchExecuteRequest* request,
                          v1::BatchExecuteResponse* response) override {
-      server_->Note(request->request_id());
-      for (int i = 0; i < request->operations_size(); ++i) response->add_results();
+      for (const absl::Status& end : server_->BeginBatch(*request)) {
+        v1::BatchResult& result = *response->add_results();
+        if (!end.ok()) *result.mutable_error() = rpc::ToProto(end);
+      }
       return rpc::ToGrpc(server_->Arrive());
     }
 
@@ -214,6 +238,8 @@ class ScriptedServer {
   std::deque<absl::Status> errors_ ABSL_GUARDED_BY(mutex_);
   int calls_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::string> request_ids_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::vector<absl::Status>> operation_ends_ ABSL_GUARDED_BY(mutex_);
+  std::vector<int> operations_ ABSL_GUARDED_BY(mutex_);
   int list_parts_ ABSL_GUARDED_BY(mutex_) = 0;
   Latch* list_release_ ABSL_GUARDED_BY(mutex_) = nullptr;
   absl::Status list_end_ ABSL_GUARDED_BY(mutex_);
