@@ -1,14 +1,16 @@
 // batch: operations from lines of JSON.
+#include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/strip.h>
 #include <google/protobuf/util/json_util.h>
 
-#include <algorithm>
-#include <istream>
-#include <ostream>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/exit_status.h"
+#include "clients/cli/input.h"
 #include "clients/cli/json.h"
 #include "clients/cpp/batch.h"
 #include "common/limits.h"
@@ -27,81 +29,151 @@ struct Part {
   size_t bytes = 0;
 
   bool is_full() const { return request.operations_size() >= kPartOperations || bytes >= kPartBytes; }
-  std::string Lines() const { return absl::StrCat("lines ", lines.front(), " to ", lines.back()); }
 };
 
 class Reader {
  public:
-  explicit Reader(std::istream* in) : in_(*in) {}
+  explicit Reader(Input* in) : lines_(in) {}
 
-  // Reads operations into `part`, all there are or until it is full. False at the end of the input.
+  // Reads operations into `part`: all there are, or until it is full or nothing more is at hand. False at the end of
+  // the input. At an error the part has what came before it.
   absl::StatusOr<bool> Read(bool all, Part* part) {
-    for (std::string text; std::getline(in_, text);) {
-      ++line_;
+    for (std::string text;;) {
+      const absl::StatusOr<bool> more = lines_.Next(&text);
+      if (!more.ok() || !*more) return more;
       const absl::string_view trimmed = absl::StripAsciiWhitespace(text);
-      if (trimmed.empty()) continue;
-      v1::BatchOperation* operation = part->request.add_operations();
-      const auto parsed = google::protobuf::util::JsonStringToMessage(std::string(trimmed), operation);
-      if (!parsed.ok()) {
-        return UsageError(absl::StrCat("line ", line_, " is no operation as JSON: ", std::string(parsed.message()),
-                                       "; write one as {\"intPut\":{\"key\":\"a\",\"value\":\"1\"}}"));
+      if (!trimmed.empty()) {
+        if (absl::Status status = Add(std::string(trimmed), part); !status.ok()) return status;
       }
-      part->lines.push_back(line_);
-      part->bytes += operation->ByteSizeLong();
-      if (!all && part->is_full()) return true;
+      if (!all && (part->is_full() || !lines_.IsReady())) return true;
     }
-    return false;
   }
 
  private:
-  std::istream& in_;
-  int line_ = 0;
+  absl::Status Add(const std::string& text, Part* part) const {
+    v1::BatchOperation operation;
+    const auto parsed = google::protobuf::util::JsonStringToMessage(text, &operation);
+    if (!parsed.ok()) {
+      return UsageError(absl::StrCat("line ", lines_.number(),
+                                     " is no operation as JSON: ", std::string(parsed.message()),
+                                     "; write one as {\"intPut\":{\"key\":\"a\",\"value\":\"1\"}}"));
+    }
+    const size_t bytes = operation.ByteSizeLong();
+    if (bytes > client::kMaxBatchBytes) {
+      return UsageError(absl::StrCat("line ", lines_.number(), " is an operation of ", bytes,
+                                     " bytes, and a request has room for 4 MiB: divide it into several"));
+    }
+    part->bytes += bytes;
+    part->lines.push_back(lines_.number());
+    *part->request.add_operations() = std::move(operation);
+    return absl::OkStatus();
+  }
+
+  LineReader lines_;
 };
 
-void Print(const Context& context, const v1::BatchResult& result) {
-  context.output.Plain(absl::StrCat(JsonOf(result), "\n"));
-}
+// Sends operations that are independent, and prints their results.
+class Sender {
+ public:
+  Sender(const Context* context, const client::Client* client) : context_(*context), client_(*client) {}
 
-// Sends a part until all of it was done, also where its results do not fit into one reply, and prints the results.
-// Returns whether all operations succeeded.
-absl::StatusOr<bool> SendIndependent(const Context& context, const client::Client& client, Part part) {
-  bool succeeded = true;
-  while (part.request.operations_size() > 0) {
-    const auto response = client.batch().Execute(part.request);
-    if (!response.ok()) return WithPlace(response.status(), part.Lines());
-    int done = 0;
-    for (const v1::BatchResult& result : response->results()) {
-      const absl::Status status = client::StatusOf(result);
-      if (done > 0 && Is(status, errors::kReplyTooLarge)) break;
-      succeeded &= status.ok();
-      Print(context, result);
-      ++done;
+  // Whether all of them succeeded.
+  bool has_succeeded() const { return has_succeeded_; }
+
+  // Sends a part until all of it has its results. An error is the end, and tells what was done before it.
+  absl::Status Send(Part part) {
+    if (part.bytes > client::kMaxBatchBytes && part.lines.size() > 1) return SendLastAlone(std::move(part));
+    while (!part.lines.empty()) {
+      const auto response = client_.batch().Execute(part.request);
+      if (!response.ok()) {
+        const absl::string_view them = part.lines.size() == 1 ? "it" : "them";
+        const std::string before = answered_ == 0 ? "" : absl::StrCat(Answered("before ", them), ", ");
+        return WithEnd(WithPlace(response.status(), LinesText(part.lines.front(), part.lines.back())),
+                       absl::StrCat(before, "nothing after ", them, " was sent"));
+      }
+      if (absl::Status status = Take(*response, &part); !status.ok()) return status;
     }
-    part.request.mutable_operations()->DeleteSubrange(0, done);
-    part.lines.erase(part.lines.begin(), part.lines.begin() + done);
+    return absl::OkStatus();
   }
-  return succeeded;
-}
+
+  // The error of the line that ends the input, after all those before it were sent.
+  absl::Status AtBadLine(const absl::Status& status) const {
+    if (answered_ == 0) return WithEnd(status, "nothing was done");
+    return WithEnd(status, absl::StrCat(Answered("before ", "it"), ", nothing after them was done"));
+  }
+
+ private:
+  // One that is large does not fit into a request with those before it.
+  absl::Status SendLastAlone(Part part) {
+    Part last;
+    last.lines = {part.lines.back()};
+    last.request.mutable_operations()->AddAllocated(part.request.mutable_operations()->ReleaseLast());
+    last.bytes = last.request.ByteSizeLong();
+    part.lines.pop_back();
+    part.bytes -= last.bytes;
+    if (absl::Status status = Send(std::move(part)); !status.ok()) return status;
+    return Send(std::move(last));
+  }
+
+  // Prints the results of a reply and takes their operations out of the part: those that it had no room for stay.
+  absl::Status Take(const v1::BatchExecuteResponse& response, Part* part) {
+    absl::Status unsettled;
+    int taken = 0;
+    for (const v1::BatchResult& result : response.results()) {
+      const absl::Status status = client::StatusOf(result);
+      if (taken > 0 && Is(status, errors::kReplyTooLarge)) break;
+      has_succeeded_ &= status.ok();
+      context_.output.Plain(absl::StrCat(JsonOf(result), "\n"));
+      last_line_ = part->lines[taken++];
+      if (unsettled.ok() && ExitStatusOf(status) == kUnreachable) {
+        unsettled = WithPlace(status, LinesText(last_line_, last_line_));
+      }
+    }
+    answered_ += taken;
+    part->request.mutable_operations()->DeleteSubrange(0, taken);
+    part->lines.erase(part->lines.begin(), part->lines.begin() + taken);
+    if (unsettled.ok() && !context_.output.Flush()) {
+      unsettled = absl::AbortedError("cannot write to the standard output");
+    }
+    if (unsettled.ok()) return unsettled;
+    return WithEnd(unsettled,
+                   absl::StrCat(Answered("up to line ", absl::StrCat(last_line_)), ", nothing after them was done"));
+  }
+
+  // "the 7 operations before it have their results".
+  std::string Answered(absl::string_view where, absl::string_view what) const {
+    return absl::StrCat("the ", Counted(answered_, "operation"), " ", where, what,
+                        answered_ == 1 ? " has its result" : " have their results");
+  }
+
+  const Context& context_;
+  const client::Client& client_;
+  int answered_ = 0;
+  int last_line_ = 0;  // of those
+  bool has_succeeded_ = true;
+};
 
 absl::StatusOr<int> RunIndependent(const Context& context, const client::Client& client) {
   Reader reader(&context.environment.in);
-  bool succeeded = true;
+  Sender sender(&context, &client);
   for (bool more = true; more;) {
     Part part;
     const absl::StatusOr<bool> read = reader.Read(/*all=*/false, &part);
-    if (!read.ok()) return read.status();
+    if (absl::Status status = sender.Send(std::move(part)); !status.ok()) return status;
+    if (!read.ok()) return sender.AtBadLine(read.status());
     more = *read;
-    const absl::StatusOr<bool> sent = SendIndependent(context, client, std::move(part));
-    if (!sent.ok()) return sent.status();
-    succeeded &= *sent;
   }
-  return succeeded ? kSuccess : kRefused;
+  return sender.has_succeeded() ? kSuccess : kRefused;
 }
 
 absl::StatusOr<int> RunAtomic(const Context& context, const client::Client& client) {
   Part part;
   const absl::StatusOr<bool> read = Reader(&context.environment.in).Read(/*all=*/true, &part);
-  if (!read.ok()) return read.status();
+  if (!read.ok()) return WithEnd(read.status(), "nothing was done");
+  if (part.bytes > client::kMaxBatchBytes) {
+    return UsageError(absl::StrCat("nothing was done: the operations take ", part.bytes,
+                                   " bytes together, and an atomic batch has room for 4 MiB: divide it into several"));
+  }
   part.request.set_atomic(true);
   part.request.set_request_id(context.mutation.request_id);
   const auto response = client.batch().Execute(part.request);
@@ -110,7 +182,9 @@ absl::StatusOr<int> RunAtomic(const Context& context, const client::Client& clie
     const bool is_known = failed && *failed >= 0 && *failed < static_cast<int>(part.lines.size());
     return is_known ? WithPlace(response.status(), absl::StrCat("line ", part.lines[*failed])) : response.status();
   }
-  for (const v1::BatchResult& result : response->results()) Print(context, result);
+  for (const v1::BatchResult& result : response->results()) {
+    context.output.Plain(absl::StrCat(JsonOf(result), "\n"));
+  }
   return kSuccess;
 }
 
@@ -135,8 +209,9 @@ std::vector<Command> BatchCommands() {
        .details =
            "Reads one operation a line from the input, as {\"intPut\":{\"key\":\"a\",\"value\":\"1\"}}, and prints\n"
            "one result a line, in that order. Each is done by itself, and those that fail are told in their\n"
-           "results; it ends with 1 if there are any. With --atomic, up to 10,000 operations are all done, or\n"
-           "none of them is.",
+           "results; it ends with 1 if there are any. Results come whenever the input pauses. A line that is no\n"
+           "operation ends it: those before it are done then, none after it. With --atomic, up to 10,000\n"
+           "operations are all done, or none of them is.",
        .example = "kvs batch < operations.jsonl\n"
                   "kvs batch --atomic < transfer.jsonl",
        .flags = {{"atomic", "", "all or nothing, at one moment"}},

@@ -1,4 +1,4 @@
-// What the commands on sets have in common with those on maps.
+// What commands on sets and on maps have in common.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -17,6 +17,11 @@ inline const std::string& KeyOf(const Context& context) { return context.argumen
 // The members, names or fields behind the key.
 inline std::vector<std::string> ElementsOf(const Context& context) {
   return {context.arguments.begin() + 1, context.arguments.end()};
+}
+
+// --escaped, for fields of any name: `put` has it, and `map put`.
+inline Flag EscapedFlag() {
+  return {"escaped", "", R"(names and values are as `get` prints them: \n, \t, \\, \x3d for =)"};
 }
 
 // Each prints the response of a call.

@@ -72,6 +72,7 @@ struct Command {
   bool is_many_requests = false;     // but no --request-id, which names a single one
   bool has_own_conditions = false;   // but not if what it reads has conditions of its own
   bool takes_ttl = false;            // whether it has --ttl
+  bool may_be_repeated = false;      // whether it does no harm to run it again, whatever became of it
   // The exit status, or the error to report.
   absl::StatusOr<int> (*run)(const Context& context) = nullptr;
   // For arguments that are too few, too many, or not of this command: a command line that may have been meant.

@@ -74,20 +74,31 @@ absl::StatusOr<std::optional<client::Precondition>> ConditionOf(
   return client::Precondition::Revision(*number);
 }
 
+absl::Status CheckConditionOn(const std::vector<v1::ValueType>& types,
+                              const std::map<std::string, std::vector<std::string>>& flags) {
+  if (types.size() == 1 || flags.count("if-revision") == 0) return absl::OkStatus();
+  return UsageError("--if-revision is about the key of one type: name that type alone");
+}
+
 std::string WhatIsThere(const v1::PreconditionFailure& failure) {
   if (failure.value_omitted()) return "its value is too large to be shown here";
   return failure.has_current_value() ? Describe(failure.current_value()) : "";
 }
 
-std::string NextStepAfter(const absl::Status& status, const v1::PreconditionFailure& failure) {
+std::string NextStepAfter(const absl::Status& status, const v1::PreconditionFailure& failure, bool has_flags) {
   const bool is_one_key = failure.has_current_value() || failure.value_omitted();
+  const std::string revision = absl::StrCat(failure.current_revision());
+  const std::string on_revision = has_flags ? absl::StrCat("--if-revision ", revision)
+                                            : absl::StrCat(R"("precondition":{"revisionEquals":")", revision, R"("})");
   if (Is(status, errors::kKeyExists)) {
-    return absl::StrCat("leave out --if-absent to change what is there",
-                        is_one_key ? absl::StrCat(", or give --if-revision ", failure.current_revision()) : "");
+    return absl::StrCat("leave out ", has_flags ? "--if-absent" : "its precondition", " to change what is there",
+                        is_one_key ? absl::StrCat(", or give ", has_flags ? "" : "it ", on_revision) : "");
   }
-  if (Is(status, errors::kKeyNotFound)) return "put the key first, or leave out --if-present";
-  if (!is_one_key) return "if the change still fits, repeat it with --if-absent";
-  return absl::StrCat("if the change still fits, repeat it with --if-revision ", failure.current_revision());
+  if (Is(status, errors::kKeyNotFound)) {
+    return absl::StrCat("put the key first, or leave out ", has_flags ? "--if-present" : "its precondition");
+  }
+  const absl::string_view absent = has_flags ? "--if-absent" : R"("precondition":{"mustNotExist":true})";
+  return absl::StrCat("if the change still fits, repeat it with ", is_one_key ? on_revision : absent);
 }
 
 }  // namespace kvs::cli

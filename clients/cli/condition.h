@@ -23,11 +23,15 @@ const std::vector<Flag>& ConditionFlags();
 absl::StatusOr<std::optional<client::Precondition>> ConditionOf(
     const std::map<std::string, std::vector<std::string>>& flags);
 
+// A usage error for --if-revision with several types: a revision is that of one key. None stands for all types.
+absl::Status CheckConditionOn(const std::vector<v1::ValueType>& types,
+                              const std::map<std::string, std::vector<std::string>>& flags);
+
 // For the error of a condition that did not hold: the value that is there, as the end of the server's sentence; empty
 // if it tells of none.
 std::string WhatIsThere(const v1::PreconditionFailure& failure);
 
-// How the command goes on after it.
-std::string NextStepAfter(const absl::Status& status, const v1::PreconditionFailure& failure);
+// How the command goes on after it; `has_flags` says whether its conditions are flags, or those of a line of JSON.
+std::string NextStepAfter(const absl::Status& status, const v1::PreconditionFailure& failure, bool has_flags);
 
 }  // namespace kvs::cli

@@ -9,10 +9,12 @@
 #include <optional>
 #include <string>
 
+#include "clients/cli/input.h"
+
 namespace kvs::cli {
 
 struct Environment {
-  std::istream& in;
+  Input& in;
   std::ostream& out;
   std::ostream& err;
   // An environment variable; nothing if it is unset or empty.

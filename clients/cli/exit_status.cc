@@ -2,15 +2,30 @@
 
 #include <absl/strings/str_cat.h>
 
+#include <string>
+
 namespace kvs::cli {
+namespace {
+
+// Refused because others are served, which passes.
+bool IsBusy(const absl::Status& status) {
+  return Is(status, errors::kPendingWindowFull) || Is(status, errors::kTooManyWaiting) ||
+         Is(status, errors::kTooManyScans) || Is(status, errors::kTooManyPipelines) ||
+         Is(status, errors::kScanOvertaken) || Is(status, errors::kScanStalled);
+}
+
+}  // namespace
 
 absl::Status UsageError(absl::string_view message) { return Error(kUsageError, message); }
 
 absl::Status WithPlace(const absl::Status& status, absl::string_view place) {
-  absl::Status placed(status.code(), absl::StrCat(place, ": ", status.message()));
-  status.ForEachPayload(
-      [&placed](absl::string_view type_url, const absl::Cord& payload) { placed.SetPayload(type_url, payload); });
-  return placed;
+  // Errors that a batch has by the thousand come without a message.
+  const std::string said = status.message().empty() ? ReasonOf(status) : std::string(status.message());
+  return WithMessage(status, absl::StrCat(place, ": ", said));
+}
+
+absl::Status WithEnd(const absl::Status& status, absl::string_view end) {
+  return WithMessage(status, absl::StrCat(status.message(), "; ", end));
 }
 
 int ExitStatusOf(const absl::Status& status) {
@@ -19,7 +34,7 @@ int ExitStatusOf(const absl::Status& status) {
       Is(status, kUsageError) || Is(status, errors::kInvalidAddress) || Is(status, errors::kInvalidCredentials);
   if (is_usage) return kUsage;
   const bool is_unsettled =
-      absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
+      IsBusy(status) || absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
   return is_unsettled ? kUnreachable : kRefused;
 }
 

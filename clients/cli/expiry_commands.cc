@@ -4,6 +4,7 @@
 #include <google/protobuf/util/time_util.h>
 
 #include "clients/cli/commands.h"
+#include "clients/cli/condition.h"
 #include "clients/cli/exit_status.h"
 #include "clients/cli/ttl.h"
 #include "clients/cli/types.h"
@@ -19,6 +20,7 @@ std::string Time(const google::protobuf::Timestamp& time) { return TimeText(Time
 absl::StatusOr<int> Expire(const Context& context) {
   const auto types = ParseTypesOrAll(context.arguments[0]);
   if (!types.ok()) return types.status();
+  if (absl::Status status = CheckConditionOn(*types, context.flags); !status.ok()) return status;
   const auto ttl = ParseTtl(context.arguments[2], "DURATION");
   if (!ttl.ok()) return ttl.status();
   const auto client = context.Connect();
@@ -34,13 +36,16 @@ absl::StatusOr<int> Expire(const Context& context) {
 absl::StatusOr<int> Persist(const Context& context) {
   const auto types = ParseTypesOrAll(context.arguments[0]);
   if (!types.ok()) return types.status();
+  if (absl::Status status = CheckConditionOn(*types, context.flags); !status.ok()) return status;
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
   const auto response = client->keys().Persist(context.arguments[1], *types, context.mutation);
   if (!response.ok()) return response.status();
+  const bool is_absent = response->revision() == 0;
   context.output.Result(*response, response->changed() ? absl::StrCat("lives for ever, revision ", response->revision())
+                                   : is_absent         ? "was not there"
                                                        : "had no expiry");
-  return kSuccess;
+  return is_absent ? kRefused : kSuccess;
 }
 
 absl::StatusOr<int> Ttl(const Context& context) {
@@ -87,7 +92,7 @@ std::vector<Command> ExpiryCommands() {
       {.name = "persist",
        .arguments = "TYPE KEY",
        .summary = "make a key live for ever again",
-       .details = "TYPE may be several types separated by commas, or `all`.",
+       .details = "TYPE may be several types separated by commas, or `all`. Ends with 1 if the key is absent.",
        .example = "kvs persist string session:7",
        .min_arguments = 2,
        .max_arguments = 2,

@@ -71,9 +71,12 @@ absl::StatusOr<int> RunExport(const Context& context) {
     return context.environment.out.good();
   });
   progress.Clear();
-  if (!status.ok()) return WithPlace(status, absl::StrCat("the export broke off after ", keys, " keys"));
+  if (!status.ok()) return WithPlace(status, absl::StrCat("the export broke off after ", Counted(keys, "key")));
   context.output.Plain(MarkerLine(kExportEnd, "keys", keys));
-  context.output.Note(absl::StrCat("exported ", keys, " keys, as they were at revision ", revision));
+  if (!context.output.Flush()) {
+    return WithPlace(absl::AbortedError("cannot write to the standard output"), "the export is not whole");
+  }
+  context.output.Note(absl::StrCat("exported ", Counted(keys, "key"), ", as they were at revision ", revision));
   return kSuccess;
 }
 

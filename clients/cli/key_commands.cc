@@ -1,9 +1,12 @@
 // keys, scan, exists, count: what crosses types.
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include <algorithm>
 #include <ostream>
-#include <utility>
+#include <string>
+#include <vector>
 
 #include "clients/cli/commands.h"
 #include "clients/cli/exit_status.h"
@@ -58,15 +61,27 @@ absl::StatusOr<int> ListKeys(const Context& context) {
   return kSuccess;
 }
 
+// What stands behind `kvs put` to store the key again.
+std::string PutArguments(const v1::ScanEntry& entry) {
+  const auto& fields = entry.value().map_value().fields();
+  const bool is_escaped =
+      std::any_of(fields.begin(), fields.end(), [](const auto& field) { return absl::StrContains(field.first, '='); });
+  const std::vector<std::string> values = is_escaped ? EscapedFields(fields) : ValueWords(entry.value());
+  // A negative number is told from a flag, other text that begins with a dash need not be.
+  const bool is_text = entry.value().has_string_value() || entry.value().has_set_value() || !fields.empty();
+  const auto has_dash = [](const std::string& word) { return absl::StartsWith(word, "-"); };
+  const bool has_dashes = has_dash(entry.key()) || (is_text && std::any_of(values.begin(), values.end(), has_dash));
+  return absl::StrCat(TypeNameOf(entry.type()), is_escaped ? " --escaped" : "", has_dashes ? " -- " : " ",
+                      ShellQuoted(entry.key()), values.empty() ? "" : " ", ShellJoined(values));
+}
+
 absl::StatusOr<int> Scan(const Context& context) {
   const auto request = RangeOf<v1::KeysScanRequest>(context);
   if (!request.ok()) return request.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
   const auto revision = client->keys().Scan(*request, [&](const v1::ScanEntry& entry) {
-    std::vector<std::string> words = {TypeNameOf(entry.type()), entry.key()};
-    for (std::string& word : ValueWords(entry.value())) words.push_back(std::move(word));
-    context.output.Part(entry, absl::StrCat(ShellJoined(words), "\n"));
+    context.output.Part(entry, absl::StrCat(PutArguments(entry), "\n"));
     return context.environment.out.good();
   });
   if (!revision.ok()) return revision.status();
@@ -119,7 +134,8 @@ std::vector<Command> KeyCommands() {
        .summary = "list keys with their values",
        .details =
            "One line for each key, by type and then in byte order, all as they were at one moment. A line is what\n"
-           "`kvs put` takes: TYPE KEY VALUE..., quoted for the shell.",
+           "`kvs put` takes: TYPE KEY VALUE..., quoted for the shell, with -- or --escaped where texts need it.\n"
+           "What a command line has no room for, and programs, are served by `kvs export`.",
        .example = "kvs scan --prefix host:\n"
                   "kvs scan --type int --after visits --limit 100",
        .flags = kRangeFlags,

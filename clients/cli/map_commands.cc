@@ -12,7 +12,7 @@ namespace kvs::cli {
 namespace {
 
 absl::StatusOr<int> Put(const Context& context) {
-  const auto fields = ParseFields(ElementsOf(context));
+  const auto fields = ParseFields(ElementsOf(context), context.flags.count("escaped") != 0);
   if (!fields.ok()) return fields.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
@@ -97,6 +97,7 @@ std::vector<Command> MapCommands() {
        .example = "kvs map put host:1 city=Oslo rack=7",
        .min_arguments = 2,
        .max_arguments = kAnyNumber,
+       .flags = {EscapedFlag()},
        .changes = true,
        .takes_ttl = true,
        .run = Put},

@@ -40,17 +40,25 @@ std::string MessageOf(const absl::Status& status, const Settings& settings) {
                       status.message().empty() ? "" : absl::StrCat(" (", status.message(), ")"));
 }
 
+std::string NextStepOfUnknown(const AdviceFor& advice_for) {
+  if (advice_for.may_be_repeated) return "run it again: what was done already does no harm";
+  if (advice_for.is_named) return "run it again with the same --request-id: it takes effect once";
+  return "the change may have been made or not: read the key before you try again";
+}
+
 // What the server's message cannot know: how this command goes on. Empty where the message says it all.
-std::string NextStep(const absl::Status& status, bool changes) {
+std::string NextStep(const absl::Status& status, const AdviceFor& advice_for) {
   if (Is(status, kUsageError)) return {};
-  if (const auto failure = client::PreconditionFailureOf(status)) return NextStepAfter(status, *failure);
+  if (const auto failure = client::PreconditionFailureOf(status)) {
+    return NextStepAfter(status, *failure, advice_for.has_condition_flags);
+  }
   if (Is(status, errors::kUnreachable)) {
     return "start the pair with `make run`, or let `kvs doctor` find out what is wrong";
   }
-  if (Is(status, errors::kReplyTooLarge)) return "`kvs set list KEY` and `kvs map list KEY` read it in parts";
-  if (changes && client::MayHaveHappened(status)) {
-    return "the change may have been made or not: read the key before you try again";
+  if (Is(status, errors::kReplyTooLarge)) {
+    return advice_for.changes ? "divide it into several" : "`kvs set list KEY` and `kvs map list KEY` read it in parts";
   }
+  if (advice_for.changes && client::MayHaveHappened(status)) return NextStepOfUnknown(advice_for);
   if (Is(status, errors::kReplaying) || Is(status, errors::kNotApplied)) {
     return "`kvs status` shows how far it is; a longer --timeout waits for it";
   }
@@ -100,21 +108,27 @@ void Output::Result(absl::string_view json, absl::string_view text) {
   Line(out_, format_ == Format::kJson ? json : text);
 }
 
+bool Output::Flush() { return out_.flush().good(); }
+
 void Output::Plain(absl::string_view text) { out_ << text; }
 
-void Output::Error(const absl::Status& status, const Settings& settings, bool changes) {
+void Output::Error(const absl::Status& status, const Settings& settings, const AdviceFor& advice_for) {
   if (format_ == Format::kJson) {
     Line(err_, ErrorAsJson(status, settings));
     return;
   }
   Line(err_, absl::StrCat("kvs: ", WithoutControls(MessageOf(status, settings))));
   if (IsAboutSettings(status)) err_ << Describe(settings);
-  const std::string next = NextStep(status, changes);
+  const std::string next = NextStep(status, advice_for);
   if (!next.empty()) Line(err_, absl::StrCat("next: ", next));
 }
 
 void Output::Note(absl::string_view text) {
   if (format_ == Format::kText) Line(err_, absl::StrCat("kvs: ", WithoutControls(text)));
+}
+
+std::string Counted(uint64_t count, absl::string_view thing) {
+  return absl::StrCat(count, " ", thing, count == 1 ? "" : "s");
 }
 
 std::string OnOneLine(absl::string_view text) { return WithoutControls(absl::StrReplaceAll(text, {{"\\", "\\\\"}})); }

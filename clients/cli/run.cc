@@ -52,19 +52,34 @@ absl::Status CheckOutput(const CommandLine& line, const Settings& settings) {
   return UsageError(absl::StrCat("output from ", output.source, " must be text or json, not \"", output.value, "\""));
 }
 
+AdviceFor AdviceOf(const Command& command, const Context& context) {
+  return {.changes = command.changes,
+          .has_condition_flags = !command.has_own_conditions,
+          .is_named = !context.mutation.request_id.empty(),
+          .may_be_repeated = command.may_be_repeated};
+}
+
+// `is_done` says whether the command has changed what it was to change.
+absl::Status CannotWrite(bool is_done) {
+  constexpr absl::string_view kMessage = "cannot write to the standard output";
+  if (!is_done) return absl::AbortedError(kMessage);
+  return absl::AbortedError(absl::StrCat("the change was made, but ", kMessage,
+                                         " what came of it: do not run it again without a look at what is there"));
+}
+
 int RunCommand(CommandLine line, const Environment& environment) {
   Settings settings = FindSettings(Last(line.flags), environment);
   Output output(FormatOf(settings), environment.out, environment.err);
   if (const absl::Status wrong = CheckOutput(line, settings); !wrong.ok()) {
-    output.Error(wrong, settings, /*changes=*/false);
+    output.Error(wrong, settings);
     return ExitStatusOf(wrong);
   }
   Context context{std::move(line.arguments), std::move(line.flags), std::move(settings), output, environment};
   const auto status = RunIn(context, *line.command);
-  environment.out.flush();
-  if (status.ok() && environment.out.good()) return *status;
-  const absl::Status error = status.ok() ? absl::AbortedError("cannot write to the standard output") : status.status();
-  output.Error(error, context.settings, line.command->changes);
+  if (status.ok() && output.Flush()) return *status;
+  const bool is_done = status.ok() && *status == kSuccess && line.command->changes;
+  const absl::Status error = status.ok() ? CannotWrite(is_done) : status.status();
+  output.Error(error, context.settings, AdviceOf(*line.command, context));
   return ExitStatusOf(error);
 }
 
@@ -82,7 +97,7 @@ int Run(const std::vector<std::string>& words, const Environment& environment) {
     const Settings settings = FindSettings(
         output.empty() ? std::map<std::string, std::string>() : std::map<std::string, std::string>{{"output", output}},
         environment);
-    Output(FormatOf(settings), environment.out, environment.err).Error(line.status(), settings, /*changes=*/false);
+    Output(FormatOf(settings), environment.out, environment.err).Error(line.status(), settings);
     return kUsage;
   }
   if (line->help || line->version) {

@@ -36,7 +36,7 @@ std::string StartedText(const google::protobuf::Timestamp& start, absl::Time now
   const absl::Time started = absl::FromUnixSeconds(start.seconds());
   const absl::Duration up = absl::Trunc(now - started, absl::Seconds(1));
   return absl::StrCat(absl::FormatTime("%Y-%m-%d%ET%H:%M:%SZ", started, absl::UTCTimeZone()), ", ",
-                      absl::FormatDuration(up), " ago");
+                      up < absl::Seconds(1) ? "0s" : absl::FormatDuration(up), " ago");
 }
 
 std::string UsageText(const v1::UsageStatus& usage) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "clients/cli/exit_status.h"
 #include "clients/cli/suggest.h"
@@ -20,6 +21,33 @@ namespace {
 bool IsWholeNumber(absl::string_view text) {
   if (absl::StartsWith(text, "-") || absl::StartsWith(text, "+")) text.remove_prefix(1);
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// Undoes OnOneLine; false if the text is none that it makes.
+bool Unescape(std::string* text) {
+  std::string plain;
+  for (size_t i = 0; i < text->size(); ++i) {
+    if ((*text)[i] != '\\') {
+      plain += (*text)[i];
+      continue;
+    }
+    const char kind = ++i < text->size() ? (*text)[i] : '\0';
+    int code = 0;
+    if (kind == '\\') {
+      plain += '\\';
+    } else if (kind == 'n') {
+      plain += '\n';
+    } else if (kind == 't') {
+      plain += '\t';
+    } else if (kind == 'x' && i + 2 < text->size() && absl::SimpleHexAtoi(text->substr(i + 1, 2), &code)) {
+      plain += static_cast<char>(code);
+      i += 2;
+    } else {
+      return false;
+    }
+  }
+  *text = std::move(plain);
+  return true;
 }
 
 absl::Status NotANumber(absl::string_view text, absl::string_view expected) {
@@ -108,15 +136,20 @@ absl::StatusOr<double> ParseFloat(absl::string_view text) {
   return value;
 }
 
-absl::StatusOr<std::map<std::string, std::string>> ParseFields(absl::Span<const std::string> words) {
+absl::StatusOr<std::map<std::string, std::string>> ParseFields(absl::Span<const std::string> words, bool escaped) {
   std::map<std::string, std::string> fields;
   for (const std::string& word : words) {
     const size_t equals = word.find('=');
     if (equals == std::string::npos) {
       return UsageError(absl::StrCat("a field is NAME=VALUE, such as city=Oslo; \"", word, "\" has no ="));
     }
-    if (!fields.emplace(word.substr(0, equals), word.substr(equals + 1)).second) {
-      return UsageError(absl::StrCat("the field \"", word.substr(0, equals), "\" is given twice"));
+    std::string name = word.substr(0, equals);
+    std::string value = word.substr(equals + 1);
+    if (escaped && !(Unescape(&name) && Unescape(&value))) {
+      return UsageError(absl::StrCat("\"", word, "\" has a backslash that is none of \\\\, \\n, \\t and \\xHH"));
+    }
+    if (!fields.emplace(name, std::move(value)).second) {
+      return UsageError(absl::StrCat("the field \"", name, "\" is given twice"));
     }
   }
   return fields;

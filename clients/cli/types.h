@@ -39,8 +39,10 @@ absl::StatusOr<int64_t> ParseInt(absl::string_view text);
 absl::StatusOr<uint64_t> ParseUint(absl::string_view text);
 absl::StatusOr<double> ParseFloat(absl::string_view text);
 
-// NAME=VALUE words; the name ends at the first `=`. kUsageError for a word without one, or a name that comes twice.
-absl::StatusOr<std::map<std::string, std::string>> ParseFields(absl::Span<const std::string> words);
+// NAME=VALUE words; the name ends at the first `=`. kUsageError for a word without one, or a name that comes twice. If
+// they are `escaped`, names and values are written as FieldText writes them.
+absl::StatusOr<std::map<std::string, std::string>> ParseFields(absl::Span<const std::string> words,
+                                                               bool escaped = false);
 
 // The shortest text that ParseFloat reads back as the same number.
 std::string FormatFloat(double value);

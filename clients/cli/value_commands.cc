@@ -3,12 +3,14 @@
 #include <absl/strings/str_join.h>
 
 #include <fstream>
-#include <istream>
 #include <limits>
 #include <vector>
 
+#include "clients/cli/collection_commands.h"
 #include "clients/cli/commands.h"
+#include "clients/cli/condition.h"
 #include "clients/cli/exit_status.h"
+#include "clients/cli/input.h"
 #include "clients/cli/suggest.h"
 #include "clients/cli/types.h"
 #include "clients/cli/value_text.h"
@@ -77,6 +79,15 @@ absl::StatusOr<int> Done(const Context& context, const absl::StatusOr<T>& respon
   return kSuccess;
 }
 
+absl::StatusOr<std::string> ReadFile(const std::string& path, size_t max_bytes) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(max_bytes, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
+  if (file.bad() || !file.is_open()) return UsageError(absl::StrCat("cannot read the file ", path));
+  return text;
+}
+
 // The text that a command stores: its argument, or with --file what the file holds.
 absl::StatusOr<std::string> TextOf(const Context& context, const std::vector<std::string>& rest) {
   const auto path = context.FlagValue("file");
@@ -84,15 +95,10 @@ absl::StatusOr<std::string> TextOf(const Context& context, const std::vector<std
     return UsageError("a string is one VALUE, in quotes where it has spaces, or --file FILE");
   }
   if (!path) return rest[0];
-  std::ifstream file;
-  if (*path != "-") file.open(*path, std::ios::binary);
-  std::istream& in = *path == "-" ? context.environment.in : file;
-  std::string text(kMaxValueBytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(in.gcount()));
-  if (in.bad() || (*path != "-" && !file.is_open())) return UsageError(absl::StrCat("cannot read the file ", *path));
-  if (text.size() > kMaxValueBytes)
+  auto text = *path == "-" ? ReadText(context.environment.in, kMaxValueBytes + 1) : ReadFile(*path, kMaxValueBytes + 1);
+  if (text.ok() && text->size() > kMaxValueBytes) {
     return UsageError(absl::StrCat(*path, " holds more than 1 MiB, the limit of a string"));
+  }
   return text;
 }
 
@@ -135,7 +141,7 @@ absl::StatusOr<int> PutString(const Context& context, const Target& target) {
 }
 
 absl::StatusOr<int> PutMap(const Context& context, const Target& target) {
-  const auto fields = ParseFields(target.rest);
+  const auto fields = ParseFields(target.rest, context.flags.count("escaped") != 0);
   if (!fields.ok()) return fields.status();
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
@@ -152,6 +158,7 @@ absl::StatusOr<int> Put(const Context& context) {
   const auto target = TargetOf(context, GuessPut(context.arguments));
   if (!target.ok()) return target.status();
   if (target->type != ValueType::kString && context.FlagValue("file")) return UsageError("--file is for strings");
+  if (target->type != ValueType::kMap && context.FlagValue("escaped")) return UsageError("--escaped is for maps");
   switch (target->type) {
     case ValueType::kInt:
       return PutNumber(context, *target, ParseInt, &client::Client::ints);
@@ -265,6 +272,7 @@ absl::StatusOr<int> Del(const Context& context) {
   const auto type = ParseType(which);
   const auto types = ParseTypesOrAll(which);
   if (!type.ok() && !types.ok()) return types.status();
+  if (absl::Status status = CheckConditionOn(*types, context.flags); !status.ok()) return status;
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
   return type.ok() ? DeleteOne(context, *client, *type, key) : DeleteSeveral(context, *client, *types, key);
@@ -370,7 +378,7 @@ std::vector<Command> ValueCommands() {
        .min_arguments = 2,
        .max_arguments = kAnyNumber,
        .text_from = 1,
-       .flags = {kFileFlag},
+       .flags = {kFileFlag, EscapedFlag()},
        .completion = Kind::kType,
        .changes = true,
        .takes_ttl = true,

@@ -25,8 +25,16 @@ std::string MembersText(const google::protobuf::RepeatedPtrField<std::string>& m
   return text;
 }
 
+namespace {
+
+std::string EscapedField(const std::string& name, const std::string& value) {
+  return absl::StrCat(absl::StrReplaceAll(OnOneLine(name), {{"=", "\\x3d"}}), "=", OnOneLine(value));
+}
+
+}  // namespace
+
 std::string FieldText(const std::string& name, const std::string& value) {
-  return absl::StrCat(absl::StrReplaceAll(OnOneLine(name), {{"=", "\\x3d"}}), "=", OnOneLine(value), "\n");
+  return absl::StrCat(EscapedField(name, value), "\n");
 }
 
 std::string FieldsText(const google::protobuf::Map<std::string, std::string>& fields) {
@@ -59,6 +67,13 @@ std::vector<std::string> ValueWords(const v1::Value& value) {
       break;
   }
   return {};
+}
+
+std::vector<std::string> EscapedFields(const google::protobuf::Map<std::string, std::string>& fields) {
+  const std::map<std::string, std::string> ordered(fields.begin(), fields.end());
+  std::vector<std::string> words;
+  for (const auto& [name, value] : ordered) words.push_back(EscapedField(name, value));
+  return words;
 }
 
 std::string TimeText(int64_t micros) {

@@ -30,6 +30,9 @@ std::string FieldsText(const google::protobuf::Map<std::string, std::string>& fi
 // A value as the words that `kvs put` takes for it, members and fields in byte order.
 std::vector<std::string> ValueWords(const v1::Value& value);
 
+// Fields as the words that `kvs put --escaped` takes, in byte order: each as FieldText has it, not ended.
+std::vector<std::string> EscapedFields(const google::protobuf::Map<std::string, std::string>& fields);
+
 // A time, given in microseconds since 1970, to the microsecond.
 std::string TimeText(int64_t micros);
 

@@ -156,5 +156,21 @@ TEST_CASE("conditions that cannot be used are wrong usage, and no server is aske
   CHECK(kvs({"get", "int", "k", "--if-present"}).status == 2);
 }
 
+TEST_CASE("where conditions are in lines of JSON, so is the advice") {
+  PairCli kvs;
+  kvs.Out({"put", "int", "k", "7"});
+  const auto advice_for = [&](const std::string& precondition) {
+    kvs.cli().SetInput(R"({"intPut":{"key":"k","value":"8","precondition":{)" + precondition + "}}}");
+    return kvs.Err(1, {"batch", "--atomic"});
+  };
+  CHECK_THAT(advice_for(R"("mustNotExist":true)"),
+             ContainsText("its value is 7\nnext: leave out its precondition to change what is there, or give it "
+                          R"("precondition":{"revisionEquals":"1"})"));
+  CHECK_THAT(advice_for(R"("revisionEquals":"9")"),
+             ContainsText(R"(next: if the change still fits, repeat it with "precondition":{"revisionEquals":"1"})"));
+  kvs.Out({"del", "int", "k"});
+  CHECK_THAT(advice_for(R"("mustExist":true)"), ContainsText("next: put the key first, or leave out its precondition"));
+}
+
 }  // namespace
 }  // namespace kvs::cli

@@ -37,6 +37,20 @@ TEST_CASE("an absent key has no time, and does not expire") {
   CHECK_THAT(kvs.Err(1, {"ttl", "int", "k"}), ContainsText("there is no key \"k\""));
   CHECK(kvs.Run({"expire", "int", "k", "1h"}).out == "was not there\n");
   CHECK(kvs.Run({"expire", "int", "k", "1h"}).status == 1);
+  CHECK(kvs.Run({"persist", "all", "k"}).out == "was not there\n");
+  CHECK(kvs.Run({"persist", "all", "k"}).status == 1);
+}
+
+TEST_CASE("a revision is that of one type: with several, nothing is asked") {
+  const TestCli kvs;
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"persist", "all", "k"}, {"expire", "int,uint", "k", "1h"}, {"del", "all", "k"}}) {
+    std::vector<std::string> command = words;
+    command.insert(command.end(), {"--if-revision", "4"});
+    const CommandResult result = kvs(command);
+    CHECK(result.status == 2);
+    CHECK(result.err == "kvs: --if-revision is about the key of one type: name that type alone\n");
+  }
 }
 
 TEST_CASE("what is no duration is wrong usage, and no server is asked") {

@@ -53,6 +53,7 @@ TEST_CASE("export writes a line for each key between two of its own") {
 {"end":{"keys":"3"}}
 )");
   CHECK(result.err == "kvs: exported 3 keys, as they were at revision 3\n");
+  CHECK_THAT(kvs.Run({"export", "--type", "string"}).err, ContainsText("exported 1 key, as"));
   CHECK_THAT(Export(kvs, {"--prefix", "b", "--type", "int"}), ContainsText("{\"end\":{\"keys\":\"1\"}}\n"));
   CHECK(kvs.Run({"export", "--output", "json"}).err.empty());
   CHECK_THAT(kvs.Err(2, {"export", "--type", "text"}), ContainsText("there is no type"));
@@ -120,7 +121,7 @@ TEST_CASE("keys whose time is over are left out") {
                    R"({"type":"VALUE_TYPE_SET","key":"b","value":{"setValue":{"members":["x"]}},"more":true,)", past,
                    "}\n", R"({"type":"VALUE_TYPE_SET","key":"b","value":{"setValue":{"members":["y"]}},)", past, "}\n",
                    Entry("INT", "c", R"("intValue":"1")")));
-  CHECK(kvs.Out({"import"}) == "imported 1 keys, left out 2 that have expired\n");
+  CHECK(kvs.Out({"import"}) == "imported 1 key, left out 2 that have expired\n");
   CHECK(kvs.Out({"import", "--output", "json"}) == "{\"imported\":\"1\",\"expired\":\"2\",\"present\":\"0\"}\n");
   CHECK(kvs.Out({"keys"}) == "int c\n");
 }
@@ -163,7 +164,7 @@ TEST_CASE("a bad line is named") {
   } kCases[] = {
       {"{", 2, "line 3 is no key as JSON"},
       {"[]", 2, "line 3 is no key as JSON"},
-      {R"({"key":"a"})", 2, "line 3 has a value that is not of its type"},
+      {R"({"type":"VALUE_TYPE_INT","key":"a"})", 2, "line 3 has no value"},
       {Entry("INT", "a", R"("uintValue":"1")"), 2, "line 3 has a value that is not of its type"},
       {Entry("INT", "a", R"("intValue":"9223372036854775808")"), 2, "line 3 is no key as JSON"},
       {Entry("INT", "", R"("intValue":"1")"), 1, "line 3: the key is empty"},
@@ -179,7 +180,7 @@ TEST_CASE("a bad line is named") {
     CHECK_THAT(kvs.Err(test.status, {"import"}), ContainsText(test.error));
   }
   kvs.cli().SetInput("{\"export\":{\"revision\":\"1\"}}\n" + good);
-  CHECK_THAT(kvs.Err(2, {"import"}), ContainsText("before the export does: 1 keys were imported, others are missing"));
+  CHECK_THAT(kvs.Err(2, {"import"}), ContainsText("before the export does; 1 key was imported before that"));
 }
 
 }  // namespace

@@ -1,3 +1,10 @@
+#include <absl/strings/str_split.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
 #include "tests/clients/support/pair_cli.h"
 #include "tests/support/catch.h"
 
@@ -37,6 +44,68 @@ TEST_CASE("scan prints what put takes") {
   CHECK(kvs.Out({"scan", "--type", "int", "--output", "json"}) ==
         R"({"type":"VALUE_TYPE_INT","key":"i","value":{"intValue":"-5"},"revision":"7"})"
         "\n");
+}
+
+// The words that a shell makes of a line.
+std::vector<std::string> WordsOf(const std::string& line) {
+  const TempDir dir;
+  std::ofstream(dir / "script") << "printf '%s\\0' " << line;
+  FILE* const shell = popen(("bash " + (dir / "script")).c_str(), "r");
+  REQUIRE(shell != nullptr);
+  std::string text;
+  for (int c = fgetc(shell); c != EOF; c = fgetc(shell)) text += static_cast<char>(c);
+  REQUIRE(pclose(shell) == 0);
+  REQUIRE_FALSE(text.empty());
+  return absl::StrSplit(text.substr(0, text.size() - 1), '\0');
+}
+
+TEST_CASE("what scan prints can be pasted behind `kvs put`, whatever the texts are") {
+  const PairCli from;
+  const std::vector<std::vector<std::string>> puts = {
+      {"int", "--", "-5", "-5"},
+      {"int", "--", "--help", "1"},
+      {"float", "--", "--", "-0.5"},
+      {"string", "--", "--output", "--"},
+      {"string", "empty", ""},
+      {"string", "odd", "'\"$(date)`\n\\ !*~#"},
+      {"string", "h", "--", "-h"},
+      {"set", "--", "s", "-1", "--ttl=1h", "--"},
+      {"set", "none"},
+      {"map", "--escaped", "--", "m", R"(a\x3db=c=d)", R"(--x=\\n)", R"(tab\t=\x01)"},
+      {"map", "plain", "a=b=c", R"(back\slash=\n)"},
+      {"map", "--", "-m", "--a=1"},
+  };
+  for (std::vector<std::string> words : puts) {
+    words.insert(words.begin(), "put");
+    from.Out(words);
+  }
+  const std::string scanned = from.Out({"scan"});
+  const PairCli to;
+  for (const absl::string_view line : absl::StrSplit(scanned, '\n', absl::SkipEmpty())) {
+    INFO(line);
+    std::vector<std::string> words = WordsOf(std::string(line));
+    words.insert(words.begin(), "put");
+    to.Out(words);
+  }
+  CHECK(to.Out({"scan"}) == scanned);
+  const auto values = [](const PairCli& kvs) {
+    std::vector<std::string> entries;
+    for (const absl::string_view line :
+         absl::StrSplit(kvs.Out({"scan", "--output", "json"}), '\n', absl::SkipEmpty())) {
+      entries.emplace_back(line.substr(0, line.rfind(",\"revision\":")));
+    }
+    return entries;
+  };
+  CHECK(values(to) == values(from));
+  CHECK(values(from).size() == puts.size());
+}
+
+TEST_CASE("--escaped is for maps") {
+  CHECK_THAT(TestCli()({"put", "set", "s", "a", "--escaped"}).err, ContainsText("--escaped is for maps"));
+  CHECK_THAT(TestCli()({"put", "map", "--escaped", "m", R"(a=\q)"}).err, ContainsText("has a backslash"));
+  const PairCli kvs;
+  kvs.Out({"map", "put", "--escaped", "m", R"(a\x3db=1)"});
+  CHECK(kvs.Out({"map", "get", "m", "a=b"}) == "1\n");
 }
 
 TEST_CASE("scan prints a large set on one line") {

@@ -18,8 +18,8 @@ class Printed {
   }
 
   Output* operator->() { return &output_; }
-  std::string Error(const absl::Status& status, bool changes = false) {
-    output_.Error(status, settings_, changes);
+  std::string Error(const absl::Status& status, const AdviceFor& advice_for = {}) {
+    output_.Error(status, settings_, advice_for);
     return err_.str();
   }
   std::string out() const { return out_.str(); }
@@ -54,17 +54,44 @@ TEST_CASE("a part may be no text at all") {
 }
 
 TEST_CASE("an error tells what to do next") {
-  const auto text_of = [](const absl::Status& status, bool changes = false) {
-    return Printed(Format::kText).Error(status, changes);
+  const auto text_of = [](const absl::Status& status, const AdviceFor& advice_for = {}) {
+    return Printed(Format::kText).Error(status, advice_for);
   };
   CHECK(text_of(Error(errors::kKeyNotFound, "no int visits")) == "kvs: no int visits\n");
   CHECK(text_of(UsageError("wrong")) == "kvs: wrong\n");
   CHECK_THAT(text_of(Error(errors::kReplyTooLarge, "x")), ContainsText("next: `kvs set list KEY`"));
-  CHECK_THAT(text_of(Error(errors::kNotApplied, "x"), true), ContainsText("next: `kvs status`"));
+  CHECK_THAT(text_of(Error(errors::kReplyTooLarge, "x"), {.changes = true}), ContainsText("next: divide it"));
+  CHECK_THAT(text_of(Error(errors::kNotApplied, "x"), {.changes = true}), ContainsText("next: `kvs status`"));
   for (const absl::Status& unknown : {Error(errors::kOutcomeUnknown, "x"), absl::UnavailableError("x")}) {
-    CHECK_THAT(text_of(unknown, /*changes=*/true), ContainsText("may have been made or not"));
-    CHECK_THAT(text_of(unknown, /*changes=*/false), ContainsText("next: try again"));
+    CHECK_THAT(text_of(unknown, {.changes = true}), ContainsText("may have been made or not"));
+    CHECK_THAT(text_of(unknown, {.changes = true, .is_named = true}), ContainsText("with the same --request-id"));
+    CHECK_THAT(text_of(unknown, {.changes = true, .may_be_repeated = true}), ContainsText("next: run it again"));
+    CHECK_THAT(text_of(unknown), ContainsText("next: try again"));
   }
+}
+
+TEST_CASE("what passes by itself ends with 3, whatever its code is") {
+  for (const ErrorKind& kind : {errors::kPendingWindowFull, errors::kTooManyWaiting, errors::kTooManyScans,
+                                errors::kTooManyPipelines, errors::kScanOvertaken, errors::kScanStalled}) {
+    INFO(kind.reason);
+    CHECK(ExitStatusOf(Error(kind, "busy")) == kUnreachable);
+  }
+  CHECK(ExitStatusOf(Error(errors::kMemoryFull, "full")) == kRefused);
+  CHECK(ExitStatusOf(Error(errors::kRevisionMismatch, "changed")) == kRefused);
+}
+
+TEST_CASE("a place before an error, and more behind it, leave its details as they are") {
+  const absl::Status error =
+      WithEnd(WithPlace(Error(errors::kInvalidKey, "the key is empty"), "line 3"), "that is all");
+  CHECK(error.message() == "line 3: the key is empty; that is all");
+  CHECK(Is(error, errors::kInvalidKey));
+  CHECK(WithPlace(Error(errors::kOutcomeUnknown, ""), "line 3").message() == "line 3: OUTCOME_UNKNOWN");
+}
+
+TEST_CASE("counted things") {
+  CHECK(Counted(0, "key") == "0 keys");
+  CHECK(Counted(1, "key") == "1 key");
+  CHECK(Counted(2, "key") == "2 keys");
 }
 
 TEST_CASE("an unreachable server shows the settings and where they are from") {

@@ -2,7 +2,7 @@
 
 #include <fstream>
 
-#include "tests/clients/support/cli.h"
+#include "tests/clients/support/pair_cli.h"
 #include "tests/support/catch.h"
 
 namespace kvs::cli {
@@ -49,12 +49,30 @@ TEST_CASE("a broken config file stops what needs it and nothing else") {
 
 TEST_CASE("output that cannot be written is an error") {
   const TestCli kvs;
-  std::istringstream in;
+  TextInput in("");
   std::ostringstream out;
   std::ostringstream err;
   out.setstate(std::ios::badbit);
   CHECK(Run({"completion", "bash"}, kvs.MakeEnvironment(in, out, err)) == 1);
   CHECK(err.str() == "kvs: cannot write to the standard output\n");
+}
+
+TEST_CASE("a change whose result cannot be written was made all the same, and its error says so") {
+  const PairCli kvs;
+  TextInput in("");
+  std::ostringstream out;
+  out.setstate(std::ios::badbit);
+  const auto error_of = [&](const std::vector<std::string>& words) {
+    std::ostringstream err;
+    CHECK(Run(words, kvs.cli().MakeEnvironment(in, out, err)) == 1);
+    return err.str();
+  };
+  CHECK_THAT(error_of({"incr", "int", "n"}), ContainsText("the change was made, but cannot write"));
+  CHECK(kvs.Out({"get", "int", "n"}) == "1\n");
+  CHECK(error_of({"get", "int", "n"}) == "kvs: cannot write to the standard output\n");
+  CHECK(error_of({"persist", "int", "absent"}) == "kvs: cannot write to the standard output\n");
+  CHECK_THAT(error_of({"export"}), ContainsText("the export is not whole: cannot write"));
+  CHECK(error_of({"export"}).find("exported") == std::string::npos);
 }
 
 TEST_CASE("options that the client refuses end with 2 and show the settings") {

@@ -32,6 +32,12 @@ TEST_CASE("a whole status") {
         "in all    keys 4, bytes 1267, no limits\n");
 }
 
+TEST_CASE("a server that has just started was started 0s ago") {
+  v1::MaintenanceStatusResponse status;
+  status.mutable_start_time()->set_seconds(0);
+  CHECK_THAT(StatusText(status, absl::UnixEpoch()), ContainsText("1970-01-01T00:00:00Z, 0s ago\n"));
+}
+
 TEST_CASE("limits are told, and what happens past them") {
   v1::MaintenanceStatusResponse status;
   v1::UsageStatus& usage = *status.mutable_usage();

@@ -80,6 +80,19 @@ TEST_CASE("fields end their name at the first equals sign") {
   CHECK_THAT(std::string(ParseFields(twice).status().message()), ContainsText("given twice"));
 }
 
+TEST_CASE("escaped fields are read as they are printed") {
+  const std::vector<std::string> words = {R"(a\x3db=c=\\d\n\t\x1b)"};
+  const auto fields = ParseFields(words, /*escaped=*/true);
+  REQUIRE(fields.ok());
+  CHECK(*fields == std::map<std::string, std::string>{{"a=b", "c=\\d\n\t\x1b"}});
+  for (const std::string word : {R"(a=\)", R"(a=\q)", R"(a=\x1)", R"(a=\xgg)", R"(\x=1)"}) {
+    INFO(word);
+    const std::vector<std::string> bad = {word};
+    CHECK_THAT(std::string(ParseFields(bad, /*escaped=*/true).status().message()), ContainsText("has a backslash"));
+    CHECK(ParseFields(bad).ok());
+  }
+}
+
 TEST_CASE("the type of a value by its look") {
   CHECK(GuessType("41") == ValueType::kInt);
   CHECK(GuessType("18446744073709551615") == ValueType::kUint);

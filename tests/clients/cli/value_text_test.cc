@@ -27,6 +27,7 @@ TEST_CASE("fields are lines in order, and the first equals sign separates") {
   fields.insert({"z", "1"});
   fields.insert({"a=b", "c=d"});
   CHECK(FieldsText(fields) == "a\\x3db=c=d\nz=1\n");
+  CHECK(EscapedFields(fields) == std::vector<std::string>{"a\\x3db=c=d", "z=1"});
 }
 
 }  // namespace

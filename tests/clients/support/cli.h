@@ -6,8 +6,10 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "clients/cli/input.h"
 #include "clients/cli/run.h"
 #include "tests/support/temp_dir.h"
 
@@ -17,6 +19,23 @@ struct CommandResult {
   int status = 0;
   std::string out;
   std::string err;
+};
+
+// A text as the standard input.
+class TextInput final : public cli::Input {
+ public:
+  explicit TextInput(std::string text) : text_(std::move(text)) {}
+
+  absl::StatusOr<size_t> Read(char* to, size_t size) override {
+    size = text_.copy(to, size, read_);
+    read_ += size;
+    return size;
+  }
+  bool IsReady() override { return true; }
+
+ private:
+  const std::string text_;
+  size_t read_ = 0;
 };
 
 class TestCli {
@@ -46,7 +65,12 @@ class TestCli {
   const TempDir& dir() const { return dir_; }
 
   CommandResult operator()(const std::vector<std::string>& words) const {
-    std::istringstream in(input_);
+    TextInput in(input_);
+    return Run(words, in);
+  }
+
+  // With another input than what was set.
+  CommandResult Run(const std::vector<std::string>& words, cli::Input& in) const {
     std::ostringstream out;
     std::ostringstream err;
     const cli::Environment environment = MakeEnvironment(in, out, err);
@@ -54,7 +78,7 @@ class TestCli {
     return {status, out.str(), err.str()};
   }
 
-  cli::Environment MakeEnvironment(std::istream& in, std::ostream& out, std::ostream& err) const {
+  cli::Environment MakeEnvironment(cli::Input& in, std::ostream& out, std::ostream& err) const {
     return {.in = in,
             .out = out,
             .err = err,

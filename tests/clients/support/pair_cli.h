@@ -1,6 +1,7 @@
 // The kvs command with a real pair behind it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,9 @@ namespace kvs {
 
 class PairCli {
  public:
-  PairCli() {
+  // `configure` may change the settings of kvs_server.
+  explicit PairCli(const std::function<void(server::Config&)>& configure = [](server::Config&) {}) {
+    configure(pair_.kvs_config());
     pair_.Start();
     cli_.SetVariable("KVS_ADDRESS", "127.0.0.1:" + std::to_string(pair_.kvs().port()))
         .SetVariable("KVS_PLAINTEXT", "true");
@@ -19,6 +22,7 @@ class PairCli {
 
   Pair& pair() { return pair_; }
   TestCli& cli() { return cli_; }
+  const TestCli& cli() const { return cli_; }
 
   CommandResult Run(const std::vector<std::string>& words) const { return cli_(words); }
 
