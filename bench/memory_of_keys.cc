@@ -1,5 +1,6 @@
 // What keys take in memory, as the operating system counts it, beside what kvs_server estimates: the constants of
-// common/model/heap_bytes.h, common/model/value.cc and kvs_server/store/footprint.h. A process of its own for each row.
+// common/model/heap_bytes.h, common/model/value.cc and kvs_server/store/footprint.h. And what remembered requests take,
+// beside the bytes that their bound counts. A process of its own for each row.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "common/model/request_window.h"
 #include "kvs_server/store/store.h"
 
 namespace {
@@ -117,6 +119,32 @@ void Measure(const Row& row) {
   std::_Exit(0);
 }
 
+// Requests as clients of this project name them, with an answer of so many bytes, until the oldest have to go.
+void MeasureRequests(size_t answer_size) {
+  constexpr uint64_t kRequests = 1'200'000;
+  const std::string answer(answer_size, 'a');
+  kvs::RequestWindow window;
+  const size_t before = ResidentBytes();
+  for (uint64_t i = 1; i <= kRequests; ++i) {
+    const std::string id = Text(i, 32);
+    window.Add({i, static_cast<int64_t>(i), "spiffe://kvs/client/dev", id, {i, 1, answer}});
+  }
+  const double resident = static_cast<double>(ResidentBytes() - before);
+  const double size = static_cast<double>(window.size());
+  std::printf("request, answer of %-4zu bytes        %9zu %9.1f %9.1f\n", answer_size, window.size(), resident / size,
+              static_cast<double>(window.bytes()) / size);
+  std::fflush(stdout);
+  std::_Exit(0);
+}
+
+// Runs measure() in a process of its own; false if that cannot be.
+template <class Measurement>
+bool InProcess(Measurement measure) {
+  const pid_t child = fork();
+  if (child == 0) measure();
+  return child > 0 && waitpid(child, nullptr, 0) > 0;
+}
+
 }  // namespace
 
 int main() {
@@ -141,9 +169,12 @@ int main() {
   std::printf("keys of 16 bytes                        keys  resident  estimate  difference\n");
   std::fflush(stdout);
   for (const Row& row : rows) {
-    const pid_t child = fork();
-    if (child == 0) Measure(row);
-    if (child < 0 || waitpid(child, nullptr, 0) < 0) return 1;
+    if (!InProcess([&row] { Measure(row); })) return 1;
+  }
+  std::printf("requests that are remembered        requests  resident   counted\n");
+  std::fflush(stdout);
+  for (const size_t answer_size : {8, 30, 200}) {
+    if (!InProcess([answer_size] { MeasureRequests(answer_size); })) return 1;
   }
   return 0;
 }
