@@ -12,24 +12,34 @@
 
 namespace {
 
-// A stream that the caller has closed stays unusable: what is opened later, such as a connection, must not take its
-// place.
-void OccupyClosedStreams() {
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (fcntl(fd, F_GETFD) == -1) open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-  }
+// Whether the caller gave us this stream. One that is closed may be something else by now, since libraries open files
+// before main. Theirs are to be closed by an exec, which nothing is that came through one.
+bool IsGiven(int fd) {
+  const int flags = fcntl(fd, F_GETFD);
+  return flags != -1 && (flags & FD_CLOEXEC) == 0;
 }
+
+// In the place of a standard input that is closed.
+class NoInput final : public kvs::cli::Input {
+ public:
+  absl::StatusOr<size_t> Read(char*, size_t) override {
+    return absl::FailedPreconditionError("cannot read the standard input: it is closed");
+  }
+  bool IsReady() override { return true; }
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  OccupyClosedStreams();
+  if (!IsGiven(STDOUT_FILENO)) std::cout.setstate(std::ios::badbit);
+  if (!IsGiven(STDERR_FILENO)) std::cerr.setstate(std::ios::badbit);
   // Errors are reported once, by us.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   std::error_code error;
-  kvs::cli::StandardInput input;
+  kvs::cli::StandardInput standard_input;
+  NoInput no_input;
   const kvs::cli::Environment environment{
-      .in = input,
+      .in = IsGiven(STDIN_FILENO) ? static_cast<kvs::cli::Input&>(standard_input) : no_input,
       .out = std::cout,
       .err = std::cerr,
       .variable =
