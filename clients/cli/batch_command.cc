@@ -99,7 +99,7 @@ class Sender {
   // The error of the line that ends the input, after all those before it were sent.
   absl::Status AtBadLine(const absl::Status& status) const {
     if (answered_ == 0) return WithEnd(status, "nothing was done");
-    return WithEnd(status, absl::StrCat(Answered("before ", "it"), ", nothing after them was done"));
+    return WithEnd(status, absl::StrCat(Answered("before ", "it"), ", nothing after that was done"));
   }
 
  private:
@@ -137,7 +137,7 @@ class Sender {
     }
     if (unsettled.ok()) return unsettled;
     return WithEnd(unsettled,
-                   absl::StrCat(Answered("up to line ", absl::StrCat(last_line_)), ", nothing after them was done"));
+                   absl::StrCat(Answered("up to line ", absl::StrCat(last_line_)), ", nothing after that was done"));
   }
 
   // "the 7 operations before it have their results".

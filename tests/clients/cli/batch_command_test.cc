@@ -69,7 +69,7 @@ TEST_CASE("a line that is no operation is named: those before it are done, and n
     CHECK(result.status == 2);
     CHECK_THAT(result.err, ContainsText("line 3 is no operation as JSON"));
     CHECK_THAT(result.err,
-               ContainsText("; the 2 operations before it have their results, nothing after them was done\n"));
+               ContainsText("; the 2 operations before it have their results, nothing after that was done\n"));
     CHECK(std::count(result.out.begin(), result.out.end(), '\n') == 2);
     done += 2;
     CHECK(kvs.Out({"get", "int", "a"}) == std::to_string(done) + "\n");
@@ -137,7 +137,7 @@ TEST_CASE("while the ledger is away a batch is repeated, and ends with 3 when th
   CHECK_THAT(result.out, ContainsText("NOT_APPLIED"));
   CHECK_THAT(result.err, ContainsText("kvs: line 2: nothing was changed: the ledger cannot persist it"));
   CHECK_THAT(result.err,
-             ContainsText("; the 2 operations up to line 2 have their results, nothing after them was done"));
+             ContainsText("; the 2 operations up to line 2 have their results, nothing after that was done"));
   CHECK_THAT(kvs.Err(3, {"batch", "--atomic", "--timeout", "300ms"}), ContainsText("nothing was changed"));
   auto batch = std::async(std::launch::async, [&] { return kvs.Run({"batch", "--timeout", "60s"}); });
   kvs.pair().StartLedger();
