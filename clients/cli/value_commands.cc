@@ -154,7 +154,7 @@ absl::StatusOr<int> PutSet(const Context& context, const Target& target) {
   return Stored(context, client->sets().Put(target.key, target.rest, context.mutation));
 }
 
-absl::StatusOr<int> Put(const Context& context) {
+absl::StatusOr<int> PutValue(const Context& context) {
   const auto target = TargetOf(context, GuessPut(context.arguments));
   if (!target.ok()) return target.status();
   if (target->type != ValueType::kString && context.FlagValue("file")) return UsageError("--file is for strings");
@@ -219,7 +219,7 @@ absl::Status WithOtherTypes(const client::Client& client, const Target& target, 
                                                   type, " ", ShellQuoted(target.key), "`"));
 }
 
-absl::StatusOr<int> Get(const Context& context) {
+absl::StatusOr<int> GetValue(const Context& context) {
   const auto target = TargetOf(context, std::nullopt);
   if (!target.ok()) return target.status();
   const auto client = context.Connect();
@@ -382,7 +382,7 @@ std::vector<Command> ValueCommands() {
        .completion = Kind::kType,
        .changes = true,
        .takes_ttl = true,
-       .run = Put,
+       .run = PutValue,
        .guess = GuessPut},
       {.name = "get",
        .arguments = "TYPE KEY",
@@ -395,7 +395,7 @@ std::vector<Command> ValueCommands() {
        .max_arguments = 2,
        .text_from = 1,
        .completion = Kind::kType,
-       .run = Get,
+       .run = GetValue,
        .guess = GuessGet},
       {.name = "del",
        .arguments = "TYPE KEY",
