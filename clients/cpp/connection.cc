@@ -8,11 +8,10 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <utility>
 
+#include "clients/cpp/channel.h"
 #include "clients/cpp/client.h"
 #include "common/errors.h"
 #include "common/rpc/status.h"
@@ -31,43 +30,6 @@ absl::Duration LeastAttempt(absl::Duration timeout) { return std::min(timeout / 
 absl::Duration Jittered(absl::Duration pause) {
   thread_local std::minstd_rand random{std::random_device{}()};
   return pause * std::uniform_real_distribution<double>(0.5, 1.0)(random);
-}
-
-absl::StatusOr<std::string> ReadPem(absl::string_view option, const std::string& path) {
-  if (path.empty()) return std::string();
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file || text.empty()) {
-    return Error(errors::kInvalidCredentials, absl::StrCat("cannot read the ", option, " file ", path));
-  }
-  if (text.find("-----BEGIN ") == std::string::npos) {
-    return Error(errors::kInvalidCredentials, absl::StrCat("the ", option, " file ", path, " is not in PEM form"));
-  }
-  return text;
-}
-
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const Options& options) {
-  if (options.plaintext) return grpc::InsecureChannelCredentials();
-  if (options.certificate.empty() != options.key.empty()) {
-    return Error(errors::kInvalidCredentials, "a certificate needs its key, and a key its certificate");
-  }
-  const auto ca = ReadPem("ca", options.ca);
-  if (!ca.ok()) return ca.status();
-  const auto certificate = ReadPem("certificate", options.certificate);
-  if (!certificate.ok()) return certificate.status();
-  const auto key = ReadPem("key", options.key);
-  if (!key.ok()) return key.status();
-  return grpc::SslCredentials({.pem_root_certs = *ca, .pem_private_key = *key, .pem_cert_chain = *certificate});
-}
-
-grpc::ChannelArguments Arguments() {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  // What may be repeated is decided here, not by whoever answers for the domain's TXT records.
-  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
-  return arguments;
 }
 
 }  // namespace
@@ -98,11 +60,9 @@ std::string NewRequestId() {
 absl::StatusOr<std::shared_ptr<const Connection>> Connection::Make(const Options& options) {
   const auto address = ServerAddress(options.address);
   if (!address.ok()) return address.status();
-  const auto credentials = Credentials(options);
-  if (!credentials.ok()) return credentials.status();
-  const std::string target = address->ToString();
-  return std::shared_ptr<const Connection>(
-      new Connection(options, target, grpc::CreateCustomChannel(target, *credentials, Arguments())));
+  auto channel = MakeChannel(options);
+  if (!channel.ok()) return channel.status();
+  return std::shared_ptr<const Connection>(new Connection(options, address->ToString(), *std::move(channel)));
 }
 
 Connection::Connection(const Options& options, std::string address, std::shared_ptr<grpc::Channel> channel)
