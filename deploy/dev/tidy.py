@@ -42,6 +42,7 @@ MAY_INCLUDE = {
     "kvs_server/api": ["kvs_server/engine", "kvs_server/journal", "common/logging", "common/model", "common/rpc"],
     "kvs_server": ["kvs_server/*", "common/*"],
     "clients/cpp": ["common/config", "common/logging", "common/model", "common/rpc", "common/tls"],
+    "clients/bench": ["common/logging", "common/rpc"],
     # `kvs log` reads the files of the ledger.
     "clients/cli": ["clients/*", "common/*", "txn_server/log", "txn_server/log/*"],
     "clients/cli/doctor": ["clients/*", "common/*"],

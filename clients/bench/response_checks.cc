@@ -1,0 +1,114 @@
+#include "clients/bench/response_checks.h"
+
+#include <absl/strings/str_cat.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
+#include "kvs/v1/batch.pb.h"
+
+namespace kvs::bench {
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+
+// Calls fn(field, contents) for each field of the message that is a message or text, and skips the others. False if it
+// is no message.
+template <class Fn>
+bool ForEachField(absl::string_view message, Fn fn) {
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(message.data()),
+                                            static_cast<int>(message.size()));
+  while (const uint32_t tag = in.ReadTag()) {
+    if (WireFormatLite::GetTagWireType(tag) != WireFormatLite::WIRETYPE_LENGTH_DELIMITED) {
+      if (!WireFormatLite::SkipField(&in, tag)) return false;
+      continue;
+    }
+    uint32_t size = 0;
+    if (!in.ReadVarint32(&size)) return false;
+    const auto begin = static_cast<size_t>(in.CurrentPosition());
+    if (!in.Skip(static_cast<int>(size))) return false;
+    fn(WireFormatLite::GetTagFieldNumber(tag), message.substr(begin, size));
+  }
+  return in.ConsumedEntireMessage();
+}
+
+template <class Proto>
+Proto Parsed(absl::string_view bytes) {
+  Proto proto;
+  proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  return proto;
+}
+
+void Note(const google::rpc::Status& status, std::string* error) {
+  if (error->empty()) *error = absl::StrCat(status.message().empty() ? "an error without a message" : status.message());
+}
+
+uint32_t Malformed(uint32_t operations, std::string* error) {
+  if (error->empty()) *error = "the response is no message of its type";
+  return operations;
+}
+
+// A message of Batch.Pipeline, whose batch is as `check` says.
+uint32_t CheckAnswer(absl::string_view response, uint32_t operations, std::string* error, ResponseCheck check) {
+  uint32_t failed = operations;
+  const bool is_message = ForEachField(response, [&](int field, absl::string_view contents) {
+    if (field == v1::BatchPipelineResponse::kBatchFieldNumber) failed = check(contents, operations, error);
+    if (field == v1::BatchPipelineResponse::kErrorFieldNumber) Note(Parsed<google::rpc::Status>(contents), error);
+  });
+  return is_message ? failed : Malformed(operations, error);
+}
+
+// A batch of one operation, which takes many keys.
+uint32_t CheckMultiResult(absl::string_view batch, uint32_t operations, std::string* error) {
+  uint32_t failed = operations;
+  const bool is_message = ForEachField(batch, [&](int field, absl::string_view result) {
+    if (field != v1::BatchExecuteResponse::kResultsFieldNumber) return;
+    ForEachField(result, [&](int kind, absl::string_view contents) {
+      if (kind == v1::BatchResult::kErrorFieldNumber) {
+        Note(Parsed<google::rpc::Status>(contents), error);
+      } else {
+        failed = CheckMulti(contents, operations, error);
+      }
+    });
+  });
+  return is_message ? failed : Malformed(operations, error);
+}
+
+}  // namespace
+
+uint32_t CheckNothing(absl::string_view, uint32_t, std::string*) { return 0; }
+
+uint32_t CheckMulti(absl::string_view response, uint32_t operations, std::string* error) {
+  uint32_t failed = 0;
+  const bool is_message = ForEachField(response, [&](int field, absl::string_view contents) {
+    if (field != v1::StringStoreMultiGetResponse::kErrorsFieldNumber) return;
+    const auto errors = Parsed<v1::KeyErrors>(contents);
+    failed += static_cast<uint32_t>(errors.indexes_size());
+    Note(errors.status(), error);
+  });
+  return is_message ? failed : Malformed(operations, error);
+}
+
+uint32_t CheckBatch(absl::string_view response, uint32_t operations, std::string* error) {
+  uint32_t failed = 0;
+  uint32_t results = 0;
+  const bool is_message = ForEachField(response, [&](int field, absl::string_view contents) {
+    if (field != v1::BatchExecuteResponse::kResultsFieldNumber) return;
+    ++results;
+    ForEachField(contents, [&](int result, absl::string_view status) {
+      if (result != v1::BatchResult::kErrorFieldNumber) return;
+      ++failed;
+      Note(Parsed<google::rpc::Status>(status), error);
+    });
+  });
+  return is_message && results == operations ? failed : Malformed(operations, error);
+}
+
+uint32_t CheckPipeline(absl::string_view response, uint32_t operations, std::string* error) {
+  return CheckAnswer(response, operations, error, CheckBatch);
+}
+
+uint32_t CheckPipelineMulti(absl::string_view response, uint32_t operations, std::string* error) {
+  return CheckAnswer(response, operations, error, CheckMultiResult);
+}
+
+}  // namespace kvs::bench
