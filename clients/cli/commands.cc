@@ -98,8 +98,7 @@ const std::vector<Section>& Sections() {
       {"Maps", MapCommands()},
       {"Keys of all types",
        Joined({KeyCommands(), ExpiryCommands(), BatchCommands(), ExportCommands(), ImportCommands()})},
-      {"The server", ServerCommands()},
-
+      {"The server", Joined({ServerCommands(), BenchCommands()})},
       {"When it does not work", DoctorCommands()},
       {"Certificates", CertsCommands()},
       {"The ledger's files", Joined({LogCommands(), LogStatCommands(), LogBackupCommands()})},

@@ -21,6 +21,7 @@ std::vector<Command> BatchCommands();
 std::vector<Command> ExportCommands();
 std::vector<Command> ImportCommands();
 std::vector<Command> ServerCommands();
+std::vector<Command> BenchCommands();
 std::vector<Command> DoctorCommands();
 std::vector<Command> CertsCommands();
 std::vector<Command> LogCommands();

@@ -1,0 +1,163 @@
+// bench against a real pair, in runs of a moment.
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/clients/support/free_port.h"
+#include "tests/clients/support/pair_cli.h"
+#include "tests/clients/support/scripted_server.h"
+#include "tests/support/catch.h"
+
+namespace kvs::cli {
+namespace {
+
+using Words = std::vector<std::string>;
+
+// The last one of a flag counts.
+Words Bench(const Words& words) {
+  Words all = {"bench", "--keys", "100", "--duration", "50ms", "--warmup", "0", "--output", "json"};
+  all.insert(all.end(), words.begin(), words.end());
+  return all;
+}
+
+// The numbers of a result.
+std::map<std::string, double> Numbers(const std::string& json) {
+  google::protobuf::Struct object;
+  INFO(json);
+  REQUIRE(google::protobuf::util::JsonStringToMessage(json, &object).ok());
+  std::map<std::string, double> numbers;
+  for (const auto& [name, value] : object.fields()) numbers[name] = value.number_value();
+  return numbers;
+}
+
+TEST_CASE("bench measures every verb, however it travels") {
+  const PairCli cli;
+  cli.Out(Bench({"mixed", "--via", "batch", "--fill"}));
+  const std::vector<Words> loads = {
+      {"get"},
+      {"put"},
+      {"incr"},
+      {"mixed", "--reads", "30"},
+      {"get", "--type", "int"},
+      {"put", "--type", "int"},
+      {"get", "--batch", "10"},
+      {"put", "--batch", "10"},
+      {"incr", "--batch", "10"},
+      {"get", "--batch", "10", "--type", "int"},
+      {"put", "--batch", "10", "--type", "int"},
+      {"mixed", "--batch", "10"},
+      {"get", "--batch", "10", "--via", "batch"},
+      {"put", "--batch", "10", "--via", "batch", "--type", "int"},
+      {"put", "--batch", "10", "--via", "atomic"},
+      {"incr", "--batch", "10", "--via", "batch"},
+      {"mixed", "--batch", "10", "--via", "atomic"},
+      {"get", "--batch", "10", "--via", "pipeline"},
+      {"put", "--batch", "10", "--via", "pipeline"},
+      {"get", "--batch", "10", "--via", "pipeline", "--type", "int"},
+      {"put", "--batch", "10", "--via", "pipeline", "--type", "int"},
+      {"incr", "--batch", "10", "--via", "pipeline"},
+      {"mixed", "--batch", "10", "--via", "pipeline"},
+      {"get", "--threads", "2"},
+  };
+  for (const Words& load : loads) {
+    INFO(absl::StrJoin(load, " "));
+    const auto numbers = Numbers(cli.Out(Bench(load)));
+    const double batch = load.size() > 2 && load[1] == "--batch" ? 10 : 1;
+    CHECK(numbers.at("errors") == 0);
+    CHECK(numbers.at("calls") > 0);
+    CHECK(numbers.at("operations") == numbers.at("calls") * batch);
+    CHECK(numbers.at("operations_in_all") >= numbers.at("operations"));
+    CHECK(numbers.at("p50_us") > 0);
+    CHECK(numbers.at("p50_us") <= numbers.at("p99_us"));
+    CHECK(numbers.at("p99_us") <= numbers.at("p999_us"));
+    CHECK(numbers.at("p999_us") <= numbers.at("max_us"));
+  }
+}
+
+TEST_CASE("bench --fill puts every key once, with the sizes asked for") {
+  const PairCli cli;
+  cli.Out(Bench({"get", "--fill", "--key-size", "20", "--value-size", "5"}));
+  CHECK(cli.Out({"count", "--type", "string"}) == "100\n");
+  CHECK(cli.Out({"get", "string", "bench:00000000000099"}) == "vvvvv\n");
+}
+
+TEST_CASE("bench changes what it says that it changes") {
+  const PairCli cli;
+  const auto numbers = Numbers(cli.Out(Bench({"incr", "--keys", "1"})));
+  CHECK(cli.Out({"get", "int", "bench:0000000000"}) ==
+        absl::StrCat(static_cast<uint64_t>(numbers.at("operations_in_all")), "\n"));
+}
+
+TEST_CASE("bench --rate sends no more than that, and no less") {
+  const PairCli cli;
+  cli.Out(Bench({"get", "--fill"}));
+  const auto numbers = Numbers(cli.Out(Bench({"get", "--rate", "200", "--duration", "500ms"})));
+  CHECK(numbers.at("operations_in_all") == 100);
+}
+
+TEST_CASE("bench ends with 1 and the reason when operations fail") {
+  const PairCli cli;
+  for (const Words& load : {Words{"get"}, Words{"get", "--batch", "10"}, Words{"get", "--batch", "5", "--via", "batch"},
+                            Words{"get", "--batch", "5", "--via", "pipeline"}}) {
+    const CommandResult result = cli.Run({"bench", load[0], "--keys", "1000000", "--duration", "5ms", "--warmup", "0"});
+    INFO(result.out << result.err);
+    CHECK(result.status == 1);
+  }
+}
+
+TEST_CASE("bench gives up when everything fails") {
+  ScriptedServer server;
+  TestCli cli;
+  cli.SetVariable("KVS_ADDRESS", server.address()).SetVariable("KVS_PLAINTEXT", "true");
+  const CommandResult result = cli({"bench", "get", "--type", "string", "--duration", "1h"});
+  CHECK(result.status == 1);
+  CHECK_THAT(result.err, ContainsText("does not know this call"));
+}
+
+TEST_CASE("bench tells that nothing answers at the address") {
+  TestCli cli;
+  cli.SetVariable("KVS_PLAINTEXT", "true");
+  const Listener listener;
+  const CommandResult result =
+      cli({"bench", "get", "--address", "localhost:" + std::to_string(listener.port()), "--timeout", "200ms"});
+  CHECK(result.status == 3);
+  CHECK_THAT(result.err, ContainsText("no connection to the server within 200ms; nothing was sent"));
+}
+
+TEST_CASE("bench prints lines for people") {
+  const PairCli cli;
+  const CommandResult result =
+      cli.Run({"bench", "put", "--fill", "--keys", "10", "--duration", "20ms", "--warmup", "0"});
+  INFO(result.out);
+  CHECK(result.status == 0);
+  CHECK_THAT(result.out, ContainsText("calls  ") && ContainsText("operations  ") && ContainsText("p99.9 ") &&
+                             ContainsText("errors      none\n"));
+  CHECK_THAT(result.err, ContainsText("putting 10 keys first"));
+}
+
+TEST_CASE("bench refuses what it does not know") {
+  const TestCli cli;
+  const auto error = [&](const Words& words) {
+    Words all = {"bench"};
+    all.insert(all.end(), words.begin(), words.end());
+    const CommandResult result = cli(all);
+    CHECK(result.status == 2);
+    CHECK(result.out.empty());
+    return result.err;
+  };
+  CHECK_THAT(error({"delete"}), ContainsText("what to do is one of get put incr mixed, not delete"));
+  CHECK_THAT(error({"get", "--type", "set"}), ContainsText("--type is one of int string, not set"));
+  CHECK_THAT(error({"get", "--via", "post"}), ContainsText("--via is one of unary multi batch atomic pipeline"));
+  CHECK_THAT(error({"get", "--keys", "many"}), ContainsText("--keys=many: "));
+  CHECK_THAT(error({"get", "--duration", "5"}), ContainsText("--duration=5: "));
+  CHECK_THAT(error({"get", "--connections", "0"}), ContainsText("--connections must be 1 to 1000, not 0"));
+  CHECK_THAT(error({"incr", "--type", "string"}), ContainsText("incr is for --type int"));
+}
+
+}  // namespace
+}  // namespace kvs::cli
