@@ -1,7 +1,7 @@
 # The few commands of everyday work. CMakePresets.json and deploy/dev/ do what they name.
 #
 # Variables: YES=1 installs packages without asking. KVS_PORT and TXN_PORT (5050, 5051) and KVS_STATE (.kvs) are for
-# run.
+# run. ARGS is for bench, such as ARGS='--only unary_get --rounds 1'.
 
 KVS_PORT ?= 5050
 TXN_PORT ?= 5051
@@ -9,7 +9,7 @@ KVS_STATE ?= .kvs
 export YES KVS_PORT TXN_PORT KVS_STATE
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check test-asan test-tsan test-compose clean
+.PHONY: help build run test check test-asan test-tsan test-compose bench bench-full bench-micro clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,18 @@ test-tsan:  ## The same under ThreadSanitizer
 
 test-compose:  ## Build the image and bring docker-compose.yaml up for real; takes minutes and a Docker engine
 	@KVS_BIN=build/release/bin KVS_SOURCE=$(CURDIR) /usr/bin/python3 tests/system/compose_test.py
+
+bench:  ## Compare with Redis, etcd, PostgreSQL and an empty gRPC server: build/bench/results.md; 8 minutes
+	@deploy/dev/install_packages.sh build bench
+	@deploy/dev/bench.sh $(ARGS)
+
+bench-full:  ## The same with more and longer rounds
+	@deploy/dev/install_packages.sh build bench
+	@deploy/dev/bench.sh --rounds 9 --seconds 5 $(ARGS)
+
+bench-micro:  ## Measure parts alone, and count their instructions
+	@deploy/dev/install_packages.sh build bench
+	@deploy/dev/bench.sh micro $(ARGS)
 
 check:  ## Check layout, likely mistakes, lock annotations, scripts and the rules of this project
 	@deploy/dev/install_packages.sh build check

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that some work here needs. Usage: install_packages.sh build|test|check ...
+# Installs the Debian packages that some work here needs. Usage: install_packages.sh build|test|check|bench ...
 #
 # Lists what is missing with its size and its purpose, and asks where there is a terminal; YES=1 answers yes. Where
 # there is none, as in CI, it says so and goes on. Uses sudo where the user is not root; without the rights it prints
@@ -53,8 +53,19 @@ python3                 checks the rules of this project
 python3-protobuf        reads the comments of the proto files
 LIST
       ;;
+    bench)
+      cat <<'LIST'
+python3                 runs the rounds
+redis-server            is compared with
+redis-tools             its load, redis-benchmark
+etcd-server             is compared with
+postgresql              is compared with
+libbenchmark-dev        microbenchmarks
+valgrind                counts their instructions where the processor does not
+LIST
+      ;;
     *)
-      echo "install_packages.sh: no set of packages is called '$1'; there are build, test and check." >&2
+      echo "install_packages.sh: no set of packages is called '$1'; there are build, test, check and bench." >&2
       exit 2
       ;;
   esac
@@ -179,7 +190,7 @@ install() {
 }
 
 main() {
-  (($# > 0)) || { echo "usage: install_packages.sh build|test|check ..." >&2; exit 2; }
+  (($# > 0)) || { echo "usage: install_packages.sh build|test|check|bench ..." >&2; exit 2; }
   sets=("$@")
   local listing set
   listing=$(for set in "${sets[@]}"; do packages_of "$set"; done)
