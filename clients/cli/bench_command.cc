@@ -142,7 +142,7 @@ std::vector<Command> BenchCommands() {
        .min_arguments = 1,
        .max_arguments = 1,
        .flags = {{"fill", "", "put every key first"},
-                 {"type", "TYPE", "int or string; string if not given, int for incr", Kind::kWords, bench::kTypes},
+                 {"type", "TYPE", "int or string; string if not given, int for incr", Kind::kType},
                  {"via", "HOW", "unary, multi, batch, atomic or pipeline; multi if there is a --batch", Kind::kWords,
                   bench::kVias},
                  {"batch", "N", "operations in a message, up to 10000; 1 if not given", Kind::kText},
