@@ -19,7 +19,7 @@ def middle(samples, field="value"):
 
 def best(names, samples, row):
     choose = min if row.least else max
-    return choose((name for name in names if samples.get(name)), key=lambda name: middle(samples[name], row.field), default=None)
+    return choose((name for name in names if name in samples), key=lambda name: middle(samples[name], row.field))
 
 
 def cpu_of(samples):
@@ -37,12 +37,15 @@ def ratio_of(row, value, baseline):
     return baseline / value if row.inverse else value / baseline
 
 
+def missing(row):
+    """A row of results.json that was not measured, since a peer is not installed."""
+    nothing = dict.fromkeys(("value", "baseline", "baseline_value", "ratio", "met"))
+    return {"name": row.name, "what": row.what, "unit": row.unit, "target": row.target, "at_most": row.at_most, **nothing}
+
+
 def result(row, samples):
     """A row of results.json. The ratio is the median of the ratios of the rounds, since the speed of a machine drifts."""
     chosen = best(row.baseline, samples, row)
-    if not samples.get(row.value) or chosen is None:
-        return {"name": row.name, "what": row.what, "value": None, "unit": row.unit, "baseline": None, "baseline_value": None,
-                "ratio": None, "target": row.target, "at_most": row.at_most, "met": None}
     values = [getattr(sample, row.field) for sample in samples[row.value]]
     parts = [samples[chosen], *(samples[name] for name in row.plus)]
     baselines = [sum(getattr(sample, row.field) for sample in samples_of_round) for samples_of_round in zip(*parts)]
@@ -115,7 +118,8 @@ def markdown(rows, before, about):
         sign = "≤" if row["at_most"] else "≥"
         change = changed(row, before)
         targets.append([
-            f"`{row['name']}`", row["what"], f"{number(row['value'])} {row['unit']}", f"`{row['baseline']}` {number(row['baseline_value'])}",
+            f"`{row['name']}`", row["what"], f"{number(row['value'])} {row['unit']}",
+            f"`{row['baseline']}` {number(row['baseline_value'])}" if row["baseline"] else "",
             f"{row['ratio']:.2f}" if row["ratio"] else "not measured", f"{sign} {row['target']}",
             {True: "yes", False: "no", None: "-"}[row["met"]],
             "" if change is None else f"{change:+.0%}" + (" (over 15 %)" if abs(change) > REPEATABLE else ""),

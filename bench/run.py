@@ -82,6 +82,7 @@ def measure_stage(bench, rows, rounds):
     for number in range(rounds):
         for name in names:
             begin = time.monotonic()
+            bench.settle()
             sample = MEASUREMENTS[name](bench)
             samples[name].append(sample)
             print(f"  {number + 1}/{rounds} {name}: {results.number(sample.value)} "
@@ -105,16 +106,19 @@ def find_hopeless(rows, samples):
 
 
 def measure(options, rows, directory):
+    """The results of rows, by name."""
     clients = Clients(options.bin, options.seconds, options.keys)
     bench = Bench(options.bin, directory, clients, options.start_keys, options.many_keys, options.keys)
-    samples = {}
+    found = {}
     for stage in dict.fromkeys(row.stage for row in rows):
         print(f"{stage}:", flush=True)
+        rows_of_stage = [row for row in rows if row.stage == stage]
         try:
-            samples.update(measure_stage(bench, [row for row in rows if row.stage == stage], options.rounds))
+            samples = measure_stage(bench, rows_of_stage, options.rounds)
         finally:
             bench.stop()
-    return samples
+        found.update({row.name: results.result(row, samples) for row in rows_of_stage})
+    return found
 
 
 def run(options):
@@ -130,10 +134,10 @@ def run(options):
             "start_keys": options.start_keys, "many_keys": options.many_keys, "file_system": check_file_system(directory),
         }
         about = results.environment(settings)
-        samples = measure(options, measured_rows, directory)
+        found = measure(options, measured_rows, directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    print(results.write(options.out, [results.result(row, samples) for row in rows], about))
+    print(results.write(options.out, [found.get(row.name) or results.missing(row) for row in rows], about))
     print(f"Results: {options.out}/results.json, results.md, results.svg")
 
 
