@@ -13,6 +13,15 @@
 namespace kvs::bench {
 namespace {
 
+struct UnaryCall {
+  grpc::ClientContext context;
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
+  const Message* message = nullptr;
+  int64_t due_nanos = 0;
+};
+
 class UnarySender final : public Sender, public rpc::Tag {
  public:
   UnarySender(Runner* runner, const std::shared_ptr<grpc::Channel>& channel) : runner_(*runner), stub_(channel) {}
@@ -40,18 +49,9 @@ class UnarySender final : public Sender, public rpc::Tag {
   }
 
  private:
-  struct Call {
-    grpc::ClientContext context;
-    grpc::ByteBuffer response;
-    grpc::Status status;
-    std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
-    const Message* message = nullptr;
-    int64_t due_nanos = 0;
-  };
-
   Runner& runner_;
   grpc::GenericStub stub_;
-  std::optional<Call> call_;
+  std::optional<UnaryCall> call_;
 };
 
 class StreamSender final : public Sender {

@@ -12,6 +12,7 @@
 #include "tests/clients/support/pair_cli.h"
 #include "tests/clients/support/scripted_server.h"
 #include "tests/support/catch.h"
+#include "tests/support/gate.h"
 
 namespace kvs::cli {
 namespace {
@@ -117,6 +118,22 @@ TEST_CASE("bench gives up when everything fails") {
   const CommandResult result = cli({"bench", "get", "--type", "string", "--duration", "1h"});
   CHECK(result.status == 1);
   CHECK_THAT(result.err, ContainsText("does not know this call"));
+  const CommandResult stream = cli({"bench", "get", "--batch", "10", "--via", "pipeline", "--duration", "1h"});
+  CHECK(stream.status == 1);
+  CHECK_THAT(stream.err, ContainsText("does not know this call"));
+}
+
+TEST_CASE("bench gives up when nothing is answered within the timeout") {
+  Gate gate;
+  PairCli cli;
+  cli.pair().storage().SetBeforeAppend(gate.Hook());
+  for (const Words& how : {Words{}, Words{"--batch", "10", "--via", "pipeline"}}) {
+    Words words = {"bench", "put", "--timeout", "300ms", "--duration", "1h"};
+    words.insert(words.end(), how.begin(), how.end());
+    CHECK_THAT(cli.Err(3, words), ContainsText("nothing was answered for 300ms"));
+  }
+  gate.Open();
+  cli.pair().storage().SetBeforeAppend(nullptr);
 }
 
 TEST_CASE("bench tells that nothing answers at the address") {
