@@ -1,5 +1,6 @@
 """Processes of a benchmark: started on free ports, below one directory, with what they cost counted."""
 
+import ctypes
 import os
 import pathlib
 import re
@@ -10,6 +11,8 @@ import threading
 import time
 
 DEADLINE_SECONDS = 120
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 
 
 class Failure(Exception):
@@ -37,11 +40,8 @@ def await_port(port, process):
 
 
 def end_with_parent():
-    """For children: they end when the benchmark is killed, so that nothing is left behind."""
-    import ctypes
-
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    """For new processes: they are killed when the benchmark is, so that nothing is left behind."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Process:

@@ -9,6 +9,7 @@ import argparse
 import pathlib
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -143,6 +144,8 @@ def run(options):
 
 def main():
     options = parse()
+    # So that servers are stopped and data is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         run(options)
     except Failure as failure:

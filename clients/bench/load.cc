@@ -74,6 +74,7 @@ absl::StatusOr<LoadResult> Run(const std::vector<Plan>& plans, const Workload& w
     all.seconds_in_all = std::max(all.seconds_in_all, result.seconds_in_all);
     all.operations_in_all += result.operations_in_all;
     all.failed_operations += result.failed_operations;
+    all.unsent_messages += result.unsent_messages;
     if (all.first_error.empty()) all.first_error = result.first_error;
   }
   all.cpu_seconds = CpuSeconds() - cpu_seconds;

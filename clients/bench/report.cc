@@ -25,6 +25,12 @@ std::string Errors(const LoadResult& result) {
                       " operations; the first: ", result.first_error);
 }
 
+std::string Unsent(const LoadResult& result) {
+  if (result.unsent_messages == 0) return {};
+  return absl::StrCat("unsent      ", result.unsent_messages,
+                      " calls were due, but too many others were under way: the rate is too much\n");
+}
+
 }  // namespace
 
 std::string Text(const LoadResult& result) {
@@ -34,9 +40,11 @@ std::string Text(const LoadResult& result) {
       "operations  %.0f/s\n"
       "latency     p50 %s, p99 %s, p99.9 %s, max %s\n"
       "errors      %s\n"
+      "%s"
       "client      %.2f of a processor",
       result.MessagesPerSecond(), result.OperationsPerSecond(), Duration(took.At(0.5)), Duration(took.At(0.99)),
-      Duration(took.At(0.999)), Duration(took.max()), Errors(result), result.cpu_seconds / result.seconds_in_all);
+      Duration(took.At(0.999)), Duration(took.max()), Errors(result), Unsent(result),
+      result.cpu_seconds / result.seconds_in_all);
 }
 
 std::string Json(const LoadResult& result) {
@@ -44,10 +52,11 @@ std::string Json(const LoadResult& result) {
   return absl::StrFormat(
       R"({"calls_per_second":%.1f,"operations_per_second":%.1f,"p50_us":%.1f,"p99_us":%.1f,"p999_us":%.1f,)"
       R"("max_us":%.1f,"mean_us":%.1f,"seconds":%.3f,"calls":%d,"operations":%d,"operations_in_all":%d,)"
-      R"("errors":%d,"error":%s,"cpu_seconds":%.3f})",
+      R"("errors":%d,"error":%s,"unsent":%d,"cpu_seconds":%.3f})",
       result.MessagesPerSecond(), result.OperationsPerSecond(), Micros(took.At(0.5)), Micros(took.At(0.99)),
       Micros(took.At(0.999)), Micros(took.max()), took.mean() / 1e3, result.seconds, took.count(), result.operations,
-      result.operations_in_all, result.failed_operations, JsonString(result.first_error), result.cpu_seconds);
+      result.operations_in_all, result.failed_operations, JsonString(result.first_error), result.unsent_messages,
+      result.cpu_seconds);
 }
 
 }  // namespace kvs::bench

@@ -12,7 +12,8 @@ std::string Text(const LoadResult& result);
 
 // One JSON object: calls_per_second, operations_per_second, p50_us, p99_us, p999_us, max_us, mean_us, seconds, calls
 // and operations, all of the time after the warm-up; operations_in_all, errors (operations that failed), error (the
-// first reason, or empty) and cpu_seconds of the client, of all of the time.
+// first reason, or empty), unsent (messages that were due at the rate and never sent) and cpu_seconds of the client, of
+// all of the time.
 std::string Json(const LoadResult& result);
 
 }  // namespace kvs::bench

@@ -74,7 +74,9 @@ void Runner::Answered(Sender* sender, int64_t due_nanos, uint32_t failed_operati
   failures_in_a_row_ = failed_operations == workload_.operations ? failures_in_a_row_ + 1 : 0;
   result_.operations_in_all += workload_.operations;
   result_.failed_operations += failed_operations;
-  if (now < count_from_ || now > end_) return;
+  // At a rate, what was due in time counts however late its answer is.
+  const int64_t counted = plan_.rate > 0 ? due_nanos : now;
+  if (counted < count_from_ || counted > end_) return;
   result_.nanoseconds.Add(static_cast<uint64_t>(std::max<int64_t>(now - due_nanos, 0)));
   result_.operations += workload_.operations - failed_operations;
 }
@@ -144,6 +146,10 @@ absl::Status Runner::Run() {
     }
   }
   result_.seconds = static_cast<double>(std::min(now, end_) - count_from_) / 1e9;
+  if (plan_.rate > 0 && failure_.ok()) {
+    result_.unsent_messages =
+        static_cast<uint64_t>(std::max(0.0, static_cast<double>(end_) - next_due_) * plan_.rate / 1e9);
+  }
   result_.seconds_in_all = static_cast<double>(now - begin_) / 1e9;
   return failure_;
 }

@@ -4,6 +4,7 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <cmath>
 #include <map>
 #include <string>
 #include <vector>
@@ -99,6 +100,19 @@ TEST_CASE("bench --rate sends no more than that, and no less") {
   cli.Out(Bench({"get", "--fill"}));
   const auto numbers = Numbers(cli.Out(Bench({"get", "--rate", "200", "--duration", "500ms"})));
   CHECK(numbers.at("operations_in_all") == 100);
+  CHECK(numbers.at("calls") == 100);
+  CHECK(numbers.at("unsent") == 0);
+}
+
+TEST_CASE("bench counts latencies from the time at which a message was due, and tells of those that it never sent") {
+  const PairCli cli;
+  cli.Out(Bench({"get", "--fill"}));
+  // Far more than one after the other can be, so that nearly everything waits for most of the time.
+  const auto numbers =
+      Numbers(cli.Out(Bench({"get", "--rate", "10000000", "--outstanding", "1", "--connections", "1"})));
+  CHECK(numbers.at("unsent") > 100'000);
+  CHECK(std::abs(numbers.at("calls") + numbers.at("unsent") - 500'000) <= 2);
+  CHECK(numbers.at("p50_us") > 10'000);
 }
 
 TEST_CASE("bench ends with 1 and the reason when operations fail") {
