@@ -162,6 +162,7 @@ class Bench:
     def filled_etcd(self):
         etcd = servers.Etcd(self.new_directory())
         self.clients.fill_etcd(etcd)
+        etcd.restart()
         return etcd
 
     def rdb_redis(self):
@@ -255,6 +256,13 @@ def postgres_copy(bench):
     return Sample(rows / (time.monotonic() - begin))
 
 
+def etcd_transactions(bench):
+    etcd = bench.server("etcd")
+    sample = bench.clients.etcd(etcd, "put", *BATCH)
+    etcd.restart()
+    return sample
+
+
 def kvs(server, *args, keys=None):
     return lambda b: b.clients.kvs(b.server(server), *args, keys=keys(b) if keys else None)
 
@@ -278,7 +286,7 @@ MEASUREMENTS = {
     "disk_sync": disk("overwrite", 4096),
     "etcd_get": lambda b: b.clients.etcd(b.server("etcd"), "get"),
     "etcd_put": lambda b: b.clients.etcd(b.server("etcd"), "put"),
-    "etcd_put_100": lambda b: b.clients.etcd(b.server("etcd"), "put", *BATCH),
+    "etcd_put_100": etcd_transactions,
     "kvs_multi_get": kvs("pair", "get", *BATCH),
     "kvs_stream_get": kvs("pair", "get", "--via=pipeline", *BATCH),
     "kvs_multi_put": kvs("pair", "put", *BATCH),
