@@ -108,7 +108,7 @@ absl::StatusOr<int> RunBench(const Context& context) {
   if (!connection.ok()) return connection.status();
   const auto options = OptionsOf(context, connection->timeout);
   if (!options.ok()) return options.status();
-  const auto make_channel = [&connection] { return client::MakeChannel(*connection, client::Sharing::kNone); };
+  const auto make_channel = [&connection] { return client::MakeChannel(*connection, client::ChannelUse::kLoad); };
   if (context.flags.contains("fill")) {
     const absl::Status filled = PutAllKeys(context, *options, make_channel);
     if (!filled.ok()) return filled;

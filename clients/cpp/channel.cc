@@ -39,25 +39,28 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(const Opti
   return grpc::SslCredentials({.pem_root_certs = *ca, .pem_private_key = *key, .pem_cert_chain = *certificate});
 }
 
-grpc::ChannelArguments Arguments(Sharing sharing) {
+grpc::ChannelArguments Arguments(ChannelUse use) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // What may be repeated is decided here, not by whoever answers for the domain's TXT records.
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
-  if (sharing == Sharing::kNone) arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  if (use == ChannelUse::kLoad) {
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  }
   return arguments;
 }
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const Options& options, Sharing sharing) {
+absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const Options& options, ChannelUse use) {
   const auto address = ServerAddress(options.address);
   if (!address.ok()) return address.status();
   const auto credentials = Credentials(options);
   if (!credentials.ok()) return credentials.status();
-  return grpc::CreateCustomChannel(address->ToString(), *credentials, Arguments(sharing));
+  return grpc::CreateCustomChannel(address->ToString(), *credentials, Arguments(use));
 }
 
 }  // namespace kvs::client
