@@ -70,7 +70,7 @@ class Clients:
         return [f"--duration={self.seconds}{unit}", f"--warmup={self.warmup}{unit}"]
 
     def _kvs_bench(self, server, *args, keys):
-        return [self.bin / "kvs", "bench", *server.client_args(), "--output=json", f"--keys={keys or self.keys}", *args]
+        return [self.bin / "kvs", "bench", *server.client_args(), "--timeout=1m", "--output=json", f"--keys={keys or self.keys}", *args]
 
     def _etcd_load(self, server, *args):
         return [self.bin / "etcd_load", f"--address=127.0.0.1:{server.port}", f"--keys={self.keys}", *args]
