@@ -85,6 +85,8 @@ def measure_stage(bench, rows, rounds):
             begin = time.monotonic()
             bench.settle()
             sample = MEASUREMENTS[name](bench)
+            if sample.value == 0:
+                raise Failure(f"{name} counted nothing in {bench.clients.seconds} s: give it more --seconds, or a machine less busy")
             samples[name].append(sample)
             print(f"  {number + 1}/{rounds} {name}: {results.number(sample.value)} "
                   f"(p50 {results.number(sample.p50_us)} us, {time.monotonic() - begin:.1f} s)", flush=True)

@@ -17,7 +17,7 @@ ROW = "tls_cost"
 def bench(out, *args, path=None):
     environment = {**os.environ, "PATH": path or os.environ["PATH"]}
     return subprocess.run(
-        ["/usr/bin/python3", SOURCE / "bench" / "run.py", f"--bin={BIN}", f"--out={out}", "--rounds=2", "--seconds=0.2",
+        ["/usr/bin/python3", SOURCE / "bench" / "run.py", f"--bin={BIN}", f"--out={out}", "--rounds=2", "--seconds=1",
          "--keys=1000", *args],
         env=environment, capture_output=True, text=True, timeout=240,
     )
