@@ -86,8 +86,8 @@ function(kvs_executable name)
 endfunction()
 
 # kvs_add_pch(NAME HEADERS...): the slow headers that many sources need, and HEADERS, compiled once, for targets of the
-# same compile options. Sources still include what they use. Only headers of packages, so that no absolute path gets into
-# the precompiled file and ccache can share it between checkouts.
+# same compile options. Sources still include what they use. Only headers of packages, so that no absolute path gets
+# into the precompiled file and ccache can share it between checkouts.
 function(kvs_add_pch name)
   set(source ${CMAKE_CURRENT_BINARY_DIR}/${name}.cc)
   file(WRITE ${source} "")

@@ -39,7 +39,7 @@ class Place {
   }
 
   Settings Find(const std::map<std::string, std::string>& flags = {}) const {
-    std::istringstream in;
+    TextInput in("");
     std::ostringstream out;
     return FindSettings(flags, cli_.MakeEnvironment(in, out, out));
   }
