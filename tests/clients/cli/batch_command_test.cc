@@ -115,7 +115,7 @@ TEST_CASE("results come when the input pauses, also in the middle of a line, and
   CHECK(lines == std::vector<int64_t>{2, 2, 4});
   CHECK(err.str() ==
         "kvs: cannot read the standard input: worn out; the 4 operations before it have their results, nothing after "
-        "them was done\n");
+        "that was done\n");
   PausingInput atomic({Increment("a")}, [](size_t) {});
   const CommandResult result = kvs.cli().Run({"batch", "--atomic"}, atomic);
   CHECK(result.status == 1);

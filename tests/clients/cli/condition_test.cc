@@ -125,7 +125,7 @@ TEST_CASE("a delete from several types knows no single value") {
   CHECK(kvs.Err(1, {"del", "all", "k", "--if-absent"}) ==
         "kvs: nothing was changed: the key exists, at revision 1\n"
         "next: leave out --if-absent to change what is there\n");
-  CHECK_THAT(kvs.Err(1, {"del", "all", "k", "--if-revision", "1"}), ContainsText("name one type"));
+  CHECK_THAT(kvs.Err(2, {"del", "all", "k", "--if-revision", "1"}), ContainsText("name that type alone"));
   CHECK(kvs.Out({"del", "all", "k", "--if-present"}) == "deleted int, revision 2\n");
 }
 
