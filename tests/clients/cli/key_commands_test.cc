@@ -101,7 +101,7 @@ TEST_CASE("what scan prints can be pasted behind `kvs put`, whatever the texts a
 }
 
 TEST_CASE("the flag --escaped is for maps") {
-  CHECK_THAT(TestCli()({"put", "set", "s", "a", "--escaped"}).err, ContainsText("the flag --escaped is for maps"));
+  CHECK_THAT(TestCli()({"put", "set", "s", "a", "--escaped"}).err, ContainsText("--escaped is for maps"));
   CHECK_THAT(TestCli()({"put", "map", "--escaped", "m", R"(a=\q)"}).err, ContainsText("has a backslash"));
   const PairCli kvs;
   kvs.Out({"map", "put", "--escaped", "m", R"(a\x3db=1)"});
