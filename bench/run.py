@@ -22,7 +22,7 @@ from table import MEASUREMENTS, ROWS, Bench, peer_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # An alternative for a baseline that is slower than this share of the best one is not measured again.
-HOPELESS = 0.8
+HOPELESS = 0.6
 
 
 def parse():
