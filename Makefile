@@ -36,7 +36,7 @@ test-tsan:  ## The same under ThreadSanitizer
 test-compose:  ## Build the image and bring docker-compose.yaml up for real; takes minutes and a Docker engine
 	@KVS_BIN=build/release/bin KVS_SOURCE=$(CURDIR) /usr/bin/python3 tests/system/compose_test.py
 
-bench:  ## Compare with Redis, etcd, PostgreSQL and an empty gRPC server: build/bench/results.md; 8 minutes
+bench:  ## Compare with Redis, etcd, PostgreSQL and an empty gRPC server: build/bench/results.md; 8 to 20 minutes
 	@deploy/dev/install_packages.sh build bench
 	@deploy/dev/bench.sh $(ARGS)
 

@@ -127,7 +127,8 @@ class Bench:
         return self.running[name]
 
     def stop(self):
-        for server in self.running.values():
+        # The last one first: it may use those before it, and PostgreSQL waits for whoever does.
+        for server in reversed(self.running.values()):
             server.stop()
         self.running = {}
 
