@@ -306,8 +306,7 @@ TEST_CASE("an atomic batch ends as its operations one by one, if all of them suc
     using Batches::RunAtomic;
     Lines Dump() const { return client().Dump(); }
   };
-  const char* given = std::getenv("KVS_SEED");
-  const unsigned seed = given != nullptr ? static_cast<unsigned>(std::atoi(given)) : std::random_device{}();
+  const unsigned seed = SeedOfCommands();
   INFO("KVS_SEED=" << seed);
   Server batched;
   Server single;

@@ -1,8 +1,6 @@
 // The same commands end in the same state, with the same replies and revisions, whatever the ledger is.
 
-#include <cstdlib>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,15 +55,25 @@ std::unique_ptr<txn::TxnLog> OpenPostgres(const std::string& url) {
   return *std::move(log);
 }
 
+// A pair with each of the ledgers, both of them new.
+class TwoLedgers {
+ public:
+  PairOn& file() { return file_; }
+  PairOn& postgres() { return postgres_; }
+
+ private:
+  const TempDir directory_;
+  const std::string url_ = PostgresCluster::Shared().Url(PostgresCluster::Shared().NewDatabase());
+  PairOn file_{[this] { return OpenFile(directory_ / "log"); }};
+  PairOn postgres_{[this] { return OpenPostgres(url_); }};
+};
+
 TEST_CASE("the file ledger and PostgreSQL agree on a random history of all types, also after a restart") {
-  const char* given = std::getenv("KVS_SEED");
-  const unsigned seed = given != nullptr ? static_cast<unsigned>(std::atoi(given)) : std::random_device{}();
+  const unsigned seed = SeedOfCommands();
   INFO("KVS_SEED=" << seed);
-  const TempDir directory;
-  PostgresCluster& cluster = PostgresCluster::Shared();
-  const std::string url = cluster.Url(cluster.NewDatabase());
-  PairOn file([&] { return OpenFile(directory / "log"); });
-  PairOn postgres([&] { return OpenPostgres(url); });
+  TwoLedgers ledgers;
+  PairOn& file = ledgers.file();
+  PairOn& postgres = ledgers.postgres();
   RandomCommands commands(seed);
   for (int round = 0; round < 3; ++round) {
     for (int i = 0; i < 300; ++i) {
@@ -86,14 +94,11 @@ TEST_CASE("the file ledger and PostgreSQL agree on a random history of all types
 }
 
 TEST_CASE("with either ledger the state after a restart is that before it, evictions included") {
-  const char* given = std::getenv("KVS_SEED");
-  const unsigned seed = given != nullptr ? static_cast<unsigned>(std::atoi(given)) : std::random_device{}();
+  const unsigned seed = SeedOfCommands();
   INFO("KVS_SEED=" << seed);
-  const TempDir directory;
-  PostgresCluster& cluster = PostgresCluster::Shared();
-  const std::string url = cluster.Url(cluster.NewDatabase());
-  PairOn file([&] { return OpenFile(directory / "log"); });
-  PairOn postgres([&] { return OpenPostgres(url); });
+  TwoLedgers ledgers;
+  PairOn& file = ledgers.file();
+  PairOn& postgres = ledgers.postgres();
   for (PairOn* pair : {&file, &postgres}) {
     pair->EvictPast(8);
     RandomCommands commands(seed);

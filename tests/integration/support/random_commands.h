@@ -4,6 +4,7 @@
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <utility>
@@ -12,6 +13,12 @@
 #include "tests/integration/support/sample_requests.h"
 
 namespace kvs {
+
+// What KVS_SEED says, so that a failure can be repeated, otherwise another seed each time; tests print it.
+inline unsigned SeedOfCommands() {
+  const char* given = std::getenv("KVS_SEED");
+  return given != nullptr ? static_cast<unsigned>(std::atoi(given)) : std::random_device{}();
+}
 
 // Commands as no client would choose them: small keys that meet again, and texts and numbers at the edges.
 class RandomCommands {
