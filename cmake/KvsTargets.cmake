@@ -20,6 +20,9 @@ set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
 
 set(KVS_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,undefined")
 
+# Debian 13's Abseil defines this for whoever links it, and one precompiled header serves only what has the same.
+add_compile_definitions(NOMINMAX)
+
 add_library(kvs_options INTERFACE)
 target_include_directories(kvs_options INTERFACE ${CMAKE_SOURCE_DIR})
 # -pthread everywhere, since one precompiled header serves only what has the same options.
