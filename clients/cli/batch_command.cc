@@ -18,17 +18,17 @@
 namespace kvs::cli {
 namespace {
 
-// What an independent batch takes at a time, well below what a request may have.
-constexpr int kPartOperations = 1000;
-constexpr size_t kPartBytes = kMiB;
-
 // Operations, and the line that each came from.
 struct Part {
+  // What an independent batch takes at a time, well below what a request may have.
+  static constexpr int kOperations = 1000;
+  static constexpr size_t kBytes = kMiB;
+
   v1::BatchExecuteRequest request;
   std::vector<int> lines;
   size_t bytes = 0;
 
-  bool is_full() const { return request.operations_size() >= kPartOperations || bytes >= kPartBytes; }
+  bool is_full() const { return request.operations_size() >= kOperations || bytes >= kBytes; }
 };
 
 class Reader {

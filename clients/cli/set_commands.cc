@@ -16,7 +16,7 @@ absl::StatusOr<int> Add(const Context& context) {
   return ShowAdded(context, client->sets().Add(KeyOf(context), ElementsOf(context), context.mutation));
 }
 
-absl::StatusOr<int> Remove(const Context& context) {
+absl::StatusOr<int> RemoveMembers(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
   return ShowRemoved(context, client->sets().Remove(KeyOf(context), ElementsOf(context), context.mutation));
@@ -31,7 +31,7 @@ absl::StatusOr<int> Contains(const Context& context) {
   return response->contains() ? kSuccess : kRefused;
 }
 
-absl::StatusOr<int> Size(const Context& context) {
+absl::StatusOr<int> CountMembers(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
   return ShowSize(context, client->sets().Size(KeyOf(context)));
@@ -58,9 +58,9 @@ Context WithType(const Context& context) {
   return typed;
 }
 
-absl::StatusOr<int> Put(const Context& context) { return FindCommand("put")->run(WithType(context)); }
+absl::StatusOr<int> PutSet(const Context& context) { return FindCommand("put")->run(WithType(context)); }
 
-absl::StatusOr<int> Get(const Context& context) { return FindCommand("get")->run(WithType(context)); }
+absl::StatusOr<int> GetSet(const Context& context) { return FindCommand("get")->run(WithType(context)); }
 
 }  // namespace
 
@@ -92,7 +92,7 @@ std::vector<Command> SetCommands() {
        .max_arguments = kAnyNumber,
        .changes = true,
        .takes_ttl = true,
-       .run = Remove},
+       .run = RemoveMembers},
       {.name = "set contains",
        .arguments = "KEY MEMBER",
        .summary = "tell whether a set has a member",
@@ -108,7 +108,7 @@ std::vector<Command> SetCommands() {
        .example = "kvs set size colors",
        .min_arguments = 1,
        .max_arguments = 1,
-       .run = Size},
+       .run = CountMembers},
       {.name = "set list",
        .arguments = "KEY",
        .summary = "print the members of a set of any size",
@@ -124,7 +124,7 @@ std::vector<Command> SetCommands() {
        .example = "kvs set get colors",
        .min_arguments = 1,
        .max_arguments = 1,
-       .run = Get},
+       .run = GetSet},
       {.name = "set put",
        .arguments = "KEY MEMBER...",
        .summary = "store a whole set, replacing what was there, as `kvs put set`",
@@ -134,7 +134,7 @@ std::vector<Command> SetCommands() {
        .max_arguments = kAnyNumber,
        .changes = true,
        .takes_ttl = true,
-       .run = Put},
+       .run = PutSet},
   };
 }
 

@@ -68,9 +68,9 @@ class LogInMemory : public FileLog {
   txn::MemoryFileSystem files_;
 };
 
-class Snapshots : protected LogInMemory, public ApiPair {
+class SnapshotTest : protected LogInMemory, public ApiPair {
  protected:
-  Snapshots() : ApiPair(kDefaultMaxCollectionBytes, [this] { return Open(); }) {}
+  SnapshotTest() : ApiPair(kDefaultMaxCollectionBytes, [this] { return Open(); }) {}
 
   // Random commands on all types.
   void Change(std::mt19937& random, int commands) {
@@ -90,7 +90,8 @@ class Snapshots : protected LogInMemory, public ApiPair {
   }
 };
 
-TEST_CASE_METHOD(Snapshots, "a random history is the same live, from snapshot and tail, and from the segments alone") {
+TEST_CASE_METHOD(SnapshotTest,
+                 "a random history is the same live, from snapshot and tail, and from the segments alone") {
   const unsigned seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937 random(seed);
@@ -116,7 +117,8 @@ TEST_CASE_METHOD(Snapshots, "a random history is the same live, from snapshot an
   CHECK(client().Dump() == live);
 }
 
-TEST_CASE_METHOD(Snapshots, "a random history is the same after restarts while what snapshots stand for is removed") {
+TEST_CASE_METHOD(SnapshotTest,
+                 "a random history is the same after restarts while what snapshots stand for is removed") {
   const unsigned seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937 random(seed);

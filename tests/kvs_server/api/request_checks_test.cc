@@ -23,7 +23,7 @@ FieldMap MapOfFields(const std::vector<std::pair<std::string, std::string>>& fie
   return map;
 }
 
-absl::StatusOr<std::vector<ValueType>> Types(const std::vector<int>& types) {
+absl::StatusOr<std::vector<ValueType>> CheckedTypes(const std::vector<int>& types) {
   return CheckTypes({types.begin(), types.end()});
 }
 
@@ -125,12 +125,12 @@ TEST_CASE("the fields of one request have at most 1 MiB together, names and valu
 }
 
 TEST_CASE("no types mean all, and repeated ones count once") {
-  CHECK(Types({})->size() == kValueTypeCount);
-  CHECK(*Types({6, 1, 6}) == std::vector<ValueType>{ValueType::kInt, ValueType::kMap});
+  CHECK(CheckedTypes({})->size() == kValueTypeCount);
+  CHECK(*CheckedTypes({6, 1, 6}) == std::vector<ValueType>{ValueType::kInt, ValueType::kMap});
 }
 
 TEST_CASE("a type that is not known is refused, also beside one that is") {
-  for (const int type : {0, 7, -1, 1000}) CHECK(Is(Types({1, type}).status(), errors::kUnknownType));
+  for (const int type : {0, 7, -1, 1000}) CHECK(Is(CheckedTypes({1, type}).status(), errors::kUnknownType));
 }
 
 TEST_CASE("every type has its number in the API") {

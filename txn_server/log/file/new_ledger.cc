@@ -58,7 +58,7 @@ absl::Status RemoveLedger(FileSystem& file_system, const std::string& directory)
   return file_system.RemoveDirectory(directory);
 }
 
-absl::Status InUse(const std::string& directory, const std::string& pid) {
+absl::Status BeingMade(const std::string& directory, const std::string& pid) {
   return Error(errors::kLogInUse,
                absl::StrCat(HolderName(pid), " is using ", directory,
                             ", where the ledger is to be made; wait until it has made one, or name another directory"),
@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> Claim(FileSystem& file_system, const s
   for (int attempt = 0; attempt < kClaimAttempts; ++attempt) {
     if (absl::Status status = CheckLeftovers(file_system, directory); !status.ok()) {
       const auto locked = file_system.IsLocked(LockPath(directory));
-      return locked.ok() && *locked ? InUse(directory, "") : status;
+      return locked.ok() && *locked ? BeingMade(directory, "") : status;
     }
     const absl::Status made = file_system.CreateDirectory(directory);
     if (absl::IsNotFound(made))
@@ -90,7 +90,7 @@ absl::StatusOr<std::unique_ptr<FileLock>> Claim(FileSystem& file_system, const s
     lock = file_system.Lock(LockPath(directory));
     if (!absl::IsNotFound(lock.status())) break;
   }
-  if (Is(lock.status(), errors::kLogInUse)) return InUse(directory, MetadataOf(lock.status(), "pid"));
+  if (Is(lock.status(), errors::kLogInUse)) return BeingMade(directory, MetadataOf(lock.status(), "pid"));
   if (!lock.ok()) return lock.status();
   // As it was left by who had the lock before.
   if (absl::Status status = CheckLeftovers(file_system, directory); !status.ok()) return status;

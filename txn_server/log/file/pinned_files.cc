@@ -9,7 +9,7 @@ namespace kvs::txn {
 namespace {
 
 // How often the directory is listed anew because a file was removed before it was opened, which takes no time.
-constexpr int kAttempts = 100;
+constexpr int kPinAttempts = 100;
 
 class SharedFile : public ReadOnlyFile {
  public:
@@ -28,7 +28,7 @@ class SharedFile : public ReadOnlyFile {
 
 absl::StatusOr<std::unique_ptr<PinnedFiles>> PinnedFiles::Open(FileSystem& file_system, const std::string& directory) {
   absl::Status status;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+  for (int attempt = 0; attempt < kPinAttempts; ++attempt) {
     auto pinned = std::unique_ptr<PinnedFiles>(new PinnedFiles(file_system));
     status = pinned->OpenAll(directory);
     if (status.ok()) return pinned;

@@ -15,7 +15,7 @@
 namespace kvs::txn {
 namespace {
 
-constexpr char kBegin[] =
+constexpr char kBeginView[] =
     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0";
 constexpr char kAsk[] =
     "SELECT log_id, epoch, encode(writer_id, 'hex'), durable_revision, compacted_revision, pg_export_snapshot()"
@@ -27,7 +27,7 @@ absl::StatusOr<PostgresView> PostgresView::Open(const std::string& connection_st
   auto connection = Connection::Open(connection_string, access);
   if (!connection.ok()) return connection.status();
   PostgresView view(connection_string, access, *std::move(connection));
-  if (const auto begun = view.connection_->Exec(kBegin); !begun.ok()) return begun.status();
+  if (const auto begun = view.connection_->Exec(kBeginView); !begun.ok()) return begun.status();
   const auto rows = view.connection_->Exec(kAsk);
   if (!rows.ok()) return rows.status();
   auto position = ReadPosition(*rows);
@@ -49,7 +49,7 @@ absl::StatusOr<StateReplay> PostgresView::State(Beginning beginning, uint64_t la
   if (!snapshot.ok()) return snapshot.status();
   auto tail = Connection::Open(connection_string_, access_);
   if (!tail.ok()) return tail.status();
-  const auto joined = (*tail)->Exec(absl::StrCat(kBegin, "; SET TRANSACTION SNAPSHOT '", name_, "'").c_str());
+  const auto joined = (*tail)->Exec(absl::StrCat(kBeginView, "; SET TRANSACTION SNAPSHOT '", name_, "'").c_str());
   if (!joined.ok()) return joined.status();
   StateReplay state;
   const bool has_all = position_.compacted_revision == 0;

@@ -29,7 +29,7 @@ const std::string& kRecord = *new std::string(
     "INSERT INTO schema_migrations (number, name, checksum)"
     " VALUES ($1::bigint, $2::text, encode(sha256($3::bytea), 'hex'))");
 
-absl::Status Unusable(absl::string_view why) { return Error(errors::kUnusableDatabase, why); }
+absl::Status UnusableTables(absl::string_view why) { return Error(errors::kUnusableDatabase, why); }
 
 absl::StatusOr<bool> HasRecords(Connection& connection) {
   const auto found = connection.Exec("SELECT to_regclass('schema_migrations') IS NOT NULL");
@@ -41,8 +41,8 @@ absl::Status CheckRecord(Connection& connection, const Migration& migration, abs
   const auto expected = connection.Exec(kChecksum, {std::string(migration.sql)});
   if (!expected.ok()) return expected.status();
   if (TextOf((*expected)[0][0]) == checksum) return absl::OkStatus();
-  return Unusable(absl::StrCat("the tables were made by another ", migration.name,
-                               " than the one of this txn_server; start the version that made them"));
+  return UnusableTables(absl::StrCat("the tables were made by another ", migration.name,
+                                     " than the one of this txn_server; start the version that made them"));
 }
 
 // How many of the migrations the database has. Checks that they are these.
@@ -51,13 +51,13 @@ absl::StatusOr<size_t> CountApplied(Connection& connection, absl::Span<const Mig
   if (!rows.ok()) return rows.status();
   const size_t count = rows->size();
   if (count > migrations.size()) {
-    return Unusable(absl::StrCat("the tables are of version ", count, ", this txn_server knows version ",
-                                 migrations.size(), ": start a newer one"));
+    return UnusableTables(absl::StrCat("the tables are of version ", count, ", this txn_server knows version ",
+                                       migrations.size(), ": start a newer one"));
   }
   for (size_t i = 0; i < count; ++i) {
     const auto row = (*rows)[static_cast<int>(i)];
     if (std::atoi(row[0].c_str()) != migrations[i].number) {
-      return Unusable(absl::StrCat("schema_migrations has no record of ", migrations[i].name));
+      return UnusableTables(absl::StrCat("schema_migrations has no record of ", migrations[i].name));
     }
     if (absl::Status status = CheckRecord(connection, migrations[i], TextOf(row[1])); !status.ok()) return status;
   }
@@ -71,15 +71,15 @@ absl::StatusOr<size_t> CountAppliedIfAny(Connection& connection, absl::Span<cons
 }
 
 absl::Status Incomplete(size_t applied, size_t needed) {
-  return Unusable(absl::StrCat("the tables are of version ", applied, ", this txn_server needs version ", needed,
-                               "; make them with the rights of their owner: txn_server migrate "
-                               "--postgres-url=postgresql://OWNER@HOST/DATABASE"));
+  return UnusableTables(absl::StrCat("the tables are of version ", applied, ", this txn_server needs version ", needed,
+                                     "; make them with the rights of their owner: txn_server migrate "
+                                     "--postgres-url=postgresql://OWNER@HOST/DATABASE"));
 }
 
 absl::Status Apply(Connection& connection, const Migration& migration) {
   const auto applied = connection.Exec(std::string(migration.sql).c_str());
   if (!applied.ok()) {
-    return Unusable(absl::StrCat("cannot apply ", migration.name, ": ", applied.status().message()));
+    return UnusableTables(absl::StrCat("cannot apply ", migration.name, ": ", applied.status().message()));
   }
   return connection
       .Exec(kRecord, {BinaryBigint(static_cast<uint64_t>(migration.number)), std::string(migration.name),

@@ -9,22 +9,22 @@
 namespace kvs::txn {
 namespace {
 
-const std::string kPath = "/log/BALLAST";
+const std::string kBallastPath = "/log/BALLAST";
 using FileOperation = MemoryFileSystem::Operation;
 
 TEST_CASE("a ballast takes its space, gives some of it or all, and takes it again") {
   MemoryFileSystem files;
-  Ballast ballast(files, kPath, 1000);
+  Ballast ballast(files, kBallastPath, 1000);
   CHECK(ballast.bytes() == 0);
   ballast.Fill();
   CHECK(ballast.bytes() == 1000);
-  CHECK(files.Contents(kPath).size() == 1000);
+  CHECK(files.Contents(kBallastPath).size() == 1000);
   CHECK(ballast.Spend(300));
   CHECK(ballast.bytes() == 700);
-  CHECK(files.Contents(kPath).size() == 700);
+  CHECK(files.Contents(kBallastPath).size() == 700);
   CHECK(ballast.Spend(5000));
   CHECK(ballast.bytes() == 0);
-  CHECK(files.Contents(kPath).empty());
+  CHECK(files.Contents(kBallastPath).empty());
   CHECK_FALSE(ballast.Spend(1));
   ballast.Fill();
   CHECK(ballast.bytes() == 1000);
@@ -33,11 +33,11 @@ TEST_CASE("a ballast takes its space, gives some of it or all, and takes it agai
 TEST_CASE("a ballast that is there is kept, made larger or made smaller") {
   MemoryFileSystem files;
   const size_t found = GENERATE(0U, 500U, 1000U, 3000U);
-  files.SetContents(kPath, std::string(found, '\0'));
-  Ballast ballast(files, kPath, 1000);
+  files.SetContents(kBallastPath, std::string(found, '\0'));
+  Ballast ballast(files, kBallastPath, 1000);
   ballast.Fill();
   CHECK(ballast.bytes() == 1000);
-  CHECK(files.Contents(kPath).size() == 1000);
+  CHECK(files.Contents(kBallastPath).size() == 1000);
   files.TakeTrace();
   ballast.Fill();
   CHECK(files.TakeTrace().empty());
@@ -45,7 +45,7 @@ TEST_CASE("a ballast that is there is kept, made larger or made smaller") {
 
 TEST_CASE("where there is no room the ballast stays what it is, until there is") {
   MemoryFileSystem files;
-  Ballast ballast(files, kPath, 1000);
+  Ballast ballast(files, kBallastPath, 1000);
   ballast.Fill();
   ballast.Spend(600);
   files.SetFaults([](FileOperation operation, const std::string&) -> std::optional<MemoryFileSystem::Fault> {
@@ -61,19 +61,19 @@ TEST_CASE("where there is no room the ballast stays what it is, until there is")
 
 TEST_CASE("without a ballast there is no file") {
   MemoryFileSystem files;
-  Ballast ballast(files, kPath, 0);
+  Ballast ballast(files, kBallastPath, 0);
   ballast.Fill();
   CHECK(ballast.bytes() == 0);
   CHECK_FALSE(ballast.Spend(1));
-  CHECK_FALSE(files.Exists(kPath));
+  CHECK_FALSE(files.Exists(kBallastPath));
 }
 
 TEST_CASE("a ballast of former times is given back where none is wanted any more") {
   MemoryFileSystem files;
-  files.SetContents(kPath, std::string(1000, '\0'));
-  Ballast ballast(files, kPath, 0);
+  files.SetContents(kBallastPath, std::string(1000, '\0'));
+  Ballast ballast(files, kBallastPath, 0);
   ballast.Fill();
-  CHECK_FALSE(files.Exists(kPath));
+  CHECK_FALSE(files.Exists(kBallastPath));
 }
 
 TEST_CASE("a ballast takes its space on a disk") {

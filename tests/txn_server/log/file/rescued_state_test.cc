@@ -8,10 +8,10 @@
 namespace kvs::txn {
 namespace {
 
-using ::txn::v1::Transaction;
+using TransactionMessage = ::txn::v1::Transaction;
 
-Transaction Set(uint64_t revision, uint64_t previous) {
-  Transaction transaction = SampleTransaction(revision);
+TransactionMessage Set(uint64_t revision, uint64_t previous) {
+  TransactionMessage transaction = SampleTransaction(revision);
   transaction.clear_put();
   transaction.set_type(::txn::v1::STORE_TYPE_SET);
   transaction.set_key("set");
@@ -19,32 +19,32 @@ Transaction Set(uint64_t revision, uint64_t previous) {
   return transaction;
 }
 
-Transaction Add(uint64_t revision, uint64_t previous, const std::string& member) {
-  Transaction transaction = Set(revision, previous);
+TransactionMessage Add(uint64_t revision, uint64_t previous, const std::string& member) {
+  TransactionMessage transaction = Set(revision, previous);
   transaction.mutable_add_members()->add_texts(member);
   return transaction;
 }
 
-Transaction Remove(uint64_t revision, uint64_t previous, const std::string& member) {
-  Transaction transaction = Set(revision, previous);
+TransactionMessage Remove(uint64_t revision, uint64_t previous, const std::string& member) {
+  TransactionMessage transaction = Set(revision, previous);
   transaction.mutable_remove_members()->add_texts(member);
   return transaction;
 }
 
-Transaction PutText(uint64_t revision, uint64_t previous, const std::string& key, const std::string& text) {
-  Transaction transaction = SampleTransaction(revision, text);
+TransactionMessage PutText(uint64_t revision, uint64_t previous, const std::string& key, const std::string& text) {
+  TransactionMessage transaction = SampleTransaction(revision, text);
   transaction.set_key(key);
   transaction.set_previous_revision(previous);
   return transaction;
 }
 
-std::string Bytes(const std::vector<Transaction>& transactions) {
+std::string Bytes(const std::vector<TransactionMessage>& transactions) {
   ::txn::v1::TransactionList list;
-  for (const Transaction& transaction : transactions) *list.add_transactions() = transaction;
+  for (const TransactionMessage& transaction : transactions) *list.add_transactions() = transaction;
   return list.SerializeAsString();
 }
 
-void AddTo(RescuedState& state, const std::vector<Transaction>& transactions) {
+void AddTo(RescuedState& state, const std::vector<TransactionMessage>& transactions) {
   const std::string bytes = Bytes(transactions);
   REQUIRE(state.Add(Frame{1, 1, bytes}) == absl::OkStatus());
 }
@@ -116,7 +116,7 @@ TEST_CASE("a change that does not fit what there is is left out") {
 
 TEST_CASE("a delete ends all doubt, also of a key that is not known") {
   RescuedState state;
-  Transaction gone = Set(9, 5);
+  TransactionMessage gone = Set(9, 5);
   gone.mutable_delete_()->set_cause(::txn::v1::Delete::CAUSE_REQUESTED);
   AddTo(state, {gone});
   CHECK(ListOf(state).transactions_size() == 0);
@@ -142,8 +142,8 @@ TEST_CASE("a snapshot adds what is newer") {
 }
 
 // The first part of a collection in a snapshot.
-Transaction Begin(uint64_t revision, const std::string& member) {
-  Transaction first = Set(revision, 0);
+TransactionMessage Begin(uint64_t revision, const std::string& member) {
+  TransactionMessage first = Set(revision, 0);
   first.mutable_put()->mutable_set_value()->add_texts(member);
   return first;
 }
@@ -195,7 +195,7 @@ TEST_CASE("what is missing of a snapshot casts no doubt on a key that is newer i
 
 TEST_CASE("rescued requests are remembered, in their order, from snapshots and from the log") {
   RescuedState state;
-  Transaction put = PutText(5, 0, "a", "text");
+  TransactionMessage put = PutText(5, 0, "a", "text");
   put.mutable_request()->set_id("5");
   put.mutable_request()->mutable_answer()->set_revisions(1);
   AddTo(state, {put});

@@ -7,17 +7,17 @@
 namespace kvs::txn {
 namespace {
 
-const std::string kPath = "/log/0000000001.snap";
+const std::string kReadPath = "/log/0000000001.snap";
 
 // A snapshot with some small blocks, of both compressions.
-class Sample {
+class SampleSnapshot {
  public:
-  Sample() {
+  SampleSnapshot() {
     for (uint64_t i = 1; i <= 5000; ++i) entries_.push_back(IntEntry(i));
     entries_.push_back(NoiseEntry(1, kTargetBlockBytes));
     entries_.push_back(NoiseEntry(2, 2000));
-    summary_ = WriteSnapshot(files_, kPath, entries_);
-    bytes_ = files_.Contents(kPath);
+    summary_ = WriteSnapshot(files_, kReadPath, entries_);
+    bytes_ = files_.Contents(kReadPath);
     offsets_ = BlockOffsets(bytes_);
     REQUIRE(offsets_.size() == 4);
   }
@@ -32,7 +32,7 @@ class Sample {
     return list;
   }
 
-  void Set(std::string bytes) { files_.SetContents(kPath, std::move(bytes)); }
+  void Set(std::string bytes) { files_.SetContents(kReadPath, std::move(bytes)); }
 
   // Reads all of it, the header aside.
   absl::Status Read() {
@@ -51,7 +51,7 @@ class Sample {
     for (const absl::Status& status : {VerifySnapshot(files_, summary_), Read()}) {
       INFO(status);
       CHECK(Is(status, errors::kDamagedLog));
-      CHECK(MetadataOf(status, "file") == kPath);
+      CHECK(MetadataOf(status, "file") == kReadPath);
       CHECK(MetadataOf(status, "offset") == absl::StrCat(offset));
     }
     Set(bytes_);
@@ -66,10 +66,10 @@ class Sample {
 };
 
 TEST_CASE("a snapshot is read back as it was written") {
-  Sample sample;
-  const auto summary = ReadSnapshotHeader(sample.files(), kPath);
+  SampleSnapshot sample;
+  const auto summary = ReadSnapshotHeader(sample.files(), kReadPath);
   REQUIRE(summary.status() == absl::OkStatus());
-  CHECK(summary->path == kPath);
+  CHECK(summary->path == kReadPath);
   CHECK(EncodeSnapshotHeader(summary->header) == EncodeSnapshotHeader(sample.summary().header));
   CHECK(VerifySnapshot(sample.files(), *summary) == absl::OkStatus());
   auto cursor = OpenSnapshot(sample.files(), *summary);
@@ -83,24 +83,24 @@ TEST_CASE("a snapshot is read back as it was written") {
 }
 
 TEST_CASE("a snapshot that is being read may be removed") {
-  Sample sample;
+  SampleSnapshot sample;
   auto cursor = OpenSnapshot(sample.files(), sample.summary());
   REQUIRE(cursor.ok());
-  REQUIRE(sample.files().Remove(kPath) == absl::OkStatus());
+  REQUIRE(sample.files().Remove(kReadPath) == absl::OkStatus());
   const bool same = ReadList(**cursor) == sample.list();
   CHECK(same);
   CHECK(absl::IsNotFound(OpenSnapshot(sample.files(), sample.summary()).status()));
-  CHECK(absl::IsNotFound(ReadSnapshotHeader(sample.files(), kPath).status()));
+  CHECK(absl::IsNotFound(ReadSnapshotHeader(sample.files(), kReadPath).status()));
 }
 
 TEST_CASE("a damaged header, or a file of another size, is refused") {
-  Sample sample;
+  SampleSnapshot sample;
   const auto refused = [&](std::string bytes) {
     sample.Set(std::move(bytes));
-    const absl::Status status = ReadSnapshotHeader(sample.files(), kPath).status();
+    const absl::Status status = ReadSnapshotHeader(sample.files(), kReadPath).status();
     INFO(status);
     CHECK(Is(status, errors::kDamagedLog));
-    CHECK(MetadataOf(status, "file") == kPath);
+    CHECK(MetadataOf(status, "file") == kReadPath);
   };
   for (size_t at = 0; at < kSnapshotHeaderBytes; ++at) {
     std::string changed = sample.bytes();
@@ -114,17 +114,17 @@ TEST_CASE("a damaged header, or a file of another size, is refused") {
 }
 
 TEST_CASE("a snapshot of a newer program is refused as such") {
-  Sample sample;
+  SampleSnapshot sample;
   std::string bytes = sample.bytes();
   Put32(bytes, 8, kFormatVersion + 1);
   Put32(bytes, 12, kFormatVersion + 1);
   Put32(bytes, 508, Crc32c(absl::string_view(bytes).substr(0, 508)));
   sample.Set(bytes);
-  CHECK(Is(ReadSnapshotHeader(sample.files(), kPath).status(), errors::kUnsupportedLogVersion));
+  CHECK(Is(ReadSnapshotHeader(sample.files(), kReadPath).status(), errors::kUnsupportedLogVersion));
 }
 
 TEST_CASE("damage in any block is found, with its place") {
-  Sample sample;
+  SampleSnapshot sample;
   const auto& offsets = sample.offsets();
   for (size_t block = 0; block + 1 < offsets.size(); ++block) {
     INFO("block " << block);
@@ -145,22 +145,22 @@ TEST_CASE("damage in any block is found, with its place") {
 }
 
 TEST_CASE("blocks that are not those of the header are refused") {
-  Sample sample;
+  SampleSnapshot sample;
   // Intact blocks, of which the last one is another.
   MemoryFileSystem others;
   std::vector<std::string> entries;
   for (uint64_t i = 1; i <= 5000; ++i) entries.push_back(IntEntry(i));
   entries.push_back(NoiseEntry(1, kTargetBlockBytes));
   entries.push_back(NoiseEntry(3, 2000));
-  WriteSnapshot(others, kPath, entries);
-  const std::string other = others.Contents(kPath);
+  WriteSnapshot(others, kReadPath, entries);
+  const std::string other = others.Contents(kReadPath);
   REQUIRE(other.size() == sample.bytes().size());
   sample.CheckDamaged(sample.bytes().substr(0, kSnapshotHeaderBytes) + other.substr(kSnapshotHeaderBytes),
                       sample.bytes().size());
 }
 
 TEST_CASE("a block that stands for other bytes than its header says is refused") {
-  Sample sample;
+  SampleSnapshot sample;
   BlockHeader header;
   REQUIRE(DecodeBlockHeader(absl::string_view(sample.bytes()).substr(kSnapshotHeaderBytes), &header).empty());
   for (const int more : {-1, 1}) {
@@ -177,11 +177,11 @@ TEST_CASE("a block that stands for other bytes than its header says is refused")
 }
 
 TEST_CASE("what cannot be read is damage with the disk's own words") {
-  Sample sample;
+  SampleSnapshot sample;
   sample.files().SetFaults([](MemoryFileSystem::Operation, const std::string&) {
     return std::make_optional(MemoryFileSystem::Fault{absl::InternalError("Input/output error")});
   });
-  for (const absl::Status& status : {ReadSnapshotHeader(sample.files(), kPath).status(),
+  for (const absl::Status& status : {ReadSnapshotHeader(sample.files(), kReadPath).status(),
                                      VerifySnapshot(sample.files(), sample.summary()), sample.Read()}) {
     CHECK(Is(status, errors::kDamagedLog));
     CHECK_THAT(std::string(status.message()), ContainsText("Input/output error"));
