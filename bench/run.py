@@ -7,9 +7,9 @@
 
 import argparse
 import pathlib
-import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -63,14 +63,8 @@ def check_peers(rows, allow_missing):
 
 def check_file_system(directory):
     """Data in memory would make everything durable for free."""
-    path = str(directory.resolve())
-    mounts = []
-    for line in pathlib.Path("/proc/mounts").read_text().splitlines():
-        _, point, kind, *_ = line.split()
-        point = re.sub(r"\\(\d{3})", lambda match: chr(int(match.group(1), 8)), point)
-        if path == point or path.startswith(point.rstrip("/") + "/"):
-            mounts.append((len(point), kind))
-    kind = max(mounts)[1]
+    kind = subprocess.run(["stat", "--file-system", "--format=%T", directory.resolve()], check=True, text=True,
+                          capture_output=True).stdout.strip()
     if kind in ("tmpfs", "ramfs"):
         raise Failure(f"{directory} is on {kind}, where nothing is durable: choose another --dir")
     return kind
