@@ -85,9 +85,13 @@ class Unit {
       for (size_t k = 0; k < std::min(kPrefetchEntries, hashes.size()); ++k) {
         TableOf<T>(hashes[k]).PrefetchEntry(hashes[k]);
       }
+      for (size_t k = 0; k < std::min(kPrefetchValues, hashes.size()); ++k) {
+        TableOf<T>(hashes[k]).PrefetchValue(hashes[k]);
+      }
     }
     if (const size_t k = i + kPrefetchSlots; k < hashes.size()) TableOf<T>(hashes[k]).PrefetchSlot(hashes[k]);
     if (const size_t k = i + kPrefetchEntries; k < hashes.size()) TableOf<T>(hashes[k]).PrefetchEntry(hashes[k]);
+    if (const size_t k = i + kPrefetchValues; k < hashes.size()) TableOf<T>(hashes[k]).PrefetchValue(hashes[k]);
   }
 
   // Each operation names a key with its hash, which is one of those that the unit was made for. The outcome of a
@@ -171,8 +175,9 @@ class Unit {
   // With this bit, a revision is an index in `transactions_`.
   static constexpr uint64_t kProvisional = uint64_t{1} << 63;
   // How far ahead of a look-up its memory is fetched, in keys.
-  static constexpr size_t kPrefetchSlots = 16;
-  static constexpr size_t kPrefetchEntries = 8;
+  static constexpr size_t kPrefetchSlots = 24;
+  static constexpr size_t kPrefetchEntries = 16;
+  static constexpr size_t kPrefetchValues = 8;
 
   static bool IsProvisional(uint64_t revision) { return (revision & kProvisional) != 0; }
 

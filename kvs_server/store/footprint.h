@@ -11,8 +11,8 @@
 
 namespace kvs::server {
 
-// What a key takes of the hash set, 17 bytes for each slot of which between 7 in 16 and 7 in 8 are used, and of the
-// ordered index.
+// What a key takes of the hash index, 16 bytes for each slot of which between 13 in 32 and 13 in 16 are used, and of
+// the ordered index.
 inline constexpr size_t kIndexBytes = 28 + 13;
 
 // What a key that expires takes of the expiry index.

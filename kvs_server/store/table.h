@@ -1,16 +1,14 @@
 // Table: the keys of one type in one shard.
 //
-// A hash set finds keys, an ordered index lists them. Both hold pointers to one heap block a key, which carries value,
-// revision and the bytes of the key. The hash set keeps the hash beside the pointer, so that growing it never touches
-// the blocks. Measured at 10 million keys of 16 bytes with int values, against Abseil's hash map alone and B-tree
-// alone: the hash map cannot list in order and stalls 4 times as long when it grows; the B-tree takes 4 times as long
-// to get and to overwrite. The index costs 13 bytes a key, and 2 microseconds for each new key.
+// A hash index finds keys, an ordered one lists them. Both hold pointers to one heap block a key, which carries value,
+// revision and the bytes of the key. Measured at 10 million keys of 16 bytes with int values, against Abseil's hash map
+// alone and B-tree alone: the hash map cannot list in order and stalls 4 times as long when it grows; the B-tree takes
+// 4 times as long to get and to overwrite. The ordered index costs 13 bytes a key, and 2 microseconds for each new key.
 //
 // Thread-safety: none; the shard's mutex guards it.
 #pragma once
 
 #include <absl/container/btree_set.h>
-#include <absl/container/flat_hash_set.h>
 #include <absl/strings/string_view.h>
 
 #include <algorithm>
@@ -18,9 +16,12 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "kvs_server/store/expiry_index.h"
+#include "kvs_server/store/hash_index.h"
+#include "kvs_server/store/prefetch.h"
 
 namespace kvs::server {
 
@@ -81,33 +82,39 @@ class Table {
   void Clear() {
     expiries_.Clear();
     ordered_.clear();
-    for (const Slot& slot : hashed_) Entry<T>::Delete(slot.entry);
-    hashed_.clear();
-    hand_ = {};
+    hashed_.ForEach([](Entry<T>& entry) { Entry<T>::Delete(&entry); });
+    hashed_.Clear();
   }
 
   // Null if the key is absent. `hash` is that of the key, the same in every call.
   Entry<T>* Find(absl::string_view key, size_t hash) {
-    const auto it = hashed_.find(Probe{key, hash});
-    return it == hashed_.end() ? nullptr : it->entry;
+    return hashed_.Find(hash, [key](const Entry<T>& entry) { return entry.key() == key; });
   }
 
-  // Fetches what Find will look at first, and, some time later, what it will look at then. For many keys in a row.
-  void PrefetchSlot(size_t hash) const { hashed_.prefetch(Probe{{}, hash}); }
+  // Each fetches what Find, or who reads the value, will look at next; the later ones some time after those before. For
+  // many keys in a row.
+  void PrefetchSlot(size_t hash) const { hashed_.Prefetch(hash); }
   void PrefetchEntry(size_t hash) const {
-    if (const Entry<T>* entry = FindAny(hash)) __builtin_prefetch(entry);
+    const Entry<T>* entry = FindAny(hash);
+    if (!entry) return;
+    server::Prefetch(entry);
+    server::Prefetch(entry + 1);
+  }
+  void PrefetchValue(size_t hash) const {
+    if constexpr (std::is_same_v<T, std::string>) {
+      if (const Entry<T>* entry = FindAny(hash)) server::Prefetch(entry->value.data());
+    }
   }
 
   // A key of this hash; null if there is none.
   const Entry<T>* FindAny(size_t hash) const {
-    const auto it = hashed_.find(HashOnly{hash});
-    return it == hashed_.end() ? nullptr : it->entry;
+    return hashed_.Find(hash, [](const Entry<T>&) { return true; });
   }
 
   // A new entry with a T{}. REQUIRES: the key is absent.
   Entry<T>* Insert(absl::string_view key, size_t hash) {
     Entry<T>* entry = Entry<T>::New(key);
-    hashed_.insert(Slot{hash, entry});
+    hashed_.Insert(hash, entry);
     ordered_.insert(entry);
     return entry;
   }
@@ -115,9 +122,7 @@ class Table {
   void Erase(Entry<T>* entry, size_t hash) {
     SetExpiry(entry, 0);
     ordered_.erase(entry);
-    const auto it = hashed_.find(Probe{entry->key(), hash});
-    if (hand_.entry == entry) hand_ = hashed_.size() == 1 ? Slot{} : *Next(it);
-    hashed_.erase(it);
+    hashed_.Erase(hash, entry);
     Entry<T>::Delete(entry);
   }
 
@@ -143,52 +148,17 @@ class Table {
   Iterator end() const { return ordered_.end(); }
 
   // Calls fn(const Entry<T>&, size_t hash) for `count` entries, or for all where there are fewer: those that follow the
-  // ones before, round and round. The order is that of the hash set, so that entries whose keys are alike do not stand
-  // together, and changes when that grows.
+  // ones before, round and round. The order is that of the hashes, so that entries whose keys are alike do not stand
+  // together, and it begins anew when the table grows.
   template <class Fn>
   void Sample(size_t count, Fn fn) {
-    if (hashed_.empty()) return;
-    auto it = hand_.entry ? hashed_.find(hand_) : hashed_.begin();
-    for (count = std::min(count, size()); count > 0; --count, it = Next(it)) fn(std::as_const(*it->entry), it->hash);
-    hand_ = *it;
+    hashed_.Sample(count, fn);
   }
 
   size_t size() const { return ordered_.size(); }
 
  private:
-  struct Slot {
-    size_t hash = 0;
-    Entry<T>* entry = nullptr;
-  };
-  struct Probe {
-    absl::string_view key;
-    size_t hash;
-  };
-  // Stands for the first key of this hash.
-  struct HashOnly {
-    size_t hash;
-  };
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(const HashOnly& probe) const { return probe.hash; }
-    size_t operator()(const Slot& slot) const { return slot.hash; }
-    size_t operator()(const Probe& probe) const { return probe.hash; }
-  };
-  struct Equal {
-    using is_transparent = void;
-    bool operator()(const Slot& a, const Slot& b) const { return a.entry == b.entry; }
-    bool operator()(const Slot& slot, const HashOnly& probe) const { return slot.hash == probe.hash; }
-    bool operator()(const Slot& slot, const Probe& probe) const {
-      return slot.hash == probe.hash && slot.entry->key() == probe.key;
-    }
-  };
-  using Hashed = absl::flat_hash_set<Slot, Hash, Equal>;
-
-  // The entry that follows, of the last one the first.
-  typename Hashed::iterator Next(typename Hashed::iterator it) { return ++it == hashed_.end() ? hashed_.begin() : it; }
-
-  Hashed hashed_;
-  Slot hand_;  // where Sample goes on; of no entry at first, and never of one that was erased
+  HashIndex<Entry<T>> hashed_;
   absl::btree_set<Entry<T>*, KeyLess> ordered_;
   ExpiryIndex<Entry<T>> expiries_;
 };

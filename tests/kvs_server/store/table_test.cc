@@ -1,5 +1,6 @@
 #include "kvs_server/store/table.h"
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <string>
@@ -54,10 +55,12 @@ TEST_CASE("fetching ahead changes nothing, whatever is there") {
   Table<int64_t> table;
   table.PrefetchSlot(5);
   table.PrefetchEntry(5);
+  table.PrefetchValue(5);
   table.Insert("a", 5)->value = 7;
   for (const size_t hash : {5, 6}) {
     table.PrefetchSlot(hash);
     table.PrefetchEntry(hash);
+    table.PrefetchValue(hash);
   }
   CHECK(table.Find("a", 5)->value == 7);
   CHECK(table.Find("b", 5) == nullptr);
@@ -222,11 +225,14 @@ TEST_CASE_METHOD(TableFixture, "a sample goes on behind an entry that was erased
   Erase(order[5]);
   Erase(order[6]);
   table_.Sample(13, see);
-  table_.Sample(1, see);
+  // Those behind it may have moved.
   std::vector<std::string> expected = order;
   expected.erase(expected.begin() + 5, expected.begin() + 7);
-  expected.push_back(order[0]);
+  std::sort(expected.begin() + 5, expected.end());
+  std::sort(seen.begin() + 5, seen.end());
   CHECK(seen == expected);
+  table_.Sample(1, see);
+  CHECK(seen.back() == order[0]);
   for (const std::string& key : order) {
     if (Find(key)) Erase(key);
   }
