@@ -74,6 +74,12 @@ function(kvs_library name)
   target_precompile_headers(${name} REUSE_FROM kvs_pch)
 endfunction()
 
+# For programs that serve: they allocate memory with jemalloc. Sanitizers bring an allocator of their own.
+add_library(kvs_allocator INTERFACE)
+if(NOT KVS_SANITIZE)
+  target_link_libraries(kvs_allocator INTERFACE PkgConfig::jemalloc)
+endif()
+
 # kvs_executable(NAME [PCH TARGET] SOURCES... DEPS...): a program in bin/.
 function(kvs_executable name)
   cmake_parse_arguments(ARG "" "PCH" "SOURCES;DEPS" ${ARGN})

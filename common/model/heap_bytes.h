@@ -1,14 +1,19 @@
-// What texts take on the heap, as estimates: those of glibc's malloc on 64 bits.
+// What texts take on the heap, as estimates: those of jemalloc on 64 bits, which the servers are
+// linked with.
 #pragma once
 
-#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <string>
 
 namespace kvs {
 
-// A block for so many bytes. malloc keeps 8 bytes with each, and gives out multiples of 16 from 32 on.
-constexpr size_t HeapBlockBytes(size_t bytes) { return std::max<size_t>(32, (bytes + 8 + 15) / 16 * 16); }
+// A block for so many bytes: jemalloc gives out multiples of 16 up to 128, and from there on four sizes for each power
+// of two.
+constexpr size_t HeapBlockBytes(size_t bytes) {
+  const size_t step = bytes <= 128 ? 16 : std::bit_floor(bytes - 1) / 4;
+  return (bytes + step - 1) / step * step;
+}
 
 // What a std::string of this size keeps outside of itself: short ones nothing. One that grew at its end may keep up to
 // twice as much, in advance.

@@ -28,6 +28,7 @@ libtomlplusplus-dev     settings from TOML files
 libspdlog-dev           logging
 libisal-dev             CRC-32C
 libzstd-dev             compressed snapshots
+libjemalloc-dev         memory allocation
 libpqxx-dev             PostgreSQL
 LIST
       ;;
