@@ -172,7 +172,7 @@ void KvsServer::ConnectLedger() {
     channel = [source] { return source->Get(); };
   }
   LedgerLinkEvents events;
-  events.apply = [this](const Transaction& transaction) { return store_.Apply(transaction); };
+  events.apply = [this](absl::Span<const Transaction> transactions) { return store_.Apply(transactions); };
   events.remember = [this](const RememberedRequest& request) { store_.requests().Add(request); };
   events.clear = [this] { store_.Clear(); };
   events.replayed = [this] { OnReplayed(); };

@@ -19,6 +19,9 @@
 namespace kvs::server {
 namespace {
 
+// How many transactions are applied together, see Store::Apply.
+constexpr size_t kApplyAtOnce = 64;
+
 // How often the clocks of the link are looked at: heartbeats, silence, waits that took too long.
 constexpr absl::Duration kTick = absl::Milliseconds(100);
 
@@ -362,8 +365,7 @@ absl::Status LedgerLink::ApplyPart(const ::txn::v1::SnapshotPart& part) {
   }
   snapshot_count_ += list->transactions_size();
   if (snapshot_count_ > snapshot_->transactions()) return WrongCountInSnapshot();
-  for (const auto& stored : list->transactions()) {
-    const absl::StatusOr<Transaction> transaction = Decode(stored);
+  const auto check = [this](const absl::StatusOr<Transaction>& transaction) {
     if (!transaction.ok()) {
       return absl::DataLossError(absl::StrCat("a transaction in the snapshot of revision ", snapshot_->revision(), ": ",
                                               transaction.status().message()));
@@ -372,14 +374,30 @@ absl::Status LedgerLink::ApplyPart(const ::txn::v1::SnapshotPart& part) {
       return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(),
                                               " holds a transaction of revision ", transaction->revision));
     }
-    if (absl::Status status = events_.apply(*transaction); !status.ok()) return status;
-  }
+    return absl::OkStatus();
+  };
+  if (absl::Status status = ApplyAll(*list, check); !status.ok()) return status;
   replay_crc_ = ExtendCrc32c(replay_crc_, part.transactions());
   if (snapshot_count_ > 0) {
     const double share = static_cast<double>(snapshot_count_) / static_cast<double>(snapshot_->transactions());
     journal_->ReplayedPart(static_cast<uint64_t>(share * static_cast<double>(snapshot_->revision())));
   }
   return absl::OkStatus();
+}
+
+absl::Status LedgerLink::ApplyAll(const ::txn::v1::TransactionList& list,
+                                  absl::FunctionRef<absl::Status(const absl::StatusOr<Transaction>&)> check) {
+  std::vector<Transaction> some;
+  some.reserve(kApplyAtOnce);
+  for (const auto& stored : list.transactions()) {
+    absl::StatusOr<Transaction> transaction = Decode(stored);
+    if (absl::Status status = check(transaction); !status.ok()) return status;
+    some.push_back(*std::move(transaction));
+    if (some.size() < kApplyAtOnce) continue;
+    if (absl::Status status = events_.apply(some); !status.ok()) return status;
+    some.clear();
+  }
+  return events_.apply(some);
 }
 
 absl::Status LedgerLink::WrongCountInSnapshot() const {
@@ -406,21 +424,23 @@ absl::Status LedgerLink::ApplyFrame(const ::txn::v1::Frame& frame) {
     return absl::DataLossError(
         absl::StrCat("the replay after revision ", applied_revision_, " has what only snapshots hold"));
   }
+  uint64_t revision = applied_revision_;
   int64_t time_micros = 0;
-  for (const auto& stored : list->transactions()) {
-    const absl::StatusOr<Transaction> transaction = Decode(stored);
+  const auto check = [&revision, &time_micros](const absl::StatusOr<Transaction>& transaction) {
     if (!transaction.ok()) {
       return absl::DataLossError(
-          absl::StrCat("the transaction after revision ", applied_revision_, ": ", transaction.status().message()));
+          absl::StrCat("the transaction after revision ", revision, ": ", transaction.status().message()));
     }
-    if (transaction->revision != applied_revision_ + 1) {
+    if (transaction->revision != revision + 1) {
       return absl::DataLossError(
-          absl::StrCat("the replay jumps from revision ", applied_revision_, " to ", transaction->revision));
+          absl::StrCat("the replay jumps from revision ", revision, " to ", transaction->revision));
     }
-    if (absl::Status status = events_.apply(*transaction); !status.ok()) return status;
-    applied_revision_ = transaction->revision;
+    revision = transaction->revision;
     time_micros = transaction->time_micros;
-  }
+    return absl::OkStatus();
+  };
+  if (absl::Status status = ApplyAll(*list, check); !status.ok()) return status;
+  applied_revision_ = revision;
   replay_count_ += list->transactions_size();
   replay_crc_ = ExtendCrc32c(replay_crc_, frame.transactions());
   if (list->transactions_size() > 0) journal_->Replayed(applied_revision_, time_micros);

@@ -8,9 +8,12 @@
 #pragma once
 
 #include <absl/functional/any_invocable.h>
+#include <absl/functional/function_ref.h>
 #include <absl/random/random.h>
 #include <absl/status/status.h>
+#include <absl/status/statusor.h>
 #include <absl/time/time.h>
+#include <absl/types/span.h>
 #include <grpcpp/channel.h>
 
 #include <cstdint>
@@ -47,8 +50,8 @@ using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
 
 // What the link tells its owner, on the loop's thread.
 struct LedgerLinkEvents {
-  // Changes the state; an error ends the attempts.
-  absl::AnyInvocable<absl::Status(const Transaction&)> apply;
+  // Changes the state by some transactions, in their order; an error ends the attempts.
+  absl::AnyInvocable<absl::Status(absl::Span<const Transaction>)> apply;
   // Remembers a request that a snapshot has.
   absl::AnyInvocable<void(const RememberedRequest&)> remember;
   // Forgets the state: the replay begins anew.
@@ -95,6 +98,9 @@ class LedgerLink final : private AppendStream::Owner {
   absl::Status WrongCountInSnapshot() const;
   absl::Status EndSnapshot();
   absl::Status ApplyFrame(const ::txn::v1::Frame& frame);
+  // Has transactions applied, each of them if check(), which gets it or why it cannot be read, says that it may be.
+  absl::Status ApplyAll(const ::txn::v1::TransactionList& list,
+                        absl::FunctionRef<absl::Status(const absl::StatusOr<Transaction>&)> check);
   absl::Status CheckReplayEnd(const ::txn::v1::ReplayEnd& end) const;
   void Resume();
   void OnResumed(const grpc::Status& status, const ::txn::v1::ResumeResponse& response);

@@ -1,5 +1,6 @@
 #include "kvs_server/store/store.h"
 
+#include <absl/container/inlined_vector.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
@@ -94,6 +95,20 @@ Size Shard::SizeOf(size_t hash, int64_t now_micros) const {
   return size;
 }
 
+void Shard::PrefetchSlot(ValueType type, size_t hash) const {
+  const auto fetch = [&]<class T>(const Table<T>& table) {
+    if (kTypeOf<T> == type) table.PrefetchSlot(hash);
+  };
+  std::apply([&fetch](const auto&... table) { (fetch(table), ...); }, tables_);
+}
+
+void Shard::PrefetchEntry(ValueType type, size_t hash) const {
+  const auto fetch = [&]<class T>(const Table<T>& table) {
+    if (kTypeOf<T> == type) table.PrefetchEntry(hash);
+  };
+  std::apply([&fetch](const auto&... table) { (fetch(table), ...); }, tables_);
+}
+
 absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
   // The keys of a snapshot are not in the order of their revisions.
   newest_revision_ = std::max(newest_revision_, transaction.revision);
@@ -128,6 +143,27 @@ absl::Status Store::Apply(const Transaction& transaction) {
   Shard& owner = shard(hash);
   MutexLock lock(&owner.mutex());
   return owner.Apply(transaction, hash);
+}
+
+absl::Status Store::Apply(absl::Span<const Transaction> transactions) {
+  absl::InlinedVector<size_t, 64> hashes;
+  for (const Transaction& transaction : transactions) {
+    hashes.push_back(HashKey(transaction.key));
+    Shard& owner = shard(hashes.back());
+    MutexLock lock(&owner.mutex());
+    owner.PrefetchSlot(transaction.type, hashes.back());
+  }
+  for (size_t i = 0; i < transactions.size(); ++i) {
+    Shard& owner = shard(hashes[i]);
+    MutexLock lock(&owner.mutex());
+    owner.PrefetchEntry(transactions[i].type, hashes[i]);
+  }
+  for (size_t i = 0; i < transactions.size(); ++i) {
+    Shard& owner = shard(hashes[i]);
+    MutexLock lock(&owner.mutex());
+    if (absl::Status status = owner.Apply(transactions[i], hashes[i]); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 void Store::Clear() {

@@ -12,6 +12,7 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
+#include <absl/types/span.h>
 
 #include <array>
 #include <atomic>
@@ -83,6 +84,11 @@ class Shard {
   // of which one counts.
   Size SizeOf(size_t hash, int64_t now_micros) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // For what is to be applied soon: fetches what Apply will look at first, and, some time later, what it will look at
+  // then. `hash` is that of a key of the type.
+  void PrefetchSlot(ValueType type, size_t hash) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PrefetchEntry(ValueType type, size_t hash) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   // Changes the state as the transaction says: one of the log, or one of a snapshot, which puts a key back. DataLoss,
   // naming the revision, if its previous revision is not that of the key or its operation does not fit the value; the
   // state is then undefined. `hash` is that of the transaction's key.
@@ -150,6 +156,9 @@ class Store {
 
   // Applies one transaction of a replay; see Shard::Apply.
   absl::Status Apply(const Transaction& transaction);
+  // Applies some in their order. What they need of memory is fetched for all of them first, so that they wait for it
+  // together: some dozens at a time.
+  absl::Status Apply(absl::Span<const Transaction> transactions);
 
   // The requests that are remembered. Applying the last transaction of one adds it; a snapshot has some of their own.
   Requests& requests() { return requests_; }

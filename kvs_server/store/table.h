@@ -115,7 +115,8 @@ class Table {
   Entry<T>* Insert(absl::string_view key, size_t hash) {
     Entry<T>* entry = Entry<T>::New(key);
     hashed_.Insert(hash, entry);
-    ordered_.insert(entry);
+    // Snapshots come in the order of their keys.
+    ordered_.insert(ordered_.end(), entry);
     return entry;
   }
 

@@ -46,10 +46,10 @@ class LinkFixture {
 
   void Start() {
     LedgerLinkEvents events;
-    events.apply = [this](const Transaction& transaction) {
+    events.apply = [this](absl::Span<const Transaction> transactions) {
       MutexLock lock(&mutex_);
-      applied_.push_back(transaction.revision);
-      return store_.Apply(transaction);
+      for (const Transaction& transaction : transactions) applied_.push_back(transaction.revision);
+      return store_.Apply(transactions);
     };
     events.remember = [this](const RememberedRequest& request) { store_.requests().Add(request); };
     events.clear = [this] {
