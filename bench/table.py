@@ -145,7 +145,7 @@ class Bench:
         while True:
             found = json.loads(run(command)[0])
             # What an idle ledger leaves is less than a quarter of its snapshot, or little.
-            if int(found["sinceSnapshotBytes"]) < max(int(found["snapshotBytes"]) / 4, 4 << 20):
+            if int(found["sinceSnapshotBytes"]) < max(int(found["stateBytes"]) / 4, 4 << 20):
                 return pair
             if time.monotonic() > deadline:
                 raise Failure(f"the ledger made no snapshot of most that it has: {found}")

@@ -60,7 +60,7 @@ ConfigParser MakeConfigParser(Config* config) {
   parser.AddByteSize("compaction-min-size", &config->compaction.min_bytes, {64 * kKiB, 1024 * 1024 * kMiB},
                      "How much is logged at least before the next snapshot of the file ledger is made.");
   parser.AddInteger("compaction-percent", &config->compaction.percent, {10, 10000},
-                    "How much that is at least, in percent of the size of the last snapshot.");
+                    "How much that is at least, in percent of the last snapshot before it was compressed.");
   parser.AddByteSize(
       "ballast-size", &config->compaction.ballast_bytes, {0, 1024 * 1024 * kMiB},
       "Space kept back in the directory of the file ledger, so that a snapshot can still be made on a full "

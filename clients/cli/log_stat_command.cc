@@ -82,6 +82,7 @@ std::string StatJson(const LogStat& stat) {
       .Add("snapshotBytes", stat.snapshot_bytes)
       .Add("snapshotRevision", stat.snapshot_revision())
       .Add("sinceSnapshotBytes", stat.since_snapshot_bytes)
+      .Add("stateBytes", stat.state_bytes)
       .Add("ballastBytes", stat.ballast_bytes)
       .Add("lastRevision", stat.scan.tip.last_revision)
       .Add("compactedRevision", stat.compacted_revision())

@@ -18,8 +18,8 @@ enum class Retention {
 
 struct CompactionOptions {
   Retention retention = Retention::kOnDelete;
-  // A snapshot is due when this much was logged since the last one, and at least this share of its size. Where nothing
-  // is being written, a quarter of the share is enough.
+  // A snapshot is due when this much was logged since the last one, and at least this share of its size before it was
+  // compressed, as the log is not. Where nothing is being written, a quarter of the share is enough.
   uint64_t min_bytes = kDefaultCompactionMinBytes;
   uint64_t percent = kDefaultCompactionPercent;
   // Kept free for snapshots of a file ledger, so that a full disk can be made less full; 0 for none.

@@ -119,7 +119,7 @@ bool Compactor::IsDue() const {
   if (!attempts_.MayTry(growth.since_newest_bytes, absl::Now())) return false;
   const CompactionOptions& options = settings_.options;
   const auto reaches = [&](uint64_t bytes, uint64_t percent) {
-    return bytes >= options.min_bytes && bytes >= growth.snapshot_bytes / 100 * percent;
+    return bytes >= options.min_bytes && bytes >= growth.state_bytes / 100 * percent;
   };
   switch (pace_) {
     case Pace::kBusy:

@@ -203,7 +203,7 @@ uint64_t LogFiles::BytesSince(const LogPoint& point) const {
 LogFiles::Growth LogFiles::growth() const {
   MutexLock lock(&mu_);
   Growth growth;
-  if (!snapshots_.empty()) growth.snapshot_bytes = snapshots_.back().header.file_bytes;
+  if (!snapshots_.empty()) growth.state_bytes = snapshots_.back().header.raw_bytes;
   growth.since_newest_bytes = BytesSince(snapshots_.empty() ? LogPoint() : snapshots_.back().header.point);
   growth.since_oldest_bytes =
       BytesSince(snapshots_.size() < kKeptSnapshots ? LogPoint() : snapshots_.front().header.point);

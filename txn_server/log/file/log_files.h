@@ -79,7 +79,7 @@ class LogFiles {
   void Removed(const std::string& path);
 
   struct Growth {
-    uint64_t snapshot_bytes = 0;      // of the newest snapshot
+    uint64_t state_bytes = 0;         // of the newest snapshot, before it is compressed
     uint64_t since_newest_bytes = 0;  // logged since
     uint64_t since_oldest_bytes = 0;  // logged since the oldest one that is kept, or ever where not enough are there
     uint64_t finished_bytes = 0;      // in segments that nothing is written to any more

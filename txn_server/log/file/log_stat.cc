@@ -85,7 +85,9 @@ void AddSizes(FileSystem& file_system, const std::string& directory, LogStat& st
   for (const SegmentSummary& spare : stat.scan.spares) stat.spare_bytes += spare.file_bytes;
   for (const SnapshotSummary& snapshot : stat.scan.snapshots) stat.snapshot_bytes += snapshot.header.file_bytes;
   stat.ballast_bytes = SizeOf(file_system, BallastPath(directory));
-  stat.since_snapshot_bytes = LogFiles(file_system, stat.scan).growth().since_newest_bytes;
+  const LogFiles::Growth growth = LogFiles(file_system, stat.scan).growth();
+  stat.since_snapshot_bytes = growth.since_newest_bytes;
+  stat.state_bytes = growth.state_bytes;
 }
 
 }  // namespace

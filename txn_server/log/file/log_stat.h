@@ -29,6 +29,7 @@ struct LogStat {
   uint64_t ballast_bytes = 0;
   uint64_t logged_bytes = 0;          // in the segments, preallocated space aside
   uint64_t since_snapshot_bytes = 0;  // of them, behind the newest snapshot
+  uint64_t state_bytes = 0;           // of the newest snapshot, before it was compressed
 
   // What is there of history begins behind this revision.
   uint64_t compacted_revision() const;

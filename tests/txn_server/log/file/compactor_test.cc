@@ -83,11 +83,11 @@ TEST_CASE("a snapshot is due when a share of the last one was logged, and less o
   ledger.compaction().retention = Retention::kFull;
   ledger.Start();
   CheckDueAt(ledger, 16 * kKiB, false);
-  while (ledger.reports().back().snapshot.header.file_bytes < 100 * kKiB) {
-    CheckDueAt(ledger, std::max<uint64_t>(16 * kKiB, ledger.reports().back().snapshot.header.file_bytes / 100 * 150),
+  while (ledger.reports().back().snapshot.header.raw_bytes < 100 * kKiB) {
+    CheckDueAt(ledger, std::max<uint64_t>(16 * kKiB, ledger.reports().back().snapshot.header.raw_bytes / 100 * 150),
                false);
   }
-  const uint64_t bytes = ledger.reports().back().snapshot.header.file_bytes;
+  const uint64_t bytes = ledger.reports().back().snapshot.header.raw_bytes;
   SECTION("busy") { CheckDueAt(ledger, bytes / 100 * 150, false); }
   SECTION("idle") { CheckDueAt(ledger, bytes / 100 * 37, true); }
   ledger.CheckState();

@@ -37,7 +37,8 @@ class SampleLog {
     SnapshotSummary snapshot{FileLedger::SnapshotPath(id), {}};
     snapshot.header.snapshot_id = id;
     snapshot.header.point = point;
-    snapshot.header.file_bytes = 1000 * id;
+    snapshot.header.file_bytes = 10 * id;
+    snapshot.header.raw_bytes = 1000 * id;
     files_.AddSnapshot(snapshot);
   }
 
@@ -81,20 +82,20 @@ TEST_CASE("growth is counted in frames since the snapshots, and in whole files t
   uint64_t finished = 0;
   for (size_t i = 0; i + 1 < count; ++i) finished += sample.scan().segments[i].file_bytes;
   LogFiles::Growth growth = sample.files().growth();
-  CHECK(growth.snapshot_bytes == 0);
+  CHECK(growth.state_bytes == 0);
   CHECK(growth.since_newest_bytes == all);
   CHECK(growth.since_oldest_bytes == all);
   CHECK(growth.finished_bytes == finished);
   sample.Add(1, sample.EndOf(0));
   growth = sample.files().growth();
-  CHECK(growth.snapshot_bytes == 1000);
+  CHECK(growth.state_bytes == 1000);
   CHECK(growth.since_newest_bytes == sample.FrameBytesOf(1, count));
   CHECK(growth.since_oldest_bytes == all);
   LogPoint inside = sample.EndOf(2);
   inside.offset -= kEpochFrame;
   sample.Add(2, inside);
   growth = sample.files().growth();
-  CHECK(growth.snapshot_bytes == 2000);
+  CHECK(growth.state_bytes == 2000);
   CHECK(growth.since_newest_bytes == sample.FrameBytesOf(3, count) + kEpochFrame);
   CHECK(growth.since_oldest_bytes == sample.FrameBytesOf(1, count));
   CHECK(growth.finished_bytes == finished);

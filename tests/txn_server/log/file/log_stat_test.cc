@@ -23,6 +23,7 @@ TEST_CASE("numbers of a ledger in use") {
   CHECK(stat->logged_bytes > 0);
   CHECK(stat->since_snapshot_bytes == stat->logged_bytes);
   CHECK(stat->snapshot_bytes == 0);
+  CHECK(stat->state_bytes == 0);
   CHECK(stat->compacted_revision() == 0);
   CHECK(stat->snapshot_revision() == 0);
 }
@@ -52,6 +53,7 @@ TEST_CASE("keys are those of the newest snapshot and what came since") {
   CHECK_FALSE(stat->live);
   CHECK(stat->snapshot_revision() > 0);
   CHECK(stat->snapshot_bytes > 0);
+  CHECK(stat->state_bytes > 0);
   CHECK(Strings(*stat) == 204);
 }
 
