@@ -41,6 +41,7 @@ std::unique_ptr<txn::TxnLog> OpenFile(const std::string& directory) {
   txn::FileTxnLogOptions options;
   options.directory = directory;
   options.compaction.min_bytes = 64 * kKiB;
+  options.compaction.percent = 10;
   options.compaction.ballast_bytes = 0;
   auto log = txn::OpenFileTxnLog(options);
   REQUIRE(log.status() == absl::OkStatus());

@@ -64,6 +64,7 @@ class ModelPair : private World, public Pair {
     options_.file_system = &files_;
     options_.segment_bytes = 64 * kKiB;
     options_.compaction.min_bytes = 32 * kKiB;
+    options_.compaction.percent = 10;
     options_.compaction.ballast_bytes = 0;
     options_.compaction.retention = retention;
     UseLog([this] {

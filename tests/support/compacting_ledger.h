@@ -24,6 +24,7 @@ class CompactingLedger : public FileLedger {
   explicit CompactingLedger(uint32_t seed = 1, RandomHistory::Options history = {}) : history_(seed, history) {
     options().compaction.retention = Retention::kOnDelete;
     options().compaction.min_bytes = 32 * kKiB;
+    options().compaction.percent = 10;
     options().compaction.percent = 0;
     // One that failed is tried again when as much again was logged.
     options().compaction.shortest_retry = absl::InfiniteDuration();

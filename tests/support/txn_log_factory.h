@@ -59,6 +59,7 @@ inline CompactionOptions ContractCompaction() {
   CompactionOptions options;
   options.retention = Retention::kFull;
   options.min_bytes = 32 * kKiB;
+  options.percent = 10;
   options.ballast_bytes = 64 * kKiB;
   return options;
 }

@@ -172,6 +172,7 @@ class CompactedLedger {
     options.directory = path();
     options.segment_bytes = txn::kMinSegmentBytes;
     options.compaction.min_bytes = 16 * kKiB;
+    options.compaction.percent = 10;
     options.compaction.ballast_bytes = 0;
     options.compacted = [this](const txn::CompactionReport& report) {
       MutexLock lock(&mutex_);

@@ -119,6 +119,7 @@ TEST_CASE("backups beside a writer whose segments are compacted away are of one 
   options.directory = directory / "log";
   options.segment_bytes = 16 * kKiB;
   options.compaction.min_bytes = 64 * kKiB;
+  options.compaction.percent = 10;
   options.compaction.ballast_bytes = 0;
   std::atomic<uint64_t> removed{0};
   options.compacted = [&](const CompactionReport& report) { removed += report.removed_files; };

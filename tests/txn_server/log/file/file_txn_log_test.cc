@@ -320,6 +320,7 @@ TEST_CASE("a missing directory is made, for its owner alone; a trailing slash is
 TEST_CASE("a ledger whose segments were all removed is refused, and nothing is started in their place") {
   FileLedger ledger;
   ledger.options().compaction.min_bytes = 4 * kKiB;
+  ledger.options().compaction.percent = 10;
   ledger.Start();
   while (ledger.reports().empty()) ledger.Write(1, std::string(600, 'x'));
   ledger.Stop();

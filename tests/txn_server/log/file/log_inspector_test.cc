@@ -66,6 +66,7 @@ TEST_CASE("a closed log of which all frames were compacted away is sealed") {
   FileLedger ledger;
   ledger.options().compaction.retention = Retention::kOnDelete;
   ledger.options().compaction.min_bytes = 4 * kKiB;
+  ledger.options().compaction.percent = 10;
   ledger.Start();
   LogReport report;
   do {
@@ -242,6 +243,7 @@ TEST_CASE("the ledger of a running server can be inspected at any time") {
 TEST_CASE("the ledger of a running server can be inspected while it is compacted") {
   CompactingLedger ledger;
   ledger.compaction().min_bytes = 16 * kKiB;
+  ledger.compaction().percent = 10;
   ledger.Start();
   std::atomic<bool> done = false;
   std::atomic<uint64_t> inspections = 0;

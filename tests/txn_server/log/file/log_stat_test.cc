@@ -32,6 +32,7 @@ TEST_CASE("keys are those of the newest snapshot and what came since") {
   FileLedger ledger;
   ledger.options().segment_bytes = 16 * kKiB;
   ledger.options().compaction.min_bytes = 64 * kKiB;
+  ledger.options().compaction.percent = 10;
   Mutex mutex;
   CondVar changed;
   uint64_t snapshots = 0;

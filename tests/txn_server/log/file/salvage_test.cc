@@ -109,6 +109,7 @@ class Compacted : public FileLedger {
   Compacted() {
     options().segment_bytes = 16 * kKiB;
     options().compaction.min_bytes = 64 * kKiB;
+    options().compaction.percent = 10;
     options().compaction.retention = Retention::kOnDelete;
     options().compacted = [this](const CompactionReport&) {
       MutexLock lock(&mutex_);
