@@ -1,8 +1,10 @@
 #include "kvs_server/api/batch_run.h"
 
+#include <absl/container/inlined_vector.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "common/errors.h"
 #include "common/limits.h"
@@ -93,6 +95,44 @@ void AddOperationHashes(const v1::BatchOperation& operation, std::vector<size_t>
   });
 }
 
+// The type of the keys of a store; none where that is in the request.
+constexpr std::optional<ValueType> kTypeInIntStore = ValueType::kInt;
+constexpr std::optional<ValueType> kTypeInUintStore = ValueType::kUint;
+constexpr std::optional<ValueType> kTypeInFloatStore = ValueType::kFloat;
+constexpr std::optional<ValueType> kTypeInStringStore = ValueType::kString;
+constexpr std::optional<ValueType> kTypeInSetStore = ValueType::kSet;
+constexpr std::optional<ValueType> kTypeInMapStore = ValueType::kMap;
+constexpr std::optional<ValueType> kTypeInKeys = std::nullopt;
+
+std::optional<ValueType> TypeOf(const v1::BatchOperation& operation) {
+  switch (operation.operation_case()) {
+#define KVS_CASE(store, verb, field, case_name) \
+  case v1::BatchOperation::k##case_name:        \
+    return kTypeIn##store;
+    KVS_OPERATIONS(KVS_CASE)
+#undef KVS_CASE
+    case v1::BatchOperation::OPERATION_NOT_SET:
+      break;
+  }
+  return std::nullopt;
+}
+
+// Fetches ahead what the next operations look at, from the one with this index on.
+void PrefetchKeys(Store& store, const v1::BatchExecuteRequest& request, int index) {
+  absl::InlinedVector<KeyPlace, Store::kKeysFetchedTogether> keys;
+  const int end = std::min(request.operations_size(), index + static_cast<int>(Store::kKeysFetchedTogether));
+  for (int i = index; i < end; ++i) {
+    const auto& operation = request.operations(i);
+    const std::optional<ValueType> type = TypeOf(operation);
+    if (!type) continue;
+    WithRequest<bool>(operation, [&](const auto& one) {
+      if constexpr (!HasKeys<decltype(one)>) keys.push_back({*type, HashKey(one.key())});
+      return true;
+    });
+  }
+  store.Prefetch(keys);
+}
+
 std::vector<size_t> HashesOfAll(const v1::BatchExecuteRequest& request) {
   std::vector<size_t> hashes;
   hashes.reserve(request.operations_size());
@@ -149,7 +189,9 @@ void BatchRun::RunIndependent(Engine* engine, absl::string_view actor, const Sto
   const auto perform = [&](const auto& one, auto* response) { return Perform(engine, actor, options, one, response); };
   waits_.reserve(request.operations_size());
   size_t bytes = 0;
-  for (const auto& operation : request.operations()) {
+  for (int i = 0; i < request.operations_size(); ++i) {
+    if (i % static_cast<int>(Store::kKeysFetchedTogether) == 0) PrefetchKeys(engine->store(), request, i);
+    const v1::BatchOperation& operation = request.operations(i);
     if (bytes + MaxMutationBytes(operation) > kMaxBatchReplyBytes) return RefuseRest(request.operations_size());
     v1::BatchResult* result = response_.add_results();
     const auto hashes = [&operation] {

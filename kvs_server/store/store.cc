@@ -146,24 +146,28 @@ absl::Status Store::Apply(const Transaction& transaction) {
 }
 
 absl::Status Store::Apply(absl::Span<const Transaction> transactions) {
-  absl::InlinedVector<size_t, 64> hashes;
-  for (const Transaction& transaction : transactions) {
-    hashes.push_back(HashKey(transaction.key));
-    Shard& owner = shard(hashes.back());
-    MutexLock lock(&owner.mutex());
-    owner.PrefetchSlot(transaction.type, hashes.back());
-  }
+  absl::InlinedVector<KeyPlace, kKeysFetchedTogether> keys;
+  for (const Transaction& transaction : transactions) keys.push_back({transaction.type, HashKey(transaction.key)});
+  Prefetch(keys);
   for (size_t i = 0; i < transactions.size(); ++i) {
-    Shard& owner = shard(hashes[i]);
+    Shard& owner = shard(keys[i].hash);
     MutexLock lock(&owner.mutex());
-    owner.PrefetchEntry(transactions[i].type, hashes[i]);
-  }
-  for (size_t i = 0; i < transactions.size(); ++i) {
-    Shard& owner = shard(hashes[i]);
-    MutexLock lock(&owner.mutex());
-    if (absl::Status status = owner.Apply(transactions[i], hashes[i]); !status.ok()) return status;
+    if (absl::Status status = owner.Apply(transactions[i], keys[i].hash); !status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+void Store::Prefetch(absl::Span<const KeyPlace> keys) {
+  for (const KeyPlace& key : keys) {
+    Shard& owner = shard(key.hash);
+    MutexLock lock(&owner.mutex());
+    owner.PrefetchSlot(key.type, key.hash);
+  }
+  for (const KeyPlace& key : keys) {
+    Shard& owner = shard(key.hash);
+    MutexLock lock(&owner.mutex());
+    owner.PrefetchEntry(key.type, key.hash);
+  }
 }
 
 void Store::Clear() {

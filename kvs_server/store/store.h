@@ -137,6 +137,12 @@ class Shard {
   std::atomic<int64_t> next_expiry_{kNever};
 };
 
+// Where a key is looked for.
+struct KeyPlace {
+  ValueType type;
+  size_t hash;
+};
+
 // What a store may hold.
 struct StoreBounds {
   UsageLimits usage;
@@ -156,9 +162,13 @@ class Store {
 
   // Applies one transaction of a replay; see Shard::Apply.
   absl::Status Apply(const Transaction& transaction);
-  // Applies some in their order. What they need of memory is fetched for all of them first, so that they wait for it
-  // together: some dozens at a time.
+  // Applies some in their order; at most kKeysFetchedTogether at a time, so that they wait for memory together.
   absl::Status Apply(absl::Span<const Transaction> transactions);
+
+  // Fetches the memory of keys that are looked up soon, for all of them together. More than kKeysFetchedTogether might
+  // drive each other out before they are used.
+  void Prefetch(absl::Span<const KeyPlace> keys);
+  static constexpr size_t kKeysFetchedTogether = 64;
 
   // The requests that are remembered. Applying the last transaction of one adds it; a snapshot has some of their own.
   Requests& requests() { return requests_; }
