@@ -63,7 +63,7 @@ def check_peers(rows, allow_missing):
 
 def check_file_system(directory):
     """Data in memory would make everything durable for free."""
-    kind = subprocess.run(["stat", "--file-system", "--format=%T", directory.resolve()], check=True, text=True,
+    kind = subprocess.run(["/usr/bin/stat", "--file-system", "--format=%T", directory.resolve()], check=True, text=True,
                           capture_output=True).stdout.strip()
     if kind in ("tmpfs", "ramfs"):
         raise Failure(f"{directory} is on {kind}, where nothing is durable: choose another --dir")

@@ -40,7 +40,7 @@ void DecodeFrames(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kPerFrame));
 }
-const Benchmark kDecode("replay/decode_1000", DecodeFrames);
+const Benchmark kDecodeFrames("replay/decode_1000", DecodeFrames);
 
 void ApplyFrames(benchmark::State& state) {
   server::Store store(64);
