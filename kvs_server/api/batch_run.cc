@@ -4,6 +4,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "common/errors.h"
@@ -104,18 +105,14 @@ constexpr std::optional<ValueType> kTypeInSetStore = ValueType::kSet;
 constexpr std::optional<ValueType> kTypeInMapStore = ValueType::kMap;
 constexpr std::optional<ValueType> kTypeInKeys = std::nullopt;
 
-std::optional<ValueType> TypeOf(const v1::BatchOperation& operation) {
-  switch (operation.operation_case()) {
-#define KVS_CASE(store, verb, field, case_name) \
-  case v1::BatchOperation::k##case_name:        \
-    return kTypeIn##store;
-    KVS_OPERATIONS(KVS_CASE)
-#undef KVS_CASE
-    case v1::BatchOperation::OPERATION_NOT_SET:
-      break;
-  }
-  return std::nullopt;
-}
+// Those types by the operations' cases.
+constexpr auto kTypesOfCases = [] {
+  std::array<std::optional<ValueType>, 128> types{};
+#define KVS_SET_TYPE(store, verb, field, case_name) types[v1::BatchOperation::k##case_name] = kTypeIn##store;
+  KVS_OPERATIONS(KVS_SET_TYPE)
+#undef KVS_SET_TYPE
+  return types;
+}();
 
 // Fetches ahead what the next operations look at, from the one with this index on.
 void PrefetchKeys(Store& store, const v1::BatchExecuteRequest& request, int index) {
@@ -123,7 +120,7 @@ void PrefetchKeys(Store& store, const v1::BatchExecuteRequest& request, int inde
   const int end = std::min(request.operations_size(), index + static_cast<int>(Store::kKeysFetchedTogether));
   for (int i = index; i < end; ++i) {
     const auto& operation = request.operations(i);
-    const std::optional<ValueType> type = TypeOf(operation);
+    const std::optional<ValueType> type = kTypesOfCases[operation.operation_case()];
     if (!type) continue;
     WithRequest<bool>(operation, [&](const auto& one) {
       if constexpr (!HasKeys<decltype(one)>) keys.push_back({*type, HashKey(one.key())});
