@@ -1,5 +1,4 @@
-// What texts take on the heap, as estimates: those of jemalloc on 64 bits, which the servers are
-// linked with.
+// What texts take on the heap, as estimates: those of jemalloc on 64 bits, which the servers are linked with.
 #pragma once
 
 #include <bit>

@@ -102,7 +102,6 @@ TEST_CASE_METHOD(SnapshotTest,
     // For the next round.
     options_.segment_bytes = (1 + random() % 8) * 4 * kKiB;
     options_.compaction.min_bytes = (1 + random() % 16) * kKiB;
-    options_.compaction.percent = 10;
     options_.compaction.table_bytes = random() % 3 == 0 ? kMiB : 2 * kKiB;
     CheckSameAfterRestart();
     Change(random, 800);
