@@ -79,19 +79,14 @@ class Unit {
   // the i-th.
   template <class T>
   void Prefetch(absl::Span<const size_t> hashes, size_t i) {
-    if (i == 0) {
-      for (size_t k = 0; k < std::min(kPrefetchSlots, hashes.size()); ++k)
-        TableOf<T>(hashes[k]).PrefetchSlot(hashes[k]);
-      for (size_t k = 0; k < std::min(kPrefetchEntries, hashes.size()); ++k) {
-        TableOf<T>(hashes[k]).PrefetchEntry(hashes[k]);
+    const auto fetch = [&](size_t ahead, auto fetch_one) {
+      for (size_t k = i == 0 ? 0 : i + ahead; k < std::min(i + ahead + 1, hashes.size()); ++k) {
+        fetch_one(TableOf<T>(hashes[k]), hashes[k]);
       }
-      for (size_t k = 0; k < std::min(kPrefetchValues, hashes.size()); ++k) {
-        TableOf<T>(hashes[k]).PrefetchValue(hashes[k]);
-      }
-    }
-    if (const size_t k = i + kPrefetchSlots; k < hashes.size()) TableOf<T>(hashes[k]).PrefetchSlot(hashes[k]);
-    if (const size_t k = i + kPrefetchEntries; k < hashes.size()) TableOf<T>(hashes[k]).PrefetchEntry(hashes[k]);
-    if (const size_t k = i + kPrefetchValues; k < hashes.size()) TableOf<T>(hashes[k]).PrefetchValue(hashes[k]);
+    };
+    fetch(kPrefetchSlots, [](const Table<T>& table, size_t hash) { table.PrefetchSlot(hash); });
+    fetch(kPrefetchEntries, [](const Table<T>& table, size_t hash) { table.PrefetchEntry(hash); });
+    fetch(kPrefetchValues, [](const Table<T>& table, size_t hash) { table.PrefetchValue(hash); });
   }
 
   // Each operation names a key with its hash, which is one of those that the unit was made for. The outcome of a

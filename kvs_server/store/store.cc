@@ -74,14 +74,12 @@ void Shard::NoteNextExpiry() {
 
 Shard::KeyUse Shard::UseOf(ValueType type, absl::string_view key, size_t hash) {
   KeyUse use{type, key, hash, 0, 0};
-  const auto look = [&]<class T>(Table<T>& table) {
-    if (kTypeOf<T> != type) return;
-    if (const Entry<T>* entry = table.Find(key, hash)) {
+  WithTable(type, [&](auto& table) {
+    if (const auto* entry = table.Find(key, hash)) {
       use.revision = entry->revision;
       use.last_use = entry->last_use;
     }
-  };
-  std::apply([&look](auto&... table) { (look(table), ...); }, tables_);
+  });
   return use;
 }
 
@@ -93,20 +91,6 @@ Size Shard::SizeOf(size_t hash, int64_t now_micros) const {
   };
   std::apply([&add](const auto&... table) { (add(table), ...); }, tables_);
   return size;
-}
-
-void Shard::PrefetchSlot(ValueType type, size_t hash) const {
-  const auto fetch = [&]<class T>(const Table<T>& table) {
-    if (kTypeOf<T> == type) table.PrefetchSlot(hash);
-  };
-  std::apply([&fetch](const auto&... table) { (fetch(table), ...); }, tables_);
-}
-
-void Shard::PrefetchEntry(ValueType type, size_t hash) const {
-  const auto fetch = [&]<class T>(const Table<T>& table) {
-    if (kTypeOf<T> == type) table.PrefetchEntry(hash);
-  };
-  std::apply([&fetch](const auto&... table) { (fetch(table), ...); }, tables_);
 }
 
 absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {

@@ -86,8 +86,12 @@ class Shard {
 
   // For what is to be applied soon: fetches what Apply will look at first, and, some time later, what it will look at
   // then. `hash` is that of a key of the type.
-  void PrefetchSlot(ValueType type, size_t hash) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void PrefetchEntry(ValueType type, size_t hash) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PrefetchSlot(ValueType type, size_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    WithTable(type, [hash](const auto& table) { table.PrefetchSlot(hash); });
+  }
+  void PrefetchEntry(ValueType type, size_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    WithTable(type, [hash](const auto& table) { table.PrefetchEntry(hash); });
+  }
 
   // Changes the state as the transaction says: one of the log, or one of a snapshot, which puts a key back. DataLoss,
   // naming the revision, if its previous revision is not that of the key or its operation does not fit the value; the
@@ -96,6 +100,15 @@ class Shard {
 
  private:
   friend class Store;
+
+  // Calls fn(Table<T>&) with the table of a type.
+  template <class Fn>
+  void WithTable(ValueType type, Fn fn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const auto call = [&]<class T>(Table<T>& table) {
+      if (kTypeOf<T> == type) fn(table);
+    };
+    std::apply([&call](auto&... table) { (call(table), ...); }, tables_);
+  }
 
   template <class T>
   absl::Status ApplyTo(Table<T>& table, const Transaction& transaction, size_t hash)
