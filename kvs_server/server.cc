@@ -7,18 +7,32 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/config/version.h"
 #include "common/errors.h"
 #include "common/logging/logging.h"
+#include "common/rpc/health.h"
+#include "common/rpc/reflection.h"
+#include "common/rpc/server.h"
+#include "common/tls/credentials.h"
 #include "common/tls/identity.h"
 #include "kvs_server/api/batch.h"
 #include "kvs_server/api/keys.h"
 #include "kvs_server/api/maintenance.h"
+#include "kvs_server/api/responder.h"
 #include "kvs_server/api/stores.h"
+#include "kvs_server/engine/engine.h"
+#include "kvs_server/expirer.h"
+#include "kvs_server/journal/journal.h"
+#include "kvs_server/journal/ledger_link.h"
+#include "kvs_server/store/store.h"
 
 namespace kvs::server {
 namespace {
+
+// Beside the services, health knows this name: SERVING while mutations are accepted.
+constexpr absl::string_view kWriteHealth = "kvs.write";
 
 // What is kept of the drain for telling callers how their calls ended, before the rest is cut.
 constexpr double kDrainShareForAnswers = 0.9;
@@ -58,24 +72,54 @@ ExitCode ExitCodeFor(const absl::Status& status) {
 
 }  // namespace
 
-KvsServer::KvsServer(const Config& config, Fatal fatal, std::function<absl::Time()> clock)
-    : config_(config),
-      fatal_(std::move(fatal)),
-      clock_(std::move(clock)),
-      start_time_(absl::Now()),
-      store_(config.shards, {{config.max_memory_bytes, config.max_keys, config.memory_policy},
-                             {config.max_scan_bytes, config.scan_idle_timeout},
-                             {config.request_window_count, absl::ToInt64Microseconds(config.request_window_age)}}) {}
+class KvsServer::Parts {
+ public:
+  Parts(const Config& config, Fatal fatal, std::function<absl::Time()> clock)
+      : config_(config),
+        fatal_(std::move(fatal)),
+        clock_(std::move(clock)),
+        start_time_(absl::Now()),
+        store_(config.shards, {{config.max_memory_bytes, config.max_keys, config.memory_policy},
+                               {config.max_scan_bytes, config.scan_idle_timeout},
+                               {config.request_window_count, absl::ToInt64Microseconds(config.request_window_age)}}) {}
+  ~Parts() {
+    if (is_running_) Drain();
+  }
 
-absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config, Fatal fatal,
-                                                            std::function<absl::Time()> clock) {
-  std::unique_ptr<KvsServer> server(new KvsServer(config, std::move(fatal), std::move(clock)));
-  if (absl::Status status = server->LoadCredentials(); !status.ok()) return status;
-  if (absl::Status status = server->Listen(); !status.ok()) return status;
-  return server;
-}
+  absl::Status LoadCredentials();
+  absl::Status Listen();
+  int port() const { return server_->port(); }
+  void Drain();
 
-absl::Status KvsServer::LoadCredentials() {
+ private:
+  void MakeServices();
+  void ConnectLedger();
+  void ServeWithoutLedger();
+  void OnReplayed();
+  void WarnIfOverLimits();
+  void OnLinkState(LedgerState state);
+  void OnFatal(const absl::Status& status);
+  absl::StatusOr<std::string> ActorOf(const grpc::ServerContext& context) const;
+
+  const Config config_;
+  Fatal fatal_;
+  const std::function<absl::Time()> clock_;
+  const absl::Time start_time_;
+  std::unique_ptr<ReloadingCredentials> credentials_;
+  std::unique_ptr<rpc::Server> server_;
+  Store store_;
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Expirer> expirer_;
+  std::unique_ptr<Responder> responder_;
+  rpc::HealthService health_;
+  std::unique_ptr<rpc::ReflectionService> reflection_;
+  std::vector<std::unique_ptr<rpc::Service>> services_;
+  std::unique_ptr<LedgerLink> link_;  // null without a ledger
+  bool is_running_ = false;
+};
+
+absl::Status KvsServer::Parts::LoadCredentials() {
   if (config_.insecure && !config_.NeedsLedgerTls()) return absl::OkStatus();
   ReloadOptions options;
   options.use.by_server = !config_.insecure;
@@ -90,14 +134,14 @@ absl::Status KvsServer::LoadCredentials() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::string> KvsServer::ActorOf(const grpc::ServerContext& context) const {
+absl::StatusOr<std::string> KvsServer::Parts::ActorOf(const grpc::ServerContext& context) const {
   if (config_.insecure) return std::string();
   auto identity = PeerIdentity(*context.auth_context(), config_.trust_domain);
   if (!identity.ok()) return identity.status();
   return *identity ? (*identity)->uri : std::string();
 }
 
-absl::Status KvsServer::Listen() {
+absl::Status KvsServer::Parts::Listen() {
   rpc::ServerOptions options;
   options.address = config_.listen.ToString();
   options.event_loops = static_cast<int>(config_.event_loops);
@@ -125,7 +169,7 @@ absl::Status KvsServer::Listen() {
   return absl::OkStatus();
 }
 
-void KvsServer::MakeServices() {
+void KvsServer::Parts::MakeServices() {
   JournalOptions journal_options;
   journal_options.is_volatile = !config_.has_ledger;
   journal_options.max_pending_bytes = config_.max_pending_bytes;
@@ -155,7 +199,7 @@ void KvsServer::MakeServices() {
   for (rpc::Service* service : reflection_->services()) server_->Add(service);
 }
 
-void KvsServer::ConnectLedger() {
+void KvsServer::Parts::ConnectLedger() {
   LedgerLinkOptions options;
   options.writer_name = WriterName();
   options.take_over_epoch = config_.take_over;
@@ -183,13 +227,13 @@ void KvsServer::ConnectLedger() {
       std::make_unique<LedgerLink>(options, std::move(channel), &server_->loop(), journal_.get(), std::move(events));
 }
 
-void KvsServer::ServeWithoutLedger() {
+void KvsServer::Parts::ServeWithoutLedger() {
   LogWarn("there is no ledger: everything is forgotten when this server stops", {{"ledger", "none"}});
   health_.SetAll(rpc::HealthService::Status::kServing);
   expirer_->Start();
 }
 
-void KvsServer::OnReplayed() {
+void KvsServer::Parts::OnReplayed() {
   LogInfo("serving", {{"revision", journal_->durable_revision()}, {"after", absl::Now() - start_time_}});
   WarnIfOverLimits();
   if (responder_->draining()) return;
@@ -198,7 +242,7 @@ void KvsServer::OnReplayed() {
   health_.Set(kWriteHealth, rpc::HealthService::Status::kNotServing);
 }
 
-void KvsServer::WarnIfOverLimits() {
+void KvsServer::Parts::WarnIfOverLimits() {
   const UsageLimits& limits = store_.usage().limits();
   const Size used = store_.usage().total();
   const auto warn = [](absl::string_view what, int64_t value, uint64_t limit, absl::string_view flag) {
@@ -210,7 +254,7 @@ void KvsServer::WarnIfOverLimits() {
   warn("keys", used.keys, limits.max_keys, "--max-keys");
 }
 
-void KvsServer::OnLinkState(LedgerState state) {
+void KvsServer::Parts::OnLinkState(LedgerState state) {
   if (responder_->draining()) return;
   const bool writable = IsWritable(state) && journal_->replayed();
   health_.Set(kWriteHealth, writable ? rpc::HealthService::Status::kServing : rpc::HealthService::Status::kNotServing);
@@ -218,12 +262,12 @@ void KvsServer::OnLinkState(LedgerState state) {
   if (state == LedgerState::kDataLoss) health_.Set("", rpc::HealthService::Status::kNotServing);
 }
 
-void KvsServer::OnFatal(const absl::Status& status) {
+void KvsServer::Parts::OnFatal(const absl::Status& status) {
   LogError("cannot go on as the writer of the ledger", {{"status", status}});
   if (fatal_) std::exchange(fatal_, nullptr)(ExitCodeFor(status), status);
 }
 
-void KvsServer::Drain() {
+void KvsServer::Parts::Drain() {
   is_running_ = false;
   responder_->Drain();
   expirer_->Stop();
@@ -237,8 +281,20 @@ void KvsServer::Drain() {
   LogInfo("drained", {{"durable_revision", journal_->durable_revision()}});
 }
 
-KvsServer::~KvsServer() {
-  if (is_running_) Drain();
+KvsServer::KvsServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+KvsServer::~KvsServer() = default;
+
+absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config, Fatal fatal,
+                                                            std::function<absl::Time()> clock) {
+  auto parts = std::make_unique<Parts>(config, std::move(fatal), std::move(clock));
+  if (absl::Status status = parts->LoadCredentials(); !status.ok()) return status;
+  if (absl::Status status = parts->Listen(); !status.ok()) return status;
+  return std::unique_ptr<KvsServer>(new KvsServer(std::move(parts)));
 }
+
+int KvsServer::port() const { return parts_->port(); }
+
+void KvsServer::Drain() { parts_->Drain(); }
 
 }  // namespace kvs::server
