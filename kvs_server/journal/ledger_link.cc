@@ -568,7 +568,11 @@ void LedgerLink::Flush() {
 void LedgerLink::OnAppendClosed(const grpc::Status& grpc_status) {
   stream_ = nullptr;
   if (stopping_) return StopOnLoop();
-  const absl::Status status = rpc::FromGrpc(grpc_status);
+  absl::Status status = rpc::FromGrpc(grpc_status);
+  if (std::exchange(was_silent_, false) && absl::IsCancelled(status)) {
+    status = absl::UnavailableError(absl::StrCat("the ledger has been silent for too long: nothing came within ",
+                                                 absl::FormatDuration(options_.silence_timeout)));
+  }
   if (ended_ || FailIfPermanent(status)) return;
   // During the replay nothing is pending; the stream is taken up again when the replay is over.
   if (state_ == LedgerState::kReplaying) return;
@@ -585,7 +589,7 @@ void LedgerLink::Tick() {
   const absl::Time now = absl::Now();
   journal_->ExpireWaits(now);
   if (stream_ && now - last_heard_ > options_.silence_timeout) {
-    LogWarn("the ledger has been silent for too long", {{"limit", options_.silence_timeout}});
+    was_silent_ = true;
     stream_->Cancel();
     last_heard_ = now;
   } else if (stream_ && stream_->writable() && now - last_sent_ > options_.heartbeat_interval) {

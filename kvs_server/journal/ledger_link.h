@@ -138,6 +138,7 @@ class LedgerLink final : private AppendStream::Owner {
   std::unique_ptr<::txn::v1::Ledger::Stub> stub_;
   AppendStream* stream_ = nullptr;
   std::vector<grpc::ClientContext*> calls_;
+  bool was_silent_ = false;  // why the stream is being cancelled
   absl::Time last_heard_;
   absl::Time last_sent_;
   int failed_attempts_ = 0;
