@@ -28,7 +28,8 @@ constexpr char kBegin[] = "BEGIN; SET LOCAL synchronous_commit = on";
 const std::string& kMoveCompactedRevision = *new std::string(
     "UPDATE ledger SET compacted_revision = CASE"
     " WHEN EXISTS (SELECT FROM hidden_history WHERE before_id <= $2::bigint) THEN greatest(compacted_revision, $2)"
-    " ELSE compacted_revision END WHERE epoch = $1::bigint RETURNING compacted_revision");
+    " ELSE compacted_revision END WHERE epoch = $1::bigint AND durable_revision >= $3::bigint"
+    " RETURNING compacted_revision");
 const std::string& kRemoveOlder = *new std::string("DELETE FROM snapshots WHERE revision < $1::bigint");
 const std::string& kRemoveRequests = *new std::string(
     "DELETE FROM requests WHERE id = ANY (ARRAY (SELECT id FROM requests WHERE id < $1::bigint ORDER BY id"
@@ -222,10 +223,12 @@ absl::Status PostgresCompactor::Publish(Connection& connection, uint64_t epoch, 
   const PostgresSnapshot& snapshot = report->snapshot;
   if (const auto begun = connection.Exec(kBegin); !begun.ok()) return begun.status();
   const uint64_t removable = settings_.options.retention == Retention::kFull ? 0 : snapshot.revision;
-  const auto moved = connection.Exec(kMoveCompactedRevision, {BinaryBigint(epoch), BinaryBigint(removable)});
+  const auto moved = connection.Exec(kMoveCompactedRevision,
+                                     {BinaryBigint(epoch), BinaryBigint(removable), BinaryBigint(snapshot.revision)});
   if (!moved.ok()) return moved.status();
   if (moved->size() != 1 || !absl::SimpleAtoi(TextOf((*moved)[0][0]), &report->compacted_revision)) {
-    return Error(errors::kFenced, absl::StrCat("epoch ", epoch, " has ended"));
+    return Error(errors::kFenced, absl::StrCat("epoch ", epoch, " has ended, or the database was put back to before ",
+                                               "revision ", snapshot.revision));
   }
   if (absl::Status status = InsertSnapshot(connection, snapshot); !status.ok()) return status;
   const auto removed = connection.Exec(kRemoveOlder, {BinaryBigint(snapshot.revision)});

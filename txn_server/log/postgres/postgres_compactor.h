@@ -2,8 +2,8 @@
 // that no retry can ask for any more.
 //
 // A snapshot is made of the one before and of what was written since, through the Fold of common/model, and published
-// in one database transaction that requires the epoch of its writer: what another txn_server has taken over it leaves
-// alone.
+// in one database transaction that requires the epoch of its writer and the revisions that it stands for: what another
+// txn_server has taken over it leaves alone, and what was put back to an older copy.
 #pragma once
 
 #include <absl/base/thread_annotations.h>

@@ -272,8 +272,11 @@ PostgresCompactor::Settings PostgresTxnLog::CompactorSettings() {
   settings.compacted = [this](const PostgresCompactionReport& report) {
     {
       MutexLock lock(&mutex_);
-      compacted_revision_ = report.compacted_revision;
-      snapshot_revision_ = report.snapshot.revision;
+      // Otherwise the database was put back to an older copy, which has no such snapshot.
+      if (report.snapshot.revision <= position_.durable_revision) {
+        compacted_revision_ = report.compacted_revision;
+        snapshot_revision_ = report.snapshot.revision;
+      }
     }
     options_.compacted(report);
   };

@@ -292,6 +292,20 @@ TEST_CASE("postgres: a writer whose epoch has ended makes no snapshot") {
   CHECK(ledger.log().position().snapshot_revision == 0);
 }
 
+TEST_CASE("postgres: a database that is put back to an older copy gets no snapshot of what it has lost") {
+  CompactingLedger ledger(Options(Retention::kOnDelete, 1));
+  // That happens while what the snapshot is made of has been read.
+  ledger.Query(
+      "CREATE FUNCTION put_back() RETURNS trigger LANGUAGE plpgsql AS $$"
+      " BEGIN UPDATE ledger SET durable_revision = 1; RETURN NEW; END $$");
+  ledger.Query("CREATE TRIGGER put_back BEFORE INSERT ON snapshot_parts EXECUTE FUNCTION put_back()");
+  Writer writer;
+  ledger.Append(writer.Frame(ValueType::kInt, "k", {operation::Put{int64_t{1}}, operation::Put{int64_t{2}}}));
+  CHECK_THAT(ledger.AwaitFailure(), ContainsText("put back to before revision 2"));
+  CHECK(ledger.Query("SELECT count(*) FROM snapshots") == "0");
+  CHECK(ledger.log().position().snapshot_revision == 0);
+}
+
 TEST_CASE("postgres: a snapshot that fails is tried again, and the reason is news once") {
   CompactionOptions options = Options(Retention::kOnDelete, 1);
   options.shortest_retry = absl::Milliseconds(1);
