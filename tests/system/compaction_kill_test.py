@@ -1,5 +1,6 @@
 """kill -9 of txn_server while it makes a snapshot, under load on all types: afterwards the state that kvs_server holds is the state
-that it gets when it starts again, from the snapshot that is there and what follows it."""
+that it gets when it starts again, from the snapshot that is there and what follows it. Where all segments are kept, it is also what they
+alone make."""
 
 import os
 import random
@@ -11,6 +12,7 @@ from pair import BIN, Pair, check, check_equal, import_generated, run
 generated = import_generated()
 
 import grpc  # noqa: E402
+from google.protobuf import duration_pb2  # noqa: E402
 from kvs.v1 import (  # noqa: E402
     float_store_pb2,
     float_store_pb2_grpc,
@@ -28,7 +30,7 @@ from kvs.v1 import (  # noqa: E402
     uint_store_pb2_grpc,
 )
 
-KILLS = 6
+KILLS = 3
 WRITERS = 3
 STRINGS = 60
 STRING_BYTES = 128 * 1024
@@ -61,10 +63,17 @@ class Stubs:
         kind = random_.randrange(1, 7)
         key = f"key-{random_.randrange(STRINGS if kind == 4 else 20)}"
         number = random_.randrange(1000)
+        # Long enough for the end of this test.
+        ttl = duration_pb2.Duration(seconds=100_000 + number)
         if random_.randrange(8) == 0:
             return self.call(kind, "Delete", key)
+        if random_.randrange(8) == 0:
+            return self.keys.Expire(keys_pb2.KeysExpireRequest(key=key, ttl=ttl), timeout=20, wait_for_ready=True)
+        if random_.randrange(8) == 0:
+            return self.keys.Persist(keys_pb2.KeysPersistRequest(key=key), timeout=20, wait_for_ready=True)
         if kind == 4:
-            return self.call(kind, "Put", key, value=random_.randbytes(STRING_BYTES // 2).hex())
+            lifetime = {"ttl": ttl} if number % 2 else {}
+            return self.call(kind, "Put", key, value=random_.randbytes(STRING_BYTES // 2).hex(), **lifetime)
         if kind == 5:
             return self.call(kind, random_.choice(["Add", "Remove"]), key, members=[f"member-{number % 50}"])
         if kind == 6 and random_.randrange(3) == 0:
@@ -73,10 +82,17 @@ class Stubs:
             return self.call(kind, "PutFields", key, fields={f"name-{number % 50}": str(number)})
         return self.call(kind, "Increment", key, delta=number)
 
+    def expiry(self, kind, key):
+        answer = self.keys.GetExpiry(keys_pb2.KeysGetExpiryRequest(key=key, types=[kind]), timeout=20)
+        return answer.keys[0].expires_at.ToNanoseconds()
+
     def dump(self):
-        """Every key: type, name, revision and value."""
+        """Every key: type, name, revision, when it expires, and value."""
         listed = [k for chunk in self.keys.List(keys_pb2.KeysListRequest(), timeout=60) for k in chunk.keys]
-        return [(k.type, k.key, k.revision, str(self.call(k.type, "Get", k.key)).split("latest_revision")[0]) for k in listed]
+        return [
+            (k.type, k.key, k.revision, self.expiry(k.type, k.key), str(self.call(k.type, "Get", k.key)).split("latest_revision")[0])
+            for k in listed
+        ]
 
 
 class Writer(threading.Thread):
@@ -116,43 +132,67 @@ def dump(pair):
     return state
 
 
-# The smallest settings, so that there is always a snapshot under way.
-settings = ["--compaction-min-size=1MiB", "--compaction-percent=10", "--ballast-size=1MiB"]
-with Pair(txn_args=settings) as pair:
-    pair.start()
-    interrupted = 0
-    for kill in range(KILLS):
-        writers = [Writer(pair) for _ in range(WRITERS)]
-        for writer in writers:
-            writer.start()
-        while sum(w.calls for w in writers) < 150:
-            writers[0].join(0.01)
-        # At any place of the next one.
-        size = chance.randrange(3 << 20)
-        while half_made(pair) is None:
-            writers[0].join(0.001)
-        while (half_made(pair) or size) < size:
-            pass
-        pair.txn.kill()
-        interrupted += half_made(pair) is not None
-        for writer in writers:
-            writer.stop.set()
-        pair.start_txn()
-        pair.kvs.wait_for(r"the ledger is back")
-        for writer in writers:
-            writer.join()
-        live = dump(pair)
-        check(len(live) > 60, f"there are only {len(live)} keys")
-        pair.kvs.kill()
-        pair.start_kvs().wait_for(r"\bserving\b")
-        replayed = dump(pair)
-        check(replayed == live, f"after kill {kill}: " + str([(a[:3], b[:3]) for a, b in zip(live, replayed) if a != b][:3]))
-    check(interrupted > 0, "no kill met a snapshot that was being made")
-    check_equal(pair.kvs.terminate(), 0)
-    check_equal(pair.txn.terminate(), 0)
-    verified = run([BIN / "kvs", "log", "verify", pair.data])
-    check("snapshots  2" in verified.stdout, verified.stdout)
-    check("verdict    good" in verified.stdout, verified.stdout)
-    print(f"{KILLS} kills, {interrupted} of them while a snapshot was being made")
+def check_replay(pair, live, what):
+    pair.kvs.kill()
+    pair.start_kvs().wait_for(r"\bserving\b")
+    replayed = dump(pair)
+    check(replayed == live, f"{what}: " + str([(a[:4], b[:4]) for a, b in zip(live, replayed) if a != b][:3]))
+
+
+def kill_in_compaction(pair):
+    """Whether the kill met a snapshot that was being made, and the state that was there before it."""
+    writers = [Writer(pair) for _ in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    while sum(w.calls for w in writers) < 150:
+        writers[0].join(0.01)
+    # At any place of the next one.
+    size = chance.randrange(3 << 20)
+    while half_made(pair) is None:
+        writers[0].join(0.001)
+    while (half_made(pair) or size) < size:
+        pass
+    pair.txn.kill()
+    interrupted = half_made(pair) is not None
+    for writer in writers:
+        writer.stop.set()
+    pair.start_txn()
+    pair.kvs.wait_for(r"the ledger is back")
+    for writer in writers:
+        writer.join()
+    return interrupted, dump(pair)
+
+
+def run_kills(retention):
+    # The smallest settings, so that there is always a snapshot under way.
+    settings = [f"--retention={retention}", "--compaction-min-size=1MiB", "--compaction-percent=10", "--ballast-size=1MiB"]
+    with Pair(txn_args=settings) as pair:
+        pair.start()
+        interrupted = 0
+        for kill in range(KILLS):
+            met, live = kill_in_compaction(pair)
+            interrupted += met
+            check(len(live) > 60, f"there are only {len(live)} keys")
+            check(sum(key[3] > 0 for key in live) > 10, "too few keys expire")
+            check_replay(pair, live, f"{retention}, after kill {kill}")
+        check_equal(pair.kvs.terminate(), 0)
+        check_equal(pair.txn.terminate(), 0)
+        verified = run([BIN / "kvs", "log", "verify", pair.data])
+        check("snapshots  2" in verified.stdout, verified.stdout)
+        check("verdict    good" in verified.stdout, verified.stdout)
+        if retention == "full":
+            for snapshot in pair.data.glob("*.snap"):
+                snapshot.unlink()
+            pair.txn_args = ["--retention=full", "--compaction-min-size=1TiB"]
+            pair.start()
+            check_replay(pair, live, "from the segments alone")
+            check(not list(pair.data.glob("*.snap")), "there is a snapshot again")
+            pair.stop()
+        return interrupted
+
+
+met = {retention: run_kills(retention) for retention in ("on-delete", "full")}
+check(sum(met.values()) > 0, "no kill met a snapshot that was being made")
+print(f"{KILLS} kills with each retention; kills while a snapshot was being made: {met}")
 
 shutil.rmtree(generated)

@@ -325,6 +325,30 @@ TEST_CASE_METHOD(ScannerFixture, "there may be so many views, and no more") {
   CHECK(store_.views().open() == 0);
 }
 
+TEST_CASE("the view that stands still makes room, and not one that is slow but goes on") {
+  Store store(8, {.views = {.idle_timeout = absl::ZeroDuration()}});
+  ManualLedger ledger;
+  const auto open = [&] { return Scanner::Open(&store, &ledger.journal(), {}, Scanner::kNoLimit, [] {}); };
+  std::vector<std::unique_ptr<Scanner>> scanners;
+  for (size_t i = 0; i < kMaxScans; ++i) {
+    scanners.push_back(*open());
+    // Each stood still before, the earlier the longer ago.
+    scanners.back()->SetStill(true);
+    scanners.back()->SetStill(false);
+  }
+  CHECK(Is(open().status(), errors::kTooManyScans));
+  scanners[5]->SetStill(true);
+  scanners[3]->SetStill(true);
+  REQUIRE(open().ok());
+  for (size_t i = 0; i < kMaxScans; ++i) {
+    const absl::Status status = scanners[i]->status();
+    CHECK((i == 5 ? Is(status, errors::kScanStalled) : status.ok()));
+  }
+  // The one that was told to go has left its place already, and nobody else needs to.
+  REQUIRE(open().ok());
+  CHECK(scanners[3]->status().ok());
+}
+
 TEST_CASE_METHOD(ScannerFixture, "a large set is kept by what changes of it, and comes in parts") {
   std::vector<std::string> members;
   for (int i = 0; i < 200000; ++i) members.push_back(absl::StrCat("member-", 1000000 + i));
