@@ -9,6 +9,7 @@
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/source_dir.h"
 
 namespace kvs {
 namespace {
@@ -35,7 +36,7 @@ TEST_CASE("every reason is used once") {
 }
 
 std::string ErrorsPage() {
-  std::ifstream file(KVS_SOURCE_DIR "/docs/errors.md");
+  std::ifstream file(SourceDir() + "/docs/errors.md");
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 

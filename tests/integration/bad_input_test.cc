@@ -14,8 +14,8 @@
 #include "kvs/v1/set_store.grpc.pb.h"
 #include "kvs/v1/string_store.grpc.pb.h"
 #include "tests/integration/support/api_pair.h"
-#include "tests/integration/support/raw_call.h"
 #include "tests/integration/support/sample_requests.h"
+#include "tests/support/raw_call.h"
 
 namespace kvs {
 namespace {

@@ -24,7 +24,7 @@ namespace kvs {
 namespace {
 
 // A reply without what is told anew.
-std::string Answer(const std::string& reply) { return reply.substr(0, reply.find("latest_revision: ")); }
+std::string FirstAnswer(const std::string& reply) { return reply.substr(0, reply.find("latest_revision: ")); }
 
 class RequestIds : public ApiPair {
  public:
@@ -39,7 +39,7 @@ class RequestIds : public ApiPair {
   // Sends a request again, which must get the answer that it got.
   void CheckAgain(const std::string& method, const std::string& request, const std::string& reply) const {
     INFO(method << " " << request.substr(0, 200));
-    CHECK(Answer(Ask(method, request)) == Answer(reply));
+    CHECK(FirstAnswer(Ask(method, request)) == FirstAnswer(reply));
   }
 
   // Restarts with the history replaced by a snapshot.
@@ -285,7 +285,7 @@ TEST_CASE_METHOD(RequestIds, "of many attempts at the same time one takes effect
     }
   }
   std::map<std::string, int> answers;
-  for (auto& call : calls) ++answers[Answer(call.get())];
+  for (auto& call : calls) ++answers[FirstAnswer(call.get())];
   CHECK(answers.size() == 20);
   for (const auto& [answer, count] : answers) CHECK(count == 5);
   CHECK(LatestRevision() == 20);

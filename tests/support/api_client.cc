@@ -5,87 +5,61 @@
 #include <absl/strings/string_view.h>
 #include <absl/time/clock.h>
 #include <absl/time/time.h>
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/text_format.h>
 #include <grpcpp/client_context.h>
 
 #include <chrono>
-#include <functional>
 #include <map>
 #include <stdexcept>
 
 #include "common/errors.h"
 #include "common/rpc/status.h"
-#include "kvs/v1/batch.grpc.pb.h"
-#include "kvs/v1/float_store.grpc.pb.h"
-#include "kvs/v1/int_store.grpc.pb.h"
 #include "kvs/v1/keys.grpc.pb.h"
-#include "kvs/v1/maintenance.grpc.pb.h"
-#include "kvs/v1/map_store.grpc.pb.h"
-#include "kvs/v1/set_store.grpc.pb.h"
-#include "kvs/v1/string_store.grpc.pb.h"
-#include "kvs/v1/uint_store.grpc.pb.h"
+#include "kvs/v1/map_store.pb.h"
+#include "kvs/v1/set_store.pb.h"
+#include "tests/support/raw_call.h"
 
 namespace kvs {
 namespace {
 
+using google::protobuf::Descriptor;
+using google::protobuf::DescriptorPool;
+using google::protobuf::Message;
+using google::protobuf::MessageFactory;
+using google::protobuf::MethodDescriptor;
 using google::protobuf::TextFormat;
-using Channel = std::shared_ptr<grpc::Channel>;
 
 // Fails a call where it would otherwise hang.
 constexpr absl::Duration kTimeout = absl::Seconds(60);
 
-template <class Message>
-Message Parse(const std::string& text) {
-  Message message;
-  if (!TextFormat::ParseFromString(text, &message)) throw std::runtime_error("not a " + message.GetTypeName());
+// "IntStore.Put".
+const MethodDescriptor& MethodOf(const std::string& name) {
+  const auto* method = DescriptorPool::generated_pool()->FindMethodByName("kvs.v1." + name);
+  if (method == nullptr) throw std::runtime_error("there is no method " + name);
+  return *method;
+}
+
+std::unique_ptr<Message> NewMessage(const Descriptor* type) {
+  return std::unique_ptr<Message>(MessageFactory::generated_factory()->GetPrototype(type)->New());
+}
+
+void ParseText(const std::string& text, Message* message) {
+  if (!TextFormat::ParseFromString(text, message)) throw std::runtime_error("not a " + message->GetTypeName());
+}
+
+template <class M>
+M Parse(const std::string& text) {
+  M message;
+  ParseText(text, &message);
   return message;
-}
-
-// One method: text in, text out.
-using Method = std::function<absl::Status(const Channel&, const std::string& request, std::string* reply)>;
-
-template <class Stub, class Request, class Response>
-Method Unary(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*)) {
-  return [method](const Channel& channel, const std::string& request, std::string* reply) {
-    Stub stub(channel);
-    grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + kTimeout));
-    Response response;
-    const grpc::Status status = (stub.*method)(&context, Parse<Request>(request), &response);
-    *reply = TextOf(response);
-    return rpc::FromGrpc(status);
-  };
-}
-
-const std::map<std::string, Method>& Methods() {
-#define KVS_METHOD(service, method) {#service "." #method, Unary(&v1::service::Stub::method)}
-#define KVS_COMMON_METHODS(service) KVS_METHOD(service, Put), KVS_METHOD(service, Get), KVS_METHOD(service, Delete)
-  static const auto* const methods = new std::map<std::string, Method>{
-      KVS_COMMON_METHODS(IntStore),      KVS_METHOD(IntStore, Increment),   KVS_COMMON_METHODS(UintStore),
-      KVS_METHOD(UintStore, Increment),  KVS_COMMON_METHODS(FloatStore),    KVS_METHOD(FloatStore, Increment),
-      KVS_COMMON_METHODS(StringStore),   KVS_METHOD(StringStore, Append),   KVS_COMMON_METHODS(SetStore),
-      KVS_METHOD(SetStore, Add),         KVS_METHOD(SetStore, Remove),      KVS_METHOD(SetStore, Contains),
-      KVS_METHOD(SetStore, Size),        KVS_METHOD(SetStore, ListMembers), KVS_COMMON_METHODS(MapStore),
-      KVS_METHOD(MapStore, PutFields),   KVS_METHOD(MapStore, GetFields),   KVS_METHOD(MapStore, RemoveFields),
-      KVS_METHOD(MapStore, Size),        KVS_METHOD(MapStore, ListFields),  KVS_METHOD(Keys, Exists),
-      KVS_METHOD(Keys, Delete),          KVS_METHOD(Keys, Expire),          KVS_METHOD(Keys, Persist),
-      KVS_METHOD(Keys, GetExpiry),       KVS_METHOD(Keys, Count),           KVS_METHOD(Maintenance, Status),
-      KVS_METHOD(IntStore, MultiGet),    KVS_METHOD(IntStore, MultiPut),    KVS_METHOD(IntStore, MultiIncrement),
-      KVS_METHOD(UintStore, MultiGet),   KVS_METHOD(UintStore, MultiPut),   KVS_METHOD(UintStore, MultiIncrement),
-      KVS_METHOD(FloatStore, MultiGet),  KVS_METHOD(FloatStore, MultiPut),  KVS_METHOD(FloatStore, MultiIncrement),
-      KVS_METHOD(StringStore, MultiGet), KVS_METHOD(StringStore, MultiPut), KVS_METHOD(Maintenance, Echo),
-      KVS_METHOD(Batch, Execute),
-  };
-#undef KVS_COMMON_METHODS
-#undef KVS_METHOD
-  return *methods;
 }
 
 std::string KeyText(const std::string& key) { return absl::StrCat("key: '", absl::CEscape(key), "' "); }
 
 }  // namespace
 
-std::string TextOf(const google::protobuf::Message& message) {
+std::string TextOf(const Message& message) {
   TextFormat::Printer printer;
   printer.SetSingleLineMode(true);
   printer.SetUseUtf8StringEscaping(true);
@@ -107,12 +81,30 @@ bool IsAnswered(const std::future<std::string>& call) {
 
 std::vector<std::string> ApiMethods() {
   std::vector<std::string> names;
-  for (const auto& [name, method] : Methods()) names.push_back(name);
+  for (const char* file : {"int_store", "uint_store", "float_store", "string_store", "set_store", "map_store", "keys",
+                           "batch", "maintenance"}) {
+    const auto* service =
+        DescriptorPool::generated_pool()->FindFileByName(absl::StrCat("kvs/v1/", file, ".proto"))->service(0);
+    for (int i = 0; i < service->method_count(); ++i) {
+      const MethodDescriptor& method = *service->method(i);
+      if (!method.server_streaming()) names.push_back(absl::StrCat(service->name(), ".", method.name()));
+    }
+  }
   return names;
 }
 
 absl::Status ApiClient::Try(const std::string& method, const std::string& request, std::string* reply) const {
-  return Methods().at(method)(channel_, request, reply);
+  const MethodDescriptor& descriptor = MethodOf(method);
+  const auto message = NewMessage(descriptor.input_type());
+  ParseText(request, message.get());
+  std::string bytes;
+  const absl::Status status =
+      RawCall(channel_, absl::StrCat("/", descriptor.service()->full_name(), "/", descriptor.name()),
+              message->SerializeAsString(), &bytes);
+  const auto answer = NewMessage(descriptor.output_type());
+  if (!answer->ParseFromString(bytes)) throw std::runtime_error("not a " + answer->GetTypeName());
+  *reply = TextOf(*answer);
+  return status;
 }
 
 absl::Status ApiClient::ErrorOf(const std::string& method, const std::string& request) const {

@@ -47,7 +47,7 @@ class ApiClient {
   std::shared_ptr<grpc::Channel> channel_;
 };
 
-// Every unary method of kvs.v1 that Ask knows, as "IntStore.Put".
+// Every method of kvs.v1 but the streams, as "IntStore.Put".
 std::vector<std::string> ApiMethods();
 
 // Whether a call that was started is answered by now.

@@ -18,6 +18,7 @@
 
 #include "proto/descriptor_set.h"
 #include "tests/support/catch.h"
+#include "tests/support/source_dir.h"
 
 namespace kvs {
 namespace {
@@ -29,7 +30,7 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::FileDescriptor;
 using google::protobuf::ServiceDescriptor;
 
-const std::string kGoldenPath = std::string(KVS_SOURCE_DIR) + "/tests/golden/kvs_v1_descriptor.txt";
+const std::string kGoldenPath = SourceDir() + "/tests/golden/kvs_v1_descriptor.txt";
 
 using Lines = std::vector<std::string>;
 

@@ -8,13 +8,14 @@
 #include "tests/support/catch.h"
 #include "tests/support/file_ledger.h"
 #include "tests/support/log_state.h"
+#include "tests/support/source_dir.h"
 
 namespace kvs::txn {
 namespace {
 
-const std::string kGoldenFile = KVS_SOURCE_DIR "/tests/golden/file_ledger_v1.log";
-const std::string kGoldenSnapshot = KVS_SOURCE_DIR "/tests/golden/file_ledger_v1.snap";
-const std::string kFormatPage = KVS_SOURCE_DIR "/docs/file-format.md";
+const std::string kGoldenFile = SourceDir() + "/tests/golden/file_ledger_v1.log";
+const std::string kGoldenSnapshot = SourceDir() + "/tests/golden/file_ledger_v1.snap";
+const std::string kFormatPage = SourceDir() + "/docs/file-format.md";
 
 std::string ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

@@ -1,36 +1,35 @@
-// A unary call with bytes that a generated stub would not send.
-#pragma once
+#include "tests/support/raw_call.h"
 
-#include <absl/strings/string_view.h>
 #include <absl/time/clock.h>
 #include <absl/time/time.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
-#include <memory>
-#include <string>
-
 #include "common/rpc/status.h"
 
 namespace kvs {
+namespace {
 
-inline grpc::ByteBuffer ToByteBuffer(absl::string_view bytes) {
+constexpr absl::Duration kRawCallTimeout = absl::Seconds(60);
+
+grpc::ByteBuffer ToByteBuffer(absl::string_view bytes) {
   const grpc::Slice slice(bytes.data(), bytes.size());
   return grpc::ByteBuffer(&slice, 1);
 }
 
-inline std::string ToString(const grpc::ByteBuffer& buffer) {
+std::string ToString(const grpc::ByteBuffer& buffer) {
   grpc::Slice slice;
   if (buffer.Length() == 0 || !buffer.DumpToSingleSlice(&slice).ok()) return "";
   return std::string(reinterpret_cast<const char*>(slice.begin()), slice.size());
 }
 
-// Calls a method such as "/kvs.v1.IntStore/Put"; the bytes of the answer go to `response`.
-inline absl::Status RawCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-                            absl::string_view request, std::string* response) {
+}  // namespace
+
+absl::Status RawCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
+                     absl::string_view request, std::string* response) {
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(30)));
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kRawCallTimeout));
   grpc::CompletionQueue queue;
   const auto call = stub.PrepareUnaryCall(&context, method, ToByteBuffer(request), &queue);
   grpc::ByteBuffer answer;
