@@ -29,13 +29,14 @@ void EventLoop::Start() {
 void EventLoop::Stop() {
   Post([this] {
     stop_requested_ = true;
-    if (holds_ == 0) ShutDown();
+    if (!is_held()) ShutDown();
   });
   thread_.join();
 }
 
 void EventLoop::Release() {
-  if (--holds_ == 0 && stop_requested_) ShutDown();
+  holds_.store(holds_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  if (!is_held() && stop_requested_) ShutDown();
 }
 
 void EventLoop::ShutDown() {

@@ -66,8 +66,10 @@ class EventLoop {
   // Keeps the loop from stopping until Release. Whoever starts operations when others complete holds the loop
   // meanwhile: gRPC aborts the process if one is started on a queue that is shut down. Only on the loop's thread or
   // before Start.
-  void Hold() { ++holds_; }
+  void Hold() { holds_.store(holds_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
   void Release();
+  // From any thread.
+  bool is_held() const { return holds_.load(std::memory_order_relaxed) > 0; }
 
   // Runs a task on the loop's thread; what is posted after Stop is dropped. From any thread.
   void Post(Task task) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -117,8 +119,9 @@ class EventLoop {
   std::thread thread_;
   std::atomic<std::thread::id> thread_id_{};
 
+  std::atomic<int> holds_ = 0;  // written by the loop's thread alone
+
   // Of the loop's thread alone.
-  int holds_ = 0;
   bool stop_requested_ = false;
   bool drain_requested_ = false;
   int events_before_idle_ = 0;  // since something has waited for the queue to be empty

@@ -16,9 +16,13 @@ namespace kvs::rpc {
 namespace {
 
 constexpr int kMinPingIntervalMillis = 1000;
+constexpr int kHandshakeMillis = 20'000;
 
-// How long a connection may take to close after its calls were cancelled, and how often it is then cut.
+// How long a connection may take to close after its calls have ended or were cancelled, and how often it is then cut.
 constexpr absl::Duration kClosePatience = absl::Milliseconds(250);
+
+// How often a drain looks whether calls are still under way.
+constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
 
 // Ends the connections that were accepted on a port. gRPC closes one only when what it is writing has gone out, which a
 // peer that does not read puts off for as long as it likes.
@@ -52,6 +56,8 @@ absl::Status Server::Listen() {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMillis);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxCallsPerConnection);
+  // A connection that says nothing has its place no longer than this.
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
   builder.SetMaxReceiveMessageSize(options_.max_receive_bytes);
   builder.SetMaxSendMessageSize(-1);
   int port = 0;
@@ -80,18 +86,27 @@ void Server::Run() {
   for (auto& loop : loops_) loop->Start();
 }
 
+// Once a drain has begun, what holds a loop is a call.
+bool Server::HasCalls() const {
+  for (const auto& loop : loops_) {
+    if (loop->is_held()) return true;
+  }
+  return false;
+}
+
 void Server::Drain(absl::Duration timeout) {
   drained_ = true;
   if (!running_) Run();
   for (Service* service : services_) service->Drain();
+  const absl::Time deadline = absl::Now() + timeout;
   Latch closed;
   std::thread cutter([&] {
-    if (closed.WaitFor(timeout + kClosePatience)) return;
-    do {
-      CutConnections(port_);
-    } while (!closed.WaitFor(kClosePatience));
+    while (HasCalls() && absl::Now() < deadline) {
+      if (closed.WaitFor(kDrainPoll)) return;
+    }
+    while (!closed.WaitFor(kClosePatience)) CutConnections(port_);
   });
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + timeout));
+  server_->Shutdown(absl::ToChronoTime(deadline));
   closed.CountDown();
   cutter.join();
 }

@@ -51,7 +51,7 @@ class Server {
   int port() const { return port_; }
 
   // Tells streams to finish, refuses new calls, waits for those under way until `timeout` has passed, cancels the rest
-  // and cuts connections whose peers do not read.
+  // and cuts connections whose peers do not read, or keep them open without a call.
   // Loops run on, so that background work can still finish.
   void Drain(absl::Duration timeout);
 
@@ -60,6 +60,8 @@ class Server {
   void Stop();
 
  private:
+  bool HasCalls() const;
+
   const ServerOptions options_;
   std::vector<Service*> services_;
   std::vector<std::unique_ptr<EventLoop>> loops_;

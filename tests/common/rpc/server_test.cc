@@ -1,5 +1,9 @@
 #include "common/rpc/server.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <set>
 
 #include "common/latch.h"
@@ -87,6 +91,23 @@ TEST_CASE("a server that drained refuses calls") {
   REQUIRE(CheckHealth(channel).ok());
   server->Drain(absl::Seconds(20));
   CHECK(CheckHealth(channel).code() == absl::StatusCode::kUnavailable);
+}
+
+// Connections that nobody uses, and whose peers do not even answer.
+TEST_CASE("a drain does not wait for connections without a call") {
+  HealthService health;
+  TestServer server({&health.service()});
+  const int client = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(server->port()));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(connect(client, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
+  REQUIRE(CheckHealth(server.Connect()).ok());
+  const absl::Time begin = absl::Now();
+  server->Drain(absl::Minutes(10));
+  CHECK(absl::Now() - begin < absl::Minutes(1));
+  close(client);
 }
 
 TEST_CASE("background work runs on after a drain, until the stop") {
