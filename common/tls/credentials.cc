@@ -96,6 +96,11 @@ void ReloadingCredentials::Look() {
 
 void ReloadingCredentials::WarnOfExpiry() {
   const KeySetSource::Numbered current = source_.Get();
+  if (current.keys->not_after <= options_.now() && current.generation != end_logged_generation_) {
+    LogError("TLS certificate has expired, peers refuse it: put a new one into its file, no restart is needed",
+             {{"file", files_.certificate}, {"expired", Text(current.keys->not_after)}});
+    expiry_logged_generation_ = end_logged_generation_ = current.generation;
+  }
   if (current.generation == expiry_logged_generation_) return;
   if (current.keys->not_after - options_.now() > kExpiryWarning) return;
   LogWarn("TLS certificate expires soon, renew it",

@@ -77,6 +77,7 @@ class ReloadingCredentials {
   std::string refusal_;  // What the last look met, empty if all was well.
   bool refusal_logged_ = false;
   uint64_t expiry_logged_generation_ = 0;
+  uint64_t end_logged_generation_ = 0;
   std::thread watcher_;
 };
 

@@ -377,7 +377,7 @@ TEST_CASE("files are watched, and a refusal is logged once until it changes") {
   CHECK(log.Count("TLS certificate reloaded") == 1);
 }
 
-TEST_CASE("a certificate that is about to expire is mentioned once") {
+TEST_CASE("a certificate that is about to expire is mentioned once, and so is one that has expired") {
   const TempDir dir;
   const TestCa ca;
   const TlsFiles files = ca.Issue(
@@ -394,6 +394,11 @@ TEST_CASE("a certificate that is about to expire is mentioned once") {
   hours = 48;
   Await([&] { return log.Count("TLS certificate expires soon, renew it") == 1; });
   CHECK(log.Count(files.certificate) == 1);
+  hours = 24 * 9;
+  Await([&] { return log.Count("TLS certificate has expired") == 1; });
+  const int seen = looks;
+  Await([&] { return looks > seen + 3; });
+  CHECK(log.Count(files.certificate) == 2);
 }
 
 }  // namespace
