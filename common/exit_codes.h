@@ -4,7 +4,7 @@
 namespace kvs {
 
 enum ExitCode : int {
-  kExitClean = 0,         // drained after SIGTERM or SIGINT
+  kExitClean = 0,         // drained after SIGTERM, SIGINT or SIGHUP
   kExitStartFailed = 1,   // certificates, data directory or port; the message says which. Restart after mending it
   kExitBadSettings = 2,   // a flag, variable or file entry; restarting does not help
   kExitNotPermitted = 3,  // kvs_server: the ledger does not let its certificate write
@@ -13,6 +13,7 @@ enum ExitCode : int {
   kExitDataLoss = 6,      // the log is damaged, or is not the history of the state. Restarting does not help
   kExitLogFailed = 7,     // txn_server: a write or sync failed. A restart finds out what is durable
   kExitForced = 8,        // a second signal came before the drain was over
+  kExitUnconfirmed = 9,   // kvs_server: drained, but its ledger has not confirmed every change. Their callers were told
 };
 
 }  // namespace kvs

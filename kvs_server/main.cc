@@ -6,6 +6,7 @@
 
 #include "common/exit_codes.h"
 #include "common/logging/logging.h"
+#include "common/process/file_limit.h"
 #include "common/process/shutdown.h"
 #include "kvs_server/config.h"
 #include "kvs_server/server.h"
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
   }
   Shutdown shutdown;
   InitLogging(config.log);
+  RaiseFileLimit();
   auto server =
       server::KvsServer::Start(config, [&shutdown](ExitCode code, const absl::Status&) { shutdown.Request(code); });
   if (!server.ok()) {
@@ -29,6 +31,6 @@ int main(int argc, char** argv) {
     return kExitStartFailed;
   }
   const ExitCode code = shutdown.Wait();
-  (*server)->Drain();
-  return code;
+  const bool is_durable = (*server)->Drain();
+  return code == kExitClean && !is_durable ? kExitUnconfirmed : code;
 }

@@ -40,6 +40,12 @@ constexpr double kDrainShareForAnswers = 0.9;
 // How often the ledger is pinged, and how long it may take to answer.
 constexpr int kKeepaliveMillis = 5000;
 
+// How long connecting to the ledger may take.
+constexpr int kConnectMillis = 10'000;
+
+// How often a drain looks whether the ledger has all changes.
+constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
+
 std::string WriterName() {
   char host[256] = "";
   gethostname(host, sizeof(host) - 1);
@@ -58,7 +64,8 @@ grpc::ChannelArguments LedgerChannelArguments() {
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // The link has a back-off of its own.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  // To gRPC this is also what one attempt may take, in which TCP and TLS go to and fro four times.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMillis);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   return arguments;
 }
@@ -89,9 +96,10 @@ class KvsServer::Parts {
   absl::Status LoadCredentials();
   absl::Status Listen();
   int port() const { return server_->port(); }
-  void Drain();
+  bool Drain();
 
  private:
+  bool AwaitLedger(absl::Time deadline) const;
   void MakeServices();
   void ConnectLedger();
   void ServeWithoutLedger();
@@ -267,7 +275,20 @@ void KvsServer::Parts::OnFatal(const absl::Status& status) {
   if (fatal_) std::exchange(fatal_, nullptr)(ExitCodeFor(status), status);
 }
 
-void KvsServer::Parts::Drain() {
+// Whether every change is durable. What no caller waits for any more may still get there.
+bool KvsServer::Parts::AwaitLedger(absl::Time deadline) const {
+  while (true) {
+    const JournalStatus status = journal_->status();
+    if (status.durable_revision >= status.latest_revision) return true;
+    const bool is_final = status.state == LedgerState::kFenced || status.state == LedgerState::kRefused ||
+                          status.state == LedgerState::kDataLoss;
+    if (is_final || absl::Now() >= deadline) return false;
+    absl::SleepFor(kDrainPoll);
+  }
+}
+
+bool KvsServer::Parts::Drain() {
+  const absl::Time deadline = absl::Now() + config_.drain_timeout;
   is_running_ = false;
   responder_->Drain();
   expirer_->Stop();
@@ -276,9 +297,16 @@ void KvsServer::Parts::Drain() {
     server_->loop().RunAfter(config_.drain_timeout * kDrainShareForAnswers, [this] { journal_->Abandon(); });
   });
   server_->Drain(config_.drain_timeout);
+  const bool is_durable = AwaitLedger(deadline);
   if (link_) link_->Stop();
   server_->Stop();
-  LogInfo("drained", {{"durable_revision", journal_->durable_revision()}});
+  const JournalStatus status = journal_->status();
+  if (!is_durable) {
+    LogWarn("stopped with changes that the ledger has not confirmed, and that may be lost",
+            {{"first_revision", status.durable_revision + 1}, {"last_revision", status.latest_revision}});
+  }
+  LogInfo("drained", {{"durable_revision", status.durable_revision}});
+  return is_durable;
 }
 
 KvsServer::KvsServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -295,6 +323,6 @@ absl::StatusOr<std::unique_ptr<KvsServer>> KvsServer::Start(const Config& config
 
 int KvsServer::port() const { return parts_->port(); }
 
-void KvsServer::Drain() { parts_->Drain(); }
+bool KvsServer::Drain() { return parts_->Drain(); }
 
 }  // namespace kvs::server

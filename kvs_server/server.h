@@ -31,8 +31,8 @@ class KvsServer {
   int port() const;
 
   // Refuses new calls, finishes those under way and what they wait for within the drain timeout, and closes the link.
-  // Called once.
-  void Drain();
+  // False if the ledger has not confirmed every change by then. Called once.
+  bool Drain();
 
  private:
   // The headers of all parts take long to compile, and nobody who runs the server needs them.

@@ -11,6 +11,7 @@
 #include "common/errors.h"
 #include "common/exit_codes.h"
 #include "common/logging/logging.h"
+#include "common/process/file_limit.h"
 #include "common/process/shutdown.h"
 #include "txn_server/config.h"
 #include "txn_server/copy_command.h"
@@ -67,6 +68,7 @@ int Main(int argc, char** argv) {
   }
   Shutdown shutdown;
   InitLogging(config.log);
+  RaiseFileLimit();
   WarnOfExposedPassword(parser.config_path());
   auto log = OpenTxnLog(config);
   if (!log.ok()) {

@@ -1,9 +1,11 @@
 #include "common/process/shutdown.h"
 
+#include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
 #include <absl/time/time.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <thread>
@@ -20,6 +22,7 @@ sigset_t StopSignals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   return signals;
 }
 
@@ -37,7 +40,8 @@ void Shutdown::Listen() {
   const sigset_t signals = StopSignals();
   int signal = 0;
   sigwait(&signals, &signal);
-  LogInfo("stopping; a second signal ends the process at once", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  LogInfo("stopping; a second signal ends the process at once",
+          {{"signal", absl::StrCat("SIG", sigabbrev_np(signal))}});
   Request(kExitClean);
   // A wrapper that passes a signal on to its process group and to its child sends it twice.
   const absl::Time first = absl::Now();

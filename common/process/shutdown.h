@@ -1,5 +1,5 @@
-// Shutdown: how a server learns that it is to stop. SIGTERM and SIGINT ask for a drain; a second one ends the process
-// at once.
+// Shutdown: how a server learns that it is to stop. SIGTERM, SIGINT and SIGHUP ask for a drain; a second one ends the
+// process at once.
 #pragma once
 
 #include "common/exit_codes.h"
