@@ -76,7 +76,7 @@ void Pipeline::Await(uint64_t number, uint64_t revision) {
 
 void Pipeline::Ended(uint64_t number, Durability durability) {
   Answer& answer = answers_[number - first_number_];
-  if (durability == Durability::kUnknown) {
+  if (durability != Durability::kDurable) {
     // An error of the whole batch has been evaluated as well, and is pending then.
     const absl::Status status = answer.response->has_error()
                                     ? WaitError(/*logged=*/false)

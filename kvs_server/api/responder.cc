@@ -46,7 +46,8 @@ void Responder::Respond(rpc::UnaryCall& call, const Outcome& outcome, const goog
   }
   journal_->WhenDurable(outcome.observed_revision, [&call, logged = outcome.logged, error = std::move(error),
                                                     bytes = std::move(bytes)](Durability durability) mutable {
-    if (durability == Durability::kUnknown) {
+    // Where nothing more becomes durable, reads tell what may be nowhere else.
+    if (durability == Durability::kUnknown || (durability == Durability::kLost && logged)) {
       call.Finish(rpc::ToGrpc(WaitError(logged)));
     } else if (error.ok()) {
       call.Reply(bytes);

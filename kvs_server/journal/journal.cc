@@ -81,7 +81,7 @@ void Journal::WhenDurable(uint64_t revision, Waiters::Callback callback) {
         waiters_.Add(revision, absl::Now() + options_.max_commit_wait, std::move(callback));
         return;
       }
-      durability = Durability::kUnknown;
+      durability = WhatIsPending();
     }
   }
   callback(durability);
@@ -119,15 +119,22 @@ void Journal::Abandon() {
   Call(std::move(callbacks), Durability::kUnknown);
 }
 
+Durability Journal::WhatIsPending() const {
+  const bool is_lost = state_ == LedgerState::kDataLoss || state_ == LedgerState::kRefused;
+  return is_lost ? Durability::kLost : Durability::kUnknown;
+}
+
 void Journal::SetState(LedgerState state, absl::string_view detail) {
   std::vector<Waiters::Callback> callbacks;
+  Durability pending = Durability::kUnknown;
   {
     MutexLock lock(&mutex_);
     state_ = state;
     detail_ = std::string(detail);
+    pending = WhatIsPending();
     if (!IsWritable(state)) callbacks = waiters_.TakeAll();
   }
-  Call(std::move(callbacks), Durability::kUnknown);
+  Call(std::move(callbacks), pending);
 }
 
 void Journal::SetLedger(absl::string_view log_id, uint64_t epoch, uint64_t durable_revision) {

@@ -88,7 +88,8 @@ class Journal {
   absl::StatusOr<Stamp> Enqueue(absl::Span<EncodedTransaction> transactions) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Calls back with kDurable when `revision` is durable; with kUnknown after max_commit_wait, or at once while the
-  // ledger is away, or when Abandon is called.
+  // ledger is away, or when Abandon is called; with kLost at once where the ledger has lost data or refuses what is
+  // pending.
   void WhenDurable(uint64_t revision, Waiters::Callback callback) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The time that expiries are measured against, in microseconds since 1970: that of the clock, but never less than
@@ -130,6 +131,8 @@ class Journal {
 
  private:
   void NotifyLoop() ABSL_LOCKS_EXCLUDED(mutex_);
+  // How a wait ends that this state ends.
+  Durability WhatIsPending() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The newest time so far, this one included.
   int64_t NotBefore(int64_t micros);
   static void Call(std::vector<Waiters::Callback> callbacks, Durability durability);

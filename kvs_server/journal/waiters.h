@@ -17,6 +17,7 @@ namespace kvs::server {
 enum class Durability {
   kDurable,  // it survives a crash
   kUnknown,  // it may or may not
+  kLost,     // the ledger takes it no more: this memory may be the only place where it is
 };
 
 class Waiters {

@@ -365,7 +365,7 @@ absl::StatusOr<uint64_t> LedgerService::BecomeWriter(const pb::OpenRequest& requ
 absl::Status LedgerService::CheckResume(const pb::ResumeRequest& request, const LogPosition& position) const {
   if (absl::Status status = CheckPartition(request.partition()); !status.ok()) return status;
   if (request.log_id() != position.log_id) {
-    return Error(errors::kFenced,
+    return Error(errors::kLedgerLostData,
                  absl::StrCat("this is another ledger, of log id ", absl::BytesToHexString(position.log_id), ", not ",
                               absl::BytesToHexString(request.log_id()), " that this writer opened"));
   }

@@ -192,6 +192,23 @@ TEST_CASE_METHOD(ScanFixture, "a scan waits until its revision is durable, and f
   ledger_.Persist();
 }
 
+TEST_CASE_METHOD(ScanFixture, "what the ledger has not confirmed is told when it has lost data, and not before") {
+  Do("IntStore.Put", "key: 'a' value: 1");
+  Calls calls = StartWaiting({{"IntStore.Put", "key: 'b' value: 2"}});
+  const Lines pending = {"UNAVAILABLE PENDING_WRITE"};
+  journal().SetState(LedgerState::kAway, "it is gone");
+  CHECK(calls[0].get() == "DEADLINE_EXCEEDED OUTCOME_UNKNOWN");
+  CHECK(Scan() == pending);
+  CHECK(client_.List() == pending);
+  CHECK(Ask("IntStore.Get", "key: 'b'") == pending.front());
+  CHECK(Ask("Keys.Count", "") == pending.front());
+  journal().SetState(GENERATE(LedgerState::kDataLoss, LedgerState::kRefused), "it holds less than it did");
+  CHECK(Scan().size() == 2);
+  CHECK(client_.List() == Lines{"VALUE_TYPE_INT a 1", "VALUE_TYPE_INT b 2"});
+  CHECK(Ask("IntStore.Get", "key: 'b'") == "value: 2 revision: 2 latest_revision: 2");
+  CHECK_THAT(Ask("Keys.Count", ""), ContainsText("count: 2"));
+}
+
 TEST_CASE_METHOD(ScanFixture, "a large set comes in parts, which together are all of it") {
   std::vector<std::string> members;
   for (int i = 0; i < 100000; ++i) members.push_back(absl::StrCat("member-", 1000000 + i));

@@ -108,10 +108,9 @@ absl::StatusOr<LogPosition> Confirm(Connection& connection) {
 // Why a group of `epoch` does not follow what was `seen` in the database, where `before` was durable.
 absl::Status Difference(const LogPosition& before, const LogPosition& seen, uint64_t epoch) {
   if (seen.log_id != before.log_id) {
-    return Error(errors::kFenced,
+    return Error(errors::kLedgerLostData,
                  absl::StrCat("the database holds another ledger now, of log id ", absl::BytesToHexString(seen.log_id),
-                              ", not ", absl::BytesToHexString(before.log_id)),
-                 {{"epoch", absl::StrCat(seen.epoch)}});
+                              ", not ", absl::BytesToHexString(before.log_id)));
   }
   if (seen.epoch < epoch) {
     return Error(errors::kLedgerLostData, absl::StrCat("the database was at epoch ", epoch, " and is at epoch ",
