@@ -31,6 +31,17 @@ struct Part {
   bool is_full() const { return request.operations_size() >= kOperations || bytes >= kBytes; }
 };
 
+// Whether an operation on many keys has failed for some of them.
+bool HasFailedKeys(const v1::BatchResult& result) {
+  const auto* reflection = result.GetReflection();
+  const auto* which = reflection->GetOneofFieldDescriptor(result, result.GetDescriptor()->FindOneofByName("result"));
+  if (which == nullptr) return false;
+  const auto* errors = which->message_type()->FindFieldByName("errors");
+  if (errors == nullptr) return false;
+  const google::protobuf::Message& response = reflection->GetMessage(result, which);
+  return response.GetReflection()->FieldSize(response, errors) > 0;
+}
+
 class Reader {
  public:
   explicit Reader(Input* in) : lines_(in) {}
@@ -122,7 +133,7 @@ class Sender {
     for (const v1::BatchResult& result : response.results()) {
       const absl::Status status = client::StatusOf(result);
       if (taken > 0 && Is(status, errors::kReplyTooLarge)) break;
-      has_succeeded_ &= status.ok();
+      has_succeeded_ &= status.ok() && !HasFailedKeys(result);
       context_.output.Plain(absl::StrCat(JsonOf(result), "\n"));
       last_line_ = part->lines[taken++];
       if (unsettled.ok() && ExitStatusOf(status) == kUnreachable) {

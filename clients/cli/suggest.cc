@@ -3,12 +3,13 @@
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_replace.h>
 
 #include <algorithm>
 #include <vector>
+
+#include "clients/cli/output.h"
 
 namespace kvs::cli {
 
@@ -45,19 +46,26 @@ std::optional<std::string> Nearest(absl::string_view word, absl::Span<const absl
 
 namespace {
 
-bool IsControl(char c) { return absl::ascii_iscntrl(static_cast<unsigned char>(c)); }
+bool HasControls(absl::string_view word) {
+  for (; !word.empty(); word.remove_prefix(1)) {
+    if (ControlBytes(word) > 0) return true;
+  }
+  return false;
+}
 
 // As bash and zsh read it, so that the terminal that shows it obeys nothing.
 std::string EscapedForShell(absl::string_view word) {
   std::string quoted = "$'";
-  for (const char c : word) {
-    if (IsControl(c)) {
-      absl::StrAppendFormat(&quoted, "\\x%02x", static_cast<unsigned char>(c));
-    } else if (c == '\'' || c == '\\') {
-      quoted += {'\\', c};
+  while (!word.empty()) {
+    const size_t control = ControlBytes(word);
+    if (control > 0) {
+      AppendHex(word.substr(0, control), &quoted);
+    } else if (word.front() == '\'' || word.front() == '\\') {
+      quoted += {'\\', word.front()};
     } else {
-      quoted += c;
+      quoted += word.front();
     }
+    word.remove_prefix(std::max<size_t>(control, 1));
   }
   return quoted + "'";
 }
@@ -65,7 +73,7 @@ std::string EscapedForShell(absl::string_view word) {
 }  // namespace
 
 std::string ShellQuoted(absl::string_view word) {
-  if (std::any_of(word.begin(), word.end(), IsControl)) return EscapedForShell(word);
+  if (HasControls(word)) return EscapedForShell(word);
   const bool is_plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
            absl::StrContains("_-./:=,@%+", absl::string_view(&c, 1));

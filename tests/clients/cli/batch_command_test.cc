@@ -46,6 +46,16 @@ TEST_CASE("what fails is told in its place, and by the exit status") {
   CHECK_THAT(result.out, ContainsText("}\n{\"intIncrement\":{\"previous\":\"0\",\"value\":\"1\""));
 }
 
+TEST_CASE("an operation on many keys fails if one of them does") {
+  PairCli kvs;
+  kvs.cli().SetInput(R"({"intMultiPut":{"keys":["a","","b"],"values":["1","2","3"]}})");
+  const CommandResult result = kvs.Run({"batch"});
+  CHECK(result.status == 1);
+  CHECK_THAT(result.out, ContainsText(R"("reason":"INVALID_KEY")"));
+  kvs.cli().SetInput(R"({"intMultiPut":{"keys":["a","b"],"values":["1","3"]}})");
+  CHECK(kvs.Run({"batch"}).status == 0);
+}
+
 TEST_CASE("with --atomic all lines are done, or none of them, and the one that failed is named") {
   PairCli kvs;
   kvs.cli().SetInput(Increment("a") + "\n" + Increment("a"));

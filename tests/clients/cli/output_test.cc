@@ -146,6 +146,8 @@ TEST_CASE("notes are for people") {
 TEST_CASE("what is listed stays on its line and commands no terminal") {
   CHECK(OnOneLine("plain, ünïcödé") == "plain, ünïcödé");
   CHECK(OnOneLine("a\nb\tc\\d\x1b[2J\x7f") == "a\\nb\\tc\\\\d\\x1b[2J\\x7f");
+  CHECK(OnOneLine("a\xc2\x9b"
+                  "1m\xc2\x85\xc2\xa0\xc2") == "a\\xc2\\x9b1m\\xc2\\x85\xc2\xa0\xc2");
 }
 
 TEST_CASE("the exit status tells whether asking again can help") {

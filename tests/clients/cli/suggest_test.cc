@@ -35,6 +35,8 @@ TEST_CASE("words are quoted as a shell reads them back") {
   CHECK(ShellQuoted("$HOME") == "'$HOME'");
   CHECK(ShellQuoted("a\\b") == "'a\\b'");
   CHECK(ShellQuoted("it's\x1b[2J\n\\") == "$'it\\'s\\x1b[2J\\x0a\\\\'");
+  CHECK(ShellQuoted("\xc2\x9b"
+                    "31m") == "$'\\xc2\\x9b31m'");
   const std::vector<std::string> words = {"put", "string", "a", "hello, world"};
   CHECK(ShellJoined(words) == "put string a 'hello, world'");
 }
