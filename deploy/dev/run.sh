@@ -196,13 +196,22 @@ show_progress() {
   if [[ -t 1 ]]; then printf '\r\033[K%s' "$line"; else echo "$line"; fi
 }
 
+# Whether the server at this port is healthy, whatever the user has set for the kvs command.
+is_healthy() {
+  local status=0 answer
+  answer=$(env -i HOME=/nonexistent "$bin/kvs" health --address "localhost:$1" "${client_flags[@]}" --timeout 2s 2>&1) ||
+    status=$?
+  ((status != 2)) || fail "$answer"
+  return "$status"
+}
+
 # Waits for both, for as long as they live: a replay takes the time that the data needs.
 wait_until_healthy() {
   local name port begin=$SECONDS
   for name in txn_server kvs_server; do
     port=$TXN_PORT
     [[ $name == txn_server ]] || port=$KVS_PORT
-    until "$bin/kvs" health --address "localhost:$port" "${client_flags[@]}" --timeout 2s >/dev/null 2>&1; do
+    until is_healthy "$port"; do
       ((signals == 0)) || return 0
       check_alive
       ((SECONDS - begin < 2)) || show_progress $name
