@@ -213,7 +213,7 @@ TEST_CASE("a take-over during which the log fails tells so once") {
 TEST_CASE("a Resume that is refused does not end the writer's stream") {
   Ledger ledger;
   auto session = ledger.OpenAndAttach();
-  CHECK(Is(ledger.Resume(kFirst, 1, 0, "another-log-id-1"), errors::kFenced));
+  CHECK(Is(ledger.Resume(kFirst, 1, 0, "another-log-id-1"), errors::kLedgerLostData));
   CHECK(Is(ledger.Resume(kFirst, 1, 7), errors::kLedgerLostData));
   ledger.permitted = false;
   CHECK(Is(ledger.Resume(kFirst, 1), errors::kNotPermitted));
@@ -245,7 +245,7 @@ TEST_CASE("Resume wants the ids of the current epoch and never raises it") {
   ledger.OpenAndAttach();
   CHECK(Is(ledger.Resume(kSecond, 1), errors::kFenced));
   CHECK(Is(ledger.Resume(kFirst, 0), errors::kFenced));
-  CHECK(Is(ledger.Resume(kFirst, 1, 0, "another-log-id-1"), errors::kFenced));
+  CHECK(Is(ledger.Resume(kFirst, 1, 0, "another-log-id-1"), errors::kLedgerLostData));
   REQUIRE(ledger.Resume(kFirst, 1) == absl::OkStatus());
   CHECK(ledger.Status().epoch() == 1);
 }
