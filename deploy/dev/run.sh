@@ -199,8 +199,8 @@ show_progress() {
 # Whether the server at this port is healthy, whatever the user has set for the kvs command.
 is_healthy() {
   local status=0 answer
-  answer=$(env -i HOME=/nonexistent "$bin/kvs" health --address "localhost:$1" "${client_flags[@]}" --timeout 2s 2>&1) ||
-    status=$?
+  local health=("$bin/kvs" health --address "localhost:$1" "${client_flags[@]}" --timeout 2s)
+  answer=$(env -i HOME=/nonexistent "${health[@]}" 2>&1) || status=$?
   ((status != 2)) || fail "$answer"
   return "$status"
 }
