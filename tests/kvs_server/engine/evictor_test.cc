@@ -235,7 +235,7 @@ TEST_CASE_METHOD(EvictorFixture, "more than there may be, as after a start with 
   CHECK(Used().keys == 10);
 }
 
-TEST_CASE_METHOD(EvictorFixture, "threads that add at the same time stay within the limit, and are seldom refused") {
+TEST_CASE_METHOD(EvictorFixture, "threads that add at the same time stay within the limit, and are not refused") {
   Begin(KeysAtMost(1000));
   std::atomic<bool> is_exceeded{false};
   std::atomic<int> refused{0};
@@ -250,8 +250,7 @@ TEST_CASE_METHOD(EvictorFixture, "threads that add at the same time stay within 
   }
   for (std::thread& thread : threads) thread.join();
   CHECK_FALSE(is_exceeded);
-  // Where a thread is kept from running between making room and using it, the others take what it has made.
-  CHECK(refused < 4 * 3000 / 20);
+  CHECK(refused < 100);
   CHECK(Used().keys > 980);
 }
 
