@@ -190,7 +190,6 @@ class LogOnDisk : public FileLog {
     options_.directory = directory_ / "log";
     options_.segment_bytes = kMiB;
     options_.compaction.min_bytes = LargeSetBytes() / 3;
-    options_.compaction.percent = 10;
     options_.compaction.ballast_bytes = 0;
   }
 
