@@ -280,9 +280,7 @@ bool KvsServer::Parts::AwaitLedger(absl::Time deadline) const {
   while (true) {
     const JournalStatus status = journal_->status();
     if (status.durable_revision >= status.latest_revision) return true;
-    const bool is_final = status.state == LedgerState::kFenced || status.state == LedgerState::kRefused ||
-                          status.state == LedgerState::kDataLoss;
-    if (is_final || absl::Now() >= deadline) return false;
+    if (IsFinal(status.state) || absl::Now() >= deadline) return false;
     absl::SleepFor(kDrainPoll);
   }
 }

@@ -120,8 +120,8 @@ void Journal::Abandon() {
 }
 
 Durability Journal::WhatIsPending() const {
-  const bool is_lost = state_ == LedgerState::kDataLoss || state_ == LedgerState::kRefused;
-  return is_lost ? Durability::kLost : Durability::kUnknown;
+  // Who has fenced this server may have newer changes.
+  return IsFinal(state_) && state_ != LedgerState::kFenced ? Durability::kLost : Durability::kUnknown;
 }
 
 void Journal::SetState(LedgerState state, absl::string_view detail) {

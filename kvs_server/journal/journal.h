@@ -60,6 +60,11 @@ inline bool IsWritable(LedgerState state) {
   return state == LedgerState::kConnected || state == LedgerState::kReconnecting || state == LedgerState::kNone;
 }
 
+// Whether the ledger takes nothing any more from this server, for good.
+inline bool IsFinal(LedgerState state) {
+  return state == LedgerState::kRefused || state == LedgerState::kFenced || state == LedgerState::kDataLoss;
+}
+
 struct JournalStatus {
   LedgerState state = LedgerState::kWaiting;
   std::string detail;  // why the state is not kConnected, for people
