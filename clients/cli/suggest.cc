@@ -46,13 +46,6 @@ std::optional<std::string> Nearest(absl::string_view word, absl::Span<const absl
 
 namespace {
 
-bool HasControls(absl::string_view word) {
-  for (; !word.empty(); word.remove_prefix(1)) {
-    if (ControlBytes(word) > 0) return true;
-  }
-  return false;
-}
-
 // As bash and zsh read it, so that the terminal that shows it obeys nothing.
 std::string EscapedForShell(absl::string_view word) {
   std::string quoted = "$'";
@@ -73,7 +66,7 @@ std::string EscapedForShell(absl::string_view word) {
 }  // namespace
 
 std::string ShellQuoted(absl::string_view word) {
-  if (HasControls(word)) return EscapedForShell(word);
+  if (WithoutControls(word) != word) return EscapedForShell(word);
   const bool is_plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
            absl::StrContains("_-./:=,@%+", absl::string_view(&c, 1));
