@@ -82,6 +82,12 @@ class Stubs:
             return self.call(kind, "PutFields", key, fields={f"name-{number % 50}": str(number)})
         return self.call(kind, "Increment", key, delta=number)
 
+    def fill(self):
+        """Every string, expiring, so that how many keys there are, and expire, is not left to the chance of the first calls."""
+        for index in range(STRINGS):
+            ttl = duration_pb2.Duration(seconds=100_000 + index)
+            self.call(4, "Put", f"key-{index}", value=chance.randbytes(STRING_BYTES // 2).hex(), ttl=ttl)
+
     def expiry(self, kind, key):
         answer = self.keys.GetExpiry(keys_pb2.KeysGetExpiryRequest(key=key, types=[kind]), timeout=20)
         return answer.keys[0].expires_at.ToNanoseconds()
@@ -168,6 +174,9 @@ def run_kills(retention):
     settings = [f"--retention={retention}", "--compaction-min-size=1MiB", "--compaction-percent=10", "--ballast-size=1MiB"]
     with Pair(txn_args=settings) as pair:
         pair.start()
+        channel = pair.channel()
+        Stubs(channel).fill()
+        channel.close()
         interrupted = 0
         for kill in range(KILLS):
             met, live = kill_in_compaction(pair)
