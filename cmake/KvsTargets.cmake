@@ -14,9 +14,9 @@ string(REPLACE "-O3" "-O2" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
 
 # Reading headers takes most of the time of a compiler here. Without it, each source is compiled alone, as tools that
 # look at single sources need it, and names in unnamed namespaces need to differ only within their file.
-option(KVS_UNITY "Compile several sources of a target together" ON)
+option(KVS_UNITY "Compile all sources of a target together" ON)
 set(CMAKE_UNITY_BUILD ${KVS_UNITY})
-set(CMAKE_UNITY_BUILD_BATCH_SIZE 24)
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 0)
 
 set(KVS_SANITIZE "" CACHE STRING "Sanitizers to build with, such as address,undefined")
 

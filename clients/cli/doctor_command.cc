@@ -43,7 +43,7 @@ std::string FindingJson(const Finding& finding) {
       .ToString();
 }
 
-int ExitStatusOf(Health health) {
+int ExitStatusOfHealth(Health health) {
   switch (health) {
     case Health::kWell:
       return kSuccess;
@@ -63,7 +63,7 @@ absl::StatusOr<int> Doctor(const Context& context) {
   const Health health = Examine(context.settings, [&](const Finding& finding) {
     context.output.Result(FindingJson(finding), FindingText(finding));
   });
-  return ExitStatusOf(health);
+  return ExitStatusOfHealth(health);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 namespace kvs::cli {
 namespace {
 
-absl::StatusOr<int> Status(const Context& context) {
+absl::StatusOr<int> ShowStatus(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
   const auto response = client->maintenance().Status();
@@ -22,7 +22,7 @@ absl::StatusOr<int> Status(const Context& context) {
   return kSuccess;
 }
 
-absl::StatusOr<int> Echo(const Context& context) {
+absl::StatusOr<int> SendEcho(const Context& context) {
   const auto client = context.Connect();
   if (!client.ok()) return client.status();
   const auto response = client->maintenance().Echo(absl::StrJoin(context.arguments, " "));
@@ -31,7 +31,7 @@ absl::StatusOr<int> Echo(const Context& context) {
   return kSuccess;
 }
 
-absl::StatusOr<int> Health(const Context& context) {
+absl::StatusOr<int> ShowHealth(const Context& context) {
   const auto options = ClientOptions(context.settings);
   if (!options.ok()) return options.status();
   const auto client = context.Connect();
@@ -51,7 +51,7 @@ std::vector<Command> ServerCommands() {
        .details = "Answered at any time, also while the server reads its ledger or has none.",
        .example = "kvs status\n"
                   "kvs status --output json",
-       .run = Status},
+       .run = ShowStatus},
       {.name = "echo",
        .arguments = "TEXT...",
        .summary = "send a text there and back",
@@ -59,7 +59,7 @@ std::vector<Command> ServerCommands() {
        .example = "kvs echo hello",
        .min_arguments = 1,
        .max_arguments = kAnyNumber,
-       .run = Echo},
+       .run = SendEcho},
       {.name = "health",
        .summary = "ask for the health, for supervisors and containers",
        .details =
@@ -70,7 +70,7 @@ std::vector<Command> ServerCommands() {
                   "kvs health --service kvs.write\n"
                   "kvs health --address localhost:5051",
        .flags = {{"service", "NAME", "which service; the whole server if not given", Kind::kText}},
-       .run = Health},
+       .run = ShowHealth},
   };
 }
 

@@ -2,6 +2,7 @@
 
 #include <openssl/pem.h>
 
+#include "tests/support/catch.h"
 #include "tests/support/tls_fixture.h"
 
 namespace kvs {
@@ -11,12 +12,6 @@ std::string Refusal(const TlsFiles& files, absl::Time now = absl::Now()) {
   const auto keys = LoadKeySet(files, now);
   CHECK_FALSE(keys.ok());
   return std::string(keys.status().message());
-}
-
-bool Contains(const std::string& text, const std::string& part) {
-  INFO(text);
-  CHECK(text.find(part) != std::string::npos);
-  return text.find(part) != std::string::npos;
 }
 
 void Write(const std::string& path, absl::string_view contents) {
@@ -50,15 +45,15 @@ TEST_CASE("a key of another certificate is refused") {
 TEST_CASE("a certificate outside its time is refused") {
   const TempDir dir;
   const TlsFiles files = TestCa().Issue(dir, "a", "");
-  CHECK(Contains(Refusal(files, absl::Now() + absl::Hours(25)), files.certificate + " expired on 20"));
-  CHECK(Contains(Refusal(files, absl::Now() - absl::Hours(2)), files.certificate + " is valid only from 20"));
+  CHECK_THAT(Refusal(files, absl::Now() + absl::Hours(25)), ContainsText(files.certificate + " expired on 20"));
+  CHECK_THAT(Refusal(files, absl::Now() - absl::Hours(2)), ContainsText(files.certificate + " is valid only from 20"));
 }
 
 TEST_CASE("a certificate of another CA is refused") {
   const TempDir dir, other;
   TlsFiles files = TestCa().Issue(dir, "a", "");
   files.ca = TestCa().Issue(other, "a", "").ca;
-  CHECK(Contains(Refusal(files), files.certificate + " is not signed by " + files.ca));
+  CHECK_THAT(Refusal(files), ContainsText(files.certificate + " is not signed by " + files.ca));
 }
 
 TEST_CASE("a certificate that is not good for what it is used for is refused") {
@@ -81,15 +76,15 @@ TEST_CASE("a certificate that is not good for what it is used for is refused") {
   CHECK(LoadKeySet(files, now, writer).status() == absl::OkStatus());
 
   issue(false, true, "URI:spiffe://kvs/writer/a");
-  CHECK(Contains(refusal(files), files.certificate + " is not a certificate for servers"));
+  CHECK_THAT(refusal(files), ContainsText(files.certificate + " is not a certificate for servers"));
   issue(true, false, "URI:spiffe://kvs/writer/a");
-  CHECK(Contains(refusal(files), files.certificate + " is not a certificate for clients"));
+  CHECK_THAT(refusal(files), ContainsText(files.certificate + " is not a certificate for clients"));
   issue(true, true, "URI:spiffe://kvs/client/a");
   CHECK(refusal(files) == files.certificate + " is that of spiffe://kvs/client/a: its role must be \"writer\"");
   issue(true, true, "URI:spiffe://other/writer/a");
-  CHECK(Contains(refusal(files), files.certificate + ": "));
+  CHECK_THAT(refusal(files), ContainsText(files.certificate + ": "));
   issue(true, true, "");
-  CHECK(Contains(refusal(files), files.certificate + ": "));
+  CHECK_THAT(refusal(files), ContainsText(files.certificate + ": "));
 }
 
 TEST_CASE("one of several CAs is enough") {
@@ -105,7 +100,7 @@ TEST_CASE("a CA that has expired is refused") {
   const TestCa ca(long_ago);
   const TlsFiles files =
       ca.Issue(dir, "a", {.not_before = absl::Now() - absl::Hours(1), .not_after = absl::Now() + absl::Hours(1)});
-  CHECK(Contains(Refusal(files), files.ca + ": certificate has expired"));
+  CHECK_THAT(Refusal(files), ContainsText(files.ca + ": certificate has expired"));
 }
 
 TEST_CASE("files that are missing or hold something else are refused by name") {
@@ -114,11 +109,11 @@ TEST_CASE("files that are missing or hold something else are refused by name") {
   for (const auto member : {&TlsFiles::ca, &TlsFiles::certificate, &TlsFiles::key}) {
     TlsFiles files = good;
     files.*member = dir / "absent";
-    CHECK(Contains(Refusal(files), dir / "absent: cannot open: No such file or directory"));
+    CHECK_THAT(Refusal(files), ContainsText(dir / "absent: cannot open: No such file or directory"));
     for (const char* text : {"", "hello\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"}) {
       Write(dir / "bad", text);
       files.*member = dir / "bad";
-      CHECK(Contains(Refusal(files), dir / "bad holds "));
+      CHECK_THAT(Refusal(files), ContainsText(dir / "bad holds "));
     }
   }
   TlsFiles swapped = good;
@@ -130,7 +125,7 @@ TEST_CASE("a damaged certificate after a good one is refused") {
   const TempDir dir;
   const TlsFiles files = TestCa().Issue(dir, "a", "");
   Write(files.certificate, Read(files.certificate) + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
-  CHECK(Contains(Refusal(files), files.certificate + " holds a damaged certificate"));
+  CHECK_THAT(Refusal(files), ContainsText(files.certificate + " holds a damaged certificate"));
 }
 
 TEST_CASE("a key with a passphrase is refused") {

@@ -51,16 +51,16 @@ class PipelineFixture : public ApiFixture {
   std::unique_ptr<grpc::ClientReaderWriter<v1::BatchPipelineRequest, v1::BatchPipelineResponse>> stream_;
 };
 
-std::string Put(const std::string& key) {
+std::string PutText(const std::string& key) {
   return absl::StrCat("operations { int_put { key: '", key, "' value: 1 } } ");
 }
-std::string Get(const std::string& key) { return absl::StrCat("operations { int_get { key: '", key, "' } } "); }
+std::string GetText(const std::string& key) { return absl::StrCat("operations { int_get { key: '", key, "' } } "); }
 
 TEST_CASE_METHOD(PipelineFixture, "batches are done without waiting for the ledger, and answered in order") {
   Do("IntStore.Put", "key: 'durable' value: 7");
-  Send(Put("a"));
-  Send(Get("durable"));
-  Send("atomic: true " + Put("b") + Get("a"));
+  Send(PutText("a"));
+  Send(GetText("durable"));
+  Send("atomic: true " + PutText("b") + GetText("a"));
   AwaitRevision(3);
   ledger_.Receive();
   ledger_.PersistUpTo(2);
@@ -78,16 +78,16 @@ TEST_CASE_METHOD(PipelineFixture, "batches are done without waiting for the ledg
 
 TEST_CASE_METHOD(PipelineFixture, "a batch that fails yields its error, and the stream goes on") {
   Do("IntStore.Put", "key: 'durable' value: 7");
-  Send("atomic: true " + Get("absent"));
-  Send(Get("absent"));
+  Send("atomic: true " + GetText("absent"));
+  Send(GetText("absent"));
   Send("operations { } ");
   Send("");
   std::string most;
   for (size_t i = 0; i <= kMaxBatchOperations; ++i) most += "operations { } ";
   Send(most);
   journal().SetState(LedgerState::kAway, "gone");
-  Send("atomic: true " + Put("a"));
-  Send(Get("durable"));
+  Send("atomic: true " + PutText("a"));
+  Send(GetText("durable"));
   CHECK(Receive() == "NOT_FOUND KEY_NOT_FOUND");
   CHECK_THAT(Receive(), ContainsText("KEY_NOT_FOUND"));
   CHECK_THAT(Receive(), ContainsText("MISSING_FIELD"));
@@ -134,9 +134,9 @@ TEST_CASE_METHOD(PipelineFixture, "bytes that are no message yield an error, and
 TEST_CASE_METHOD(PipelineFixture,
                  "waits that end without an answer are told, batch by batch and operation by operation") {
   Do("IntStore.Put", "key: 'durable' value: 7");
-  Send(Put("a") + Get("durable"));
-  Send("atomic: true " + Put("b"));
-  Send("atomic: true " + Get("a"));
+  Send(PutText("a") + GetText("durable"));
+  Send("atomic: true " + PutText("b"));
+  Send("atomic: true " + GetText("a"));
   Send("atomic: true operations { int_put { key: 'a' value: 1 precondition { must_not_exist: true } } }");
   AwaitRevision(3);
   while (journal().status().waiting_replies < 4) std::this_thread::yield();
@@ -151,7 +151,7 @@ TEST_CASE_METHOD(PipelineFixture,
 
 TEST_CASE_METHOD(PipelineFixture, "no more than so many batches are under way") {
   constexpr size_t kMore = 50;
-  for (size_t i = 0; i < kMaxPipelineMessages + kMore; ++i) Send(Put("a"));
+  for (size_t i = 0; i < kMaxPipelineMessages + kMore; ++i) Send(PutText("a"));
   AwaitRevision(kMaxPipelineMessages);
   // Nothing tells that something does not happen; what another stream does in turn gives it the time to happen.
   for (int i = 0; i < 20; ++i) CHECK_THAT(Ask("Batch.Execute", ""), ContainsText("latest_revision"));
@@ -169,7 +169,7 @@ TEST_CASE_METHOD(PipelineFixture, "no more than so many bytes are under way, and
   const std::string read = "operations { string_get { key: 'large' } } ";
   constexpr int kBatches = 40;
   std::thread sender([&] {
-    for (int i = 0; i < kBatches; ++i) Send(read + Put(absl::StrCat("k", i)));
+    for (int i = 0; i < kBatches; ++i) Send(read + PutText(absl::StrCat("k", i)));
     stream_->WritesDone();
   });
   // Each waits for its put, so that none is answered.
@@ -188,11 +188,11 @@ TEST_CASE_METHOD(PipelineFixture, "no more than so many bytes are under way, and
 }
 
 TEST_CASE_METHOD(PipelineFixture, "a drain answers what is under way, refuses what comes, and ends the stream") {
-  Send(Put("a"));
+  Send(PutText("a"));
   AwaitRevision(1);
   responder_.Drain();
   for (const auto& service : services_) service->Drain();
-  Send(Put("b"));
+  Send(PutText("b"));
   ledger_.Persist();
   CHECK_THAT(Receive(), ContainsText("replaced: false revision: 1"));
   std::string next = Receive();
@@ -204,14 +204,14 @@ TEST_CASE_METHOD(PipelineFixture, "a drain answers what is under way, refuses wh
 
 TEST_CASE_METHOD(PipelineFixture, "a stream whose caller cannot be told is refused") {
   SetActor(Error(errors::kNotPermitted, "two identities"));
-  Send(Put("a"));
+  Send(PutText("a"));
   CHECK(Receive() == "end");
   CHECK(End() == "PERMISSION_DENIED NOT_PERMITTED");
   CHECK(journal().status().latest_revision == 0);
 }
 
 TEST_CASE_METHOD(PipelineFixture, "a client that goes away with batches under way leaves nothing behind") {
-  for (int i = 0; i < 10; ++i) Send(Put("a"));
+  for (int i = 0; i < 10; ++i) Send(PutText("a"));
   AwaitRevision(10);
   context_.TryCancel();
   stream_->Finish();

@@ -7,7 +7,7 @@
 namespace kvs::txn {
 namespace {
 
-BackupManifest Sample() {
+BackupManifest SampleManifest() {
   return {"0123456789abcdef",
           3,
           1234,
@@ -16,16 +16,16 @@ BackupManifest Sample() {
 }
 
 TEST_CASE("a manifest is text and is read back as it was written") {
-  const std::string text = EncodeManifest(Sample());
+  const std::string text = EncodeManifest(SampleManifest());
   CHECK_THAT(text, ContainsText("kvs backup 1\nlog 30313233343536373839616263646566\nepoch 3\nrevision 1234\n"
                                 "made 2025-11-21T09:30:00Z\nfile 0000000001.snap 4096 9ab3c1d2\n"
                                 "file 0000000007.log 12288 01f2a3b4\nend "));
   const auto read = ParseManifest(text);
   REQUIRE(read.status() == absl::OkStatus());
-  CHECK(read->log_id == Sample().log_id);
+  CHECK(read->log_id == SampleManifest().log_id);
   CHECK(read->epoch == 3);
   CHECK(read->revision == 1234);
-  CHECK(read->made == Sample().made);
+  CHECK(read->made == SampleManifest().made);
   REQUIRE(read->files.size() == 2);
   CHECK(read->files[1].name == "0000000007.log");
   CHECK(read->files[1].bytes == 12288);
@@ -33,7 +33,7 @@ TEST_CASE("a manifest is text and is read back as it was written") {
 }
 
 TEST_CASE("a manifest that was cut or changed anywhere is refused") {
-  const std::string text = EncodeManifest(Sample());
+  const std::string text = EncodeManifest(SampleManifest());
   for (size_t size = 0; size < text.size(); ++size) CHECK_FALSE(ParseManifest(text.substr(0, size)).ok());
   for (size_t i = 0; i < text.size(); ++i) {
     std::string changed = text;
@@ -44,7 +44,7 @@ TEST_CASE("a manifest that was cut or changed anywhere is refused") {
 }
 
 TEST_CASE("a manifest names no file outside of its directory") {
-  BackupManifest manifest = Sample();
+  BackupManifest manifest = SampleManifest();
   manifest.files[0].name = "../secret";
   CHECK_FALSE(ParseManifest(EncodeManifest(manifest)).ok());
 }
@@ -52,7 +52,7 @@ TEST_CASE("a manifest names no file outside of its directory") {
 TEST_CASE("a manifest is replaced durably, and a missing one told apart from a broken one") {
   MemoryFileSystem files;
   CHECK(absl::IsNotFound(ReadManifest(files, "/backup").status()));
-  REQUIRE(WriteManifest(files, "/backup", Sample()) == absl::OkStatus());
+  REQUIRE(WriteManifest(files, "/backup", SampleManifest()) == absl::OkStatus());
   CHECK(files.TakeTrace() == std::vector<std::string>{"create /backup/BACKUP.tmp", "write /backup/BACKUP.tmp",
                                                       "sync /backup/BACKUP.tmp", "rename /backup/BACKUP",
                                                       "sync directory /backup"});

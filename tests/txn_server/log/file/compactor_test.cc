@@ -625,9 +625,9 @@ TEST_CASE("what no space keeps from being logged goes on when a snapshot has mad
 }
 
 // A disk on which some things have no room.
-class FullDisk {
+class FillingDisk {
  public:
-  explicit FullDisk(MemoryFileSystem& files) : files_(files) {
+  explicit FillingDisk(MemoryFileSystem& files) : files_(files) {
     using FileOperation = MemoryFileSystem::Operation;
     files.SetFaults([this](FileOperation operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
       const bool is_full = (operation == FileOperation::kCreate && absl::EndsWith(path, ".snap.tmp") && !snapshots) ||
@@ -637,7 +637,7 @@ class FullDisk {
       return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
     });
   }
-  ~FullDisk() { files_.SetFaults(nullptr); }
+  ~FillingDisk() { files_.SetFaults(nullptr); }
 
   // What has room.
   std::atomic<bool> snapshots = false;
@@ -660,7 +660,7 @@ TEST_CASE("writers that find no space again and again do not make a snapshot be 
   CompactingLedger ledger;
   ledger.compaction().min_bytes = kMiB;  // nothing is due but for want of space
   ledger.Start();
-  FullDisk disk(ledger.files());
+  FillingDisk disk(ledger.files());
   for (int i = 0; i < 30; ++i) ledger.Write(1, std::string(1000, 'x'));
   disk.segments = false;
   Starve(ledger);
@@ -676,7 +676,7 @@ TEST_CASE("a snapshot for which there was no space is tried again when there may
   ledger.compaction().shortest_retry = absl::Milliseconds(300);
   ledger.compaction().ballast_bytes = 8 * kKiB;
   ledger.compaction().ballast_retry = absl::Milliseconds(1);
-  FullDisk disk(ledger.files());
+  FillingDisk disk(ledger.files());
   disk.ballast = false;
   REQUIRE(ledger.Open() == absl::OkStatus());
   ledger.BecomeWriter();

@@ -1,6 +1,5 @@
 #include "txn_server/log/file/file_txn_log.h"
 
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/support/file_ledger.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/temp_dir.h"
 #include "txn_server/log/file/backup.h"
 #include "txn_server/log/file/log_directory.h"
@@ -453,37 +453,17 @@ TEST_CASE("a directory that another process owns is refused with its process id"
   close(to_parent[1]);
 }
 
-// A file system of 2 MiB on a directory, where there is the right to mount one.
-class SmallDisk {
- public:
-  explicit SmallDisk(std::string path) : path_(std::move(path)) {
-    mounted_ = mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=2m") == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) umount(path_.c_str());
-  }
-  bool mounted() const { return mounted_; }
-
- private:
-  const std::string path_;
-  bool mounted_ = false;
-};
-
 TEST_CASE("a full disk stops appends, and freed space lets them go on") {
-  TempDir temp;
-  const SmallDisk disk(temp.path());
-  if (!disk.mounted()) {
-    WARN("no right to mount a small disk; the faults of the memory file system have to do");
-    return;
-  }
-  FileTxnLogOptions options = OnDisk(temp / "log");
+  const SmallDisk disk("size=2m");
+  if (!disk.mounted()) return;
+  FileTxnLogOptions options = OnDisk(disk.path() + "/log");
   options.segment_bytes = 256 * kKiB;
   options.compaction.retention = Retention::kFull;
   options.compaction.ballast_bytes = 0;
   auto log = OpenFileTxnLog(options);
   REQUIRE(log.ok());
   REQUIRE((*log)->BeginEpoch("w").ok());
-  std::ofstream(temp / "ballast") << std::string(1 << 20, 'b');
+  std::ofstream(disk.path() + "/ballast") << std::string(1 << 20, 'b');
   const auto append = [&log](std::string* written) {
     const SampleFrame frame = MakeFrame((*log)->position().durable_revision + 1, 10, std::string(3000, 'x'));
     absl::Status status = (*log)->Append(1, {frame.frame()});
@@ -495,22 +475,18 @@ TEST_CASE("a full disk stops appends, and freed space lets them go on") {
   while (status.ok()) status = append(&written);
   CHECK(Is(status, errors::kNoSpace));
   CHECK(ReadAll(**log)->bytes == written);
-  std::filesystem::remove(temp / "ballast");
+  std::filesystem::remove(disk.path() + "/ballast");
   CHECK(append(&written) == absl::OkStatus());
   CHECK(ReadAll(**log)->bytes == written);
 }
 
 TEST_CASE("a log that is larger than its disk goes on, as long as the state is small") {
-  TempDir temp;
-  const SmallDisk disk(temp.path());
-  if (!disk.mounted()) {
-    WARN("no right to mount a small disk; the faults of the memory file system have to do");
-    return;
-  }
+  const SmallDisk disk("size=2m");
+  if (!disk.mounted()) return;
   Mutex mu;
   CondVar changed;
   uint64_t snapshots = 0;
-  FileTxnLogOptions options = OnDisk(temp / "log");
+  FileTxnLogOptions options = OnDisk(disk.path() + "/log");
   options.segment_bytes = 640 * kKiB;
   options.compaction.min_bytes = 100 * kMiB;  // only for want of space
   options.compaction.ballast_bytes = 64 * kKiB;

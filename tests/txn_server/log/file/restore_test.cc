@@ -14,9 +14,9 @@ namespace {
 using FileOperation = MemoryFileSystem::Operation;
 
 // A ledger that begins with a snapshot of another one, and its backup in /backup.
-class BackedUp {
+class Restorable {
  public:
-  BackedUp() {
+  Restorable() {
     ledger_.Start();
     for (int i = 0; i < 40; ++i) ledger_.Write(1, std::string(300, 'x'));
     ledger_.Stop();
@@ -81,7 +81,7 @@ class BackedUp {
 };
 
 TEST_CASE("a restored ledger has the revisions, the epoch and a new log id") {
-  BackedUp backed_up;
+  Restorable backed_up;
   const auto report = backed_up.Restore();
   REQUIRE(report.status() == absl::OkStatus());
   CHECK(report->copy.revision == 40);
@@ -98,7 +98,7 @@ TEST_CASE("a restored ledger has the revisions, the epoch and a new log id") {
 }
 
 TEST_CASE("a restore refuses a directory that is not empty") {
-  BackedUp backed_up;
+  Restorable backed_up;
   backed_up.files().SetContents("/new/letter.txt", "dear");
   const auto report = backed_up.Restore();
   CHECK(Is(report.status(), errors::kUnusableDirectory));
@@ -108,7 +108,7 @@ TEST_CASE("a restore refuses a directory that is not empty") {
 }
 
 TEST_CASE("a restore refuses a backup of which a file is missing, cut or changed") {
-  BackedUp backed_up;
+  Restorable backed_up;
   const auto backup = backed_up.Backup();
   REQUIRE(backup.size() >= 4);
   for (const auto& [name, bytes] : backup) {
@@ -132,20 +132,20 @@ TEST_CASE("a restore refuses a backup of which a file is missing, cut or changed
 }
 
 TEST_CASE("a restore says when there was never a backup") {
-  BackedUp backed_up;
+  Restorable backed_up;
   backed_up.files().Delete("/backup/BACKUP");
   CHECK(Is(backed_up.Restore().status(), errors::kUnusableDirectory));
   backed_up.CheckNothingMade();
 }
 
 TEST_CASE("a restore refuses a snapshot of another ledger") {
-  BackedUp backed_up;
+  Restorable backed_up;
   backed_up.Put("0000000001.snap", backed_up.files().Contents("/other/0000000001.snap"));
   backed_up.CheckRefused("it is a snapshot of ledger");
 }
 
 TEST_CASE("a server refuses a snapshot of another ledger in its directory") {
-  BackedUp backed_up;
+  Restorable backed_up;
   FileTxnLogOptions options;
   options.directory = "/source";
   options.segment_bytes = FileLedger::kSmallSegment;
@@ -163,7 +163,7 @@ TEST_CASE("a server refuses a snapshot of another ledger in its directory") {
 TEST_CASE("a restore that finds no space leaves nothing, and the backup as it was") {
   for (int fails_at = 0;; ++fails_at) {
     INFO("operation " << fails_at);
-    BackedUp backed_up;
+    Restorable backed_up;
     const auto backup = backed_up.Backup();
     FaultInjection faults(backed_up.files(), fails_at, FaultInjection::Extent::kAllFromThere, FullDisk(100),
                           [](FileOperation operation, const std::string&) { return TakesSpace(operation); });

@@ -1,10 +1,8 @@
 // What a database may do to a ledger: refuse, roll back, run out of room; and texts at the limits.
 
 #include <absl/strings/str_cat.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -13,7 +11,7 @@
 #include "common/limits.h"
 #include "tests/support/catch.h"
 #include "tests/support/postgres_ledger.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/small_disk.h"
 #include "txn_server/log/postgres/postgres_txn_log.h"
 
 namespace kvs::txn {
@@ -143,24 +141,6 @@ TEST_CASE("postgres: a database that is set to read only is told as that, and on
   CHECK(ledger.Append(PutInt(1)) == absl::OkStatus());
   CHECK(notices.size() == 2);
 }
-
-// A file system in memory with so much room, which a test may only mount as root.
-class SmallDisk {
- public:
-  explicit SmallDisk(const char* options) : mounted_(mount("none", dir_.path().c_str(), "tmpfs", 0, options) == 0) {
-    if (!mounted_) WARN("cannot mount a file system here (" << std::strerror(errno) << "): not tested");
-  }
-  ~SmallDisk() {
-    if (mounted_) umount2(dir_.path().c_str(), MNT_DETACH);
-  }
-
-  bool mounted() const { return mounted_; }
-  const std::string& path() const { return dir_.path(); }
-
- private:
-  const TempDir dir_;
-  const bool mounted_;
-};
 
 TEST_CASE("postgres: a full disk refuses groups, keeps what was there, and takes more when there is room") {
   SmallDisk disk("size=20m,mode=0777");
