@@ -16,7 +16,8 @@ namespace kvs::txn {
 namespace {
 
 constexpr char kBeginView[] =
-    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0";
+    "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0;"
+    " SET LOCAL enable_sort = off";
 constexpr char kAsk[] =
     "SELECT log_id, epoch, encode(writer_id, 'hex'), durable_revision, compacted_revision, pg_export_snapshot()"
     " FROM ledger";

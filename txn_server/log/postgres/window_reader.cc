@@ -34,8 +34,8 @@ constexpr char kNotAsWritten[] = "the row is not as it was written";
 
 struct WindowStatements {
   std::string rows;
-  // Without a join, and with the ids sorted first: each page of the keys and their index is then visited once, which
-  // takes a third of the time of any join.
+  // Without a join: the index sorts the ids of an array and drops those that are there twice, and then visits each of
+  // its pages and of those of the keys once, which takes less time than any join or than sorting them in the query.
   std::string keys;      // id, key
   std::string elements;  // of sets and maps: revision, name, value
 };
@@ -49,9 +49,8 @@ WindowStatements MakeWindowStatements(ValueType type) {
         " request_id",
         more, " FROM ", name, "_transactions WHERE id BETWEEN $1::bigint AND $2::bigint ORDER BY id");
   };
-  const std::string keys =
-      absl::StrCat("SELECT id, key FROM ", name, "_keys WHERE id = ANY (ARRAY(SELECT DISTINCT key_id FROM ", name,
-                   "_transactions WHERE id BETWEEN $1::bigint AND $2::bigint ORDER BY key_id))");
+  const std::string keys = absl::StrCat("SELECT id, key FROM ", name, "_keys WHERE id = ANY (ARRAY(SELECT key_id FROM ",
+                                        name, "_transactions WHERE id BETWEEN $1::bigint AND $2::bigint))");
   switch (type) {
     case ValueType::kInt:
     case ValueType::kUint:
