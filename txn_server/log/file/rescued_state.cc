@@ -94,7 +94,7 @@ void RescuedState::TakeFromSnapshot(const Transaction& transaction) {
   std::pair<ValueType, std::string> key(transaction.type, std::string(transaction.key));
   if (key != part_of_) {
     const auto known = keys_.find(key);
-    const uint64_t revision = known != keys_.end() ? known->second.state.revision() : 0;
+    const uint64_t revision = known != keys_.end() ? known->second.last_revision : 0;
     taking_ = revision < transaction.revision || (revision == transaction.revision && begins && known->second.doubtful);
     if (taking_ && known != keys_.end()) keys_.erase(known);
     part_of_ = std::move(key);
@@ -112,16 +112,17 @@ void RescuedState::Apply(Transaction transaction) {
     return;
   }
   transaction.previous_revision = key.state.revision();
+  key.last_revision = transaction.revision;
   key.doubtful = !SetsAll(transaction.operation) && (key.doubtful || !follows);
   if (!key.doubtful) {
     // What follows from what it says cannot fail, and where it does, nothing is known of the key.
     if (!key.state.Apply(transaction).ok()) keys_.erase(it);
     return;
   }
-  // It may not fit what there is, such as the removal of a member whose addition is missing.
+  // It may not fit what there is, such as the removal of a member whose addition is missing. Then it still tells that
+  // there was the key, of which nothing may be known.
   KeyState changed = key.state;
   if (changed.Apply(transaction).ok()) key.state = std::move(changed);
-  if (!key.state.present()) keys_.erase(it);
 }
 
 uint64_t RescuedState::transactions() const {
@@ -135,7 +136,7 @@ uint64_t RescuedState::transactions() const {
 std::vector<DoubtfulKey> RescuedState::DoubtfulKeys() const {
   std::vector<DoubtfulKey> doubtful;
   for (const auto& [name, key] : keys_) {
-    if (key.doubtful) doubtful.push_back({name.first, name.second, key.state.revision()});
+    if (key.doubtful) doubtful.push_back({name.first, name.second, key.last_revision});
   }
   return doubtful;
 }

@@ -18,7 +18,7 @@
 
 namespace kvs::txn {
 
-// A key of which a change was missing, and whose value was not set as a whole since.
+// A key of which a change was missing, and whose value was not set as a whole since. It may be absent from the state.
 struct DoubtfulKey {
   ValueType type = ValueType::kInt;
   std::string key;
@@ -26,8 +26,7 @@ struct DoubtfulKey {
 };
 
 // Where a change is missing, the next one is applied to what there is; the requests that are found are remembered. All
-// keys are in memory, as in kvs_server. Used
-// by one thread.
+// keys are in memory, as in kvs_server. Used by one thread.
 class RescuedState {
  public:
   // What AddFromSnapshot gets from now on is of another snapshot.
@@ -52,7 +51,8 @@ class RescuedState {
 
  private:
   struct Key {
-    KeyState state;
+    KeyState state;              // absent where nothing is known but that there was the key
+    uint64_t last_revision = 0;  // of the last change that was found, also if it could not be applied
     bool doubtful = false;
   };
   using Keys = std::map<std::pair<ValueType, std::string>, Key>;  // in the order of snapshots

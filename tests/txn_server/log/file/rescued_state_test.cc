@@ -114,6 +114,25 @@ TEST_CASE("a change that does not fit what there is is left out") {
   CHECK(state.DoubtfulKeys().size() == 1);
 }
 
+TEST_CASE("a key of which only a change in part was found is doubtful, and absent") {
+  RescuedState state;
+  SECTION("a removal of what is not known") { AddTo(state, {Remove(9, 5, "b")}); }
+  SECTION("an expiry of what is not known") {
+    TransactionMessage expires = Set(9, 5);
+    expires.mutable_set_expiry();
+    expires.set_expires_at_micros(1'800'000'000'000'000);
+    AddTo(state, {expires});
+  }
+  CHECK(ListOf(state).transactions_size() == 0);
+  const auto doubtful = state.DoubtfulKeys();
+  REQUIRE(doubtful.size() == 1);
+  CHECK(doubtful[0].key == "set");
+  CHECK(doubtful[0].revision == 9);
+  AddTo(state, {Add(10, 9, "c")});
+  CHECK(Members(state) == std::vector<std::string>{"c"});
+  CHECK(state.DoubtfulKeys().size() == 1);
+}
+
 TEST_CASE("a delete ends all doubt, also of a key that is not known") {
   RescuedState state;
   TransactionMessage gone = Set(9, 5);
