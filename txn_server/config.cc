@@ -64,7 +64,7 @@ ConfigParser MakeConfigParser(Config* config) {
   parser.AddByteSize(
       "ballast-size", &config->compaction.ballast_bytes, {0, 1024 * 1024 * kMiB},
       "Space kept back in the directory of the file ledger, so that a snapshot can still be made on a full "
-      "disk; 0 for none. With the size of a snapshot it always suffices.");
+      "disk; 0 for none. Segments go with the second snapshot that is made: it needs the size of two.");
   parser.AddText(
       "postgres-url", &config->postgres_url, "URL",
       "The database of the PostgreSQL ledger, as a URL or a connection string. What it leaves out comes from "

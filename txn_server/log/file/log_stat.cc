@@ -108,6 +108,7 @@ absl::StatusOr<LogStat> StatLog(const std::string& directory, const ProgressFunc
   KeyCounter counter(stat);
   ScanOptions options;
   options.live = stat.live;
+  options.check_all_snapshots = true;
   options.visit = [&](const SegmentSummary&, const StoredFrame& frame) { counter.Visit(frame.header, frame.payload); };
   options.progress = progress;
   if (absl::Status status = ScanLog(file_system, directory, options, &stat.scan); !status.ok()) return status;

@@ -1,6 +1,7 @@
 #include "txn_server/log/file/log_stat.h"
 
 #include "tests/support/catch.h"
+#include "tests/support/compacting_ledger.h"
 #include "tests/support/file_ledger.h"
 
 namespace kvs::txn {
@@ -56,6 +57,25 @@ TEST_CASE("keys are those of the newest snapshot and what came since") {
   CHECK(stat->snapshot_bytes > 0);
   CHECK(stat->state_bytes > 0);
   CHECK(Strings(*stat) == 204);
+}
+
+TEST_CASE("a damaged snapshot counts as one, also behind a newer one that is good") {
+  CompactingLedger ledger(11, {60, 2500, 8, false});
+  ledger.compaction().min_bytes = 500 * kKiB;
+  ledger.Start();
+  for (int i = 0; i < 3; ++i) ledger.MakeSnapshot();
+  ledger.Stop();
+  const std::vector<uint64_t> ids = ledger.Listing().snapshot_ids;
+  REQUIRE(ids.size() == 2);
+  const std::string path = FileLedger::SnapshotPath(ids.front());
+  std::string bytes = ledger.files().Contents(path);
+  bytes[bytes.size() / 2] ^= 4;
+  ledger.files().SetContents(path, bytes);
+  const auto stat = StatLog("/log", nullptr, ledger.files());
+  REQUIRE(stat.status() == absl::OkStatus());
+  REQUIRE(stat->scan.damaged_snapshots.size() == 1);
+  CHECK(stat->scan.damaged_snapshots[0].path == path);
+  CHECK(stat->scan.snapshots.size() == 1);
 }
 
 TEST_CASE("there are no numbers of a damaged ledger or none") {
