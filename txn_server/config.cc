@@ -63,8 +63,8 @@ ConfigParser MakeConfigParser(Config* config) {
                     "How much that is at least, in percent of the last snapshot before it was compressed.");
   parser.AddByteSize(
       "ballast-size", &config->compaction.ballast_bytes, {0, 1024 * 1024 * kMiB},
-      "Space kept back in the directory of the file ledger, so that a snapshot can still be made on a full "
-      "disk; 0 for none. Segments go with the second snapshot that is made: it needs the size of two.");
+      "Space kept back in the directory of the file ledger, so that a snapshot, of up to this size, can still be made "
+      "on a full disk; 0 for none.");
   parser.AddText(
       "postgres-url", &config->postgres_url, "URL",
       "The database of the PostgreSQL ledger, as a URL or a connection string. What it leaves out comes from "

@@ -273,6 +273,7 @@ class MemoryFileSystem : public FileSystem {
       MutexLock lock(&owner_.mu_);
       owner_.locks_.erase(path_);
     }
+    absl::Status CheckInPlace() const override { return absl::OkStatus(); }
 
    private:
     MemoryFileSystem& owner_;

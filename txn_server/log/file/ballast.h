@@ -15,7 +15,7 @@ class Ballast {
   // `file_system` is borrowed. Of 0 bytes there is none.
   Ballast(FileSystem& file_system, std::string path, uint64_t bytes);
 
-  // Takes what is missing of it, if there is room, and gives back what is too much.
+  // Takes what is missing of it, as far as there is room, and gives back what is too much.
   void Fill();
 
   // Gives back so much, or what there is. Whether there was any.
@@ -28,7 +28,8 @@ class Ballast {
   uint64_t bytes() const { return bytes_; }
 
  private:
-  absl::Status Resize();
+  void Resize();
+  void Grow(File& file);
 
   FileSystem& file_system_;
   const std::string path_;

@@ -180,18 +180,22 @@ void Compactor::FillBallast() {
   HastenForSpace();
 }
 
+void Compactor::GiveShareOfBallast() { ballast_.Spend(std::min(kBallastShare, ballast_.bytes() / 2)); }
+
 void Compactor::ShareBallast() {
-  ballast_.Spend(std::min(kBallastShare, ballast_.bytes() / 2));
+  GiveShareOfBallast();
   MutexLock lock(&mu_);
   // Whoever still has no space will say so again.
   pace_ = Pace::kBusy;
 }
 
 void Compactor::MakeSnapshot() {
-  auto report = CompactWithBallast();
+  auto report = CompactInLittleSpace();
   if (report.ok()) {
     Succeeded(*std::move(report));
   } else if (!stopping_) {
+    // What the snapshot cannot use may be all that a writer needs to go on in a segment that is there.
+    if (IsOutOfSpace()) GiveShareOfBallast();
     Failed(report.status());
   }
 }
@@ -217,11 +221,33 @@ void Compactor::Failed(const absl::Status& status) {
   settings_.failed(status, is_news);
 }
 
-absl::StatusOr<CompactionReport> Compactor::CompactWithBallast() {
+absl::StatusOr<CompactionReport> Compactor::CompactInLittleSpace() {
   auto report = Compact();
-  if (Is(report.status(), errors::kNoSpace) && ballast_.Spend(ballast_.bytes())) report = Compact();
+  const auto lacks_space = [&report] { return Is(report.status(), errors::kNoSpace); };
+  // A snapshot that frees nothing must not take what one that has to free something will need.
+  const bool may_spend = IsOutOfSpace() || files_->newest_with_fallback();
+  if (lacks_space() && may_spend && ballast_.Spend(ballast_.bytes())) report = Compact();
+  if (lacks_space() && IsOutOfSpace() && RelyOnNewestSnapshot()) report = Compact();
   ballast_.Fill();
   return report;
+}
+
+bool Compactor::RelyOnNewestSnapshot() {
+  const auto newest = files_->newest_with_fallback();
+  if (!newest || settings_.options.retention != Retention::kOnDelete) return false;
+  if (const absl::Status status = VerifySnapshot(settings_.file_system, *newest); !status.ok()) {
+    settings_.notice(absl::StrCat(status.message(), "; it is not relied on. Look at the disk"));
+    return false;
+  }
+  settings_.notice(absl::StrCat("no space: ", newest->path, " was read and is whole, so what was kept in case that it ",
+                                "is damaged is removed, the history up to revision ", newest->header.point.revision));
+  files_->DropAllBeforeNewest();
+  return RemoveObsolete() > 0;
+}
+
+bool Compactor::IsOutOfSpace() const {
+  MutexLock lock(&mu_);
+  return pace_ == Pace::kOutOfSpace;
 }
 
 absl::StatusOr<CompactionReport> Compactor::Compact() {
@@ -244,7 +270,8 @@ absl::StatusOr<CompactionReport> Compactor::Compact() {
   // What this read is not pinned any more.
   source = LogFiles::ToFold();
   files_->AddSnapshot(report.snapshot);
-  RemoveObsolete(report);
+  if (settings_.options.retention == Retention::kOnDelete) files_->DropSegments();
+  report.removed_files = RemoveObsolete();
   report.duration = absl::Now() - begin;
   return report;
 }
@@ -278,8 +305,8 @@ absl::Status Compactor::WriteSnapshot(const std::string& path, LogFiles::ToFold&
   return writer.Sync();
 }
 
-void Compactor::RemoveObsolete(CompactionReport& report) {
-  if (settings_.options.retention == Retention::kOnDelete) files_->DropSegments();
+uint64_t Compactor::RemoveObsolete() {
+  uint64_t removed = 0;
   absl::Status status;
   for (const std::string& path : files_->obsolete()) {
     status = settings_.file_system.Remove(path);
@@ -289,10 +316,11 @@ void Compactor::RemoveObsolete(CompactionReport& report) {
     if (status.ok()) status = settings_.file_system.SyncDirectory(settings_.directory);
     if (!status.ok()) break;
     files_->Removed(path);
-    ++report.removed_files;
+    ++removed;
   }
   // Nothing but space is lost.
   if (!status.ok()) settings_.notice(absl::StrCat("could not remove what a snapshot stands for: ", status.message()));
+  return removed;
 }
 
 }  // namespace kvs::txn

@@ -81,14 +81,20 @@ class Compactor {
 
   void FillBallast();
   void ShareBallast();
+  void GiveShareOfBallast();
   void MakeSnapshot();
   // Notes what came of an attempt, and tells it.
   void Succeeded(CompactionReport report);
   void Failed(const absl::Status& status);
-  absl::StatusOr<CompactionReport> CompactWithBallast();
+  absl::StatusOr<CompactionReport> CompactInLittleSpace();
   absl::StatusOr<CompactionReport> Compact();
+  // Removes what is kept in case that the newest snapshot is damaged, as nothing else makes room. Whether it did: the
+  // snapshot is whole, and there was something.
+  bool RelyOnNewestSnapshot();
   absl::Status WriteSnapshot(const std::string& path, LogFiles::ToFold& source, CompactionReport& report);
-  void RemoveObsolete(CompactionReport& report);
+  // How many files were removed.
+  uint64_t RemoveObsolete();
+  bool IsOutOfSpace() const;
 
   const Settings settings_;
   LogFiles* const files_;

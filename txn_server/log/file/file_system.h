@@ -51,6 +51,9 @@ class File {
 class FileLock {
  public:
   virtual ~FileLock() = default;
+  // FAILED_PRECONDITION if its file is not at its path any more: it, or a directory above, was moved, removed or
+  // replaced. From any thread.
+  virtual absl::Status CheckInPlace() const = 0;
 };
 
 class FileSystem {

@@ -17,6 +17,7 @@
 #include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/log_files.h"
 #include "txn_server/log/file/log_scan.h"
+#include "txn_server/log/file/owned_file_system.h"
 #include "txn_server/log/file/recovery.h"
 #include "txn_server/log/file/segment_supply.h"
 #include "txn_server/log/file/segment_writer.h"
@@ -29,7 +30,8 @@ namespace {
 class FileTxnLog : public TxnLog {
  public:
   // `scan` is what Recover left, or a new log. `writer` is the newest segment if this process made it, else null.
-  FileTxnLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock, const LogScan& scan,
+  // `files` are those of the options.
+  FileTxnLog(FileTxnLogOptions options, std::unique_ptr<OwnedFileSystem> files, const LogScan& scan,
              std::unique_ptr<SegmentWriter> writer);
 
   absl::string_view backend() const override { return "file"; }
@@ -58,7 +60,8 @@ class FileTxnLog : public TxnLog {
   absl::Status LeaveSegment();
   // Makes one frame durable and moves the tip behind it.
   absl::Status WriteFrame(FrameHeader header, absl::Span<const absl::string_view> payload);
-  absl::StatusOr<uint64_t> RequireSpare(uint64_t segment_id, uint64_t min_bytes);
+  // That of a segment which has room.
+  absl::Status RequireNextSpare(uint64_t segment_id);
   // Makes `writer_` a segment with room for the frame, and with a successor.
   absl::Status MakeRoom(uint64_t frame_bytes);
   absl::Status TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes);
@@ -68,7 +71,7 @@ class FileTxnLog : public TxnLog {
   LogPoint PointAt(uint64_t segment_id, uint64_t offset) const;
 
   const FileTxnLogOptions options_;
-  const std::unique_ptr<FileLock> lock_;
+  const std::unique_ptr<OwnedFileSystem> file_system_;
   const std::string log_id_;
   SegmentSupply supply_;
   LogFiles files_;
@@ -87,18 +90,18 @@ std::map<uint64_t, uint64_t> SizesOf(const std::vector<SegmentSummary>& spares) 
   return sizes;
 }
 
-FileTxnLog::FileTxnLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock, const LogScan& scan,
+FileTxnLog::FileTxnLog(FileTxnLogOptions options, std::unique_ptr<OwnedFileSystem> files, const LogScan& scan,
                        std::unique_ptr<SegmentWriter> writer)
     : options_(std::move(options)),
-      lock_(std::move(lock)),
+      file_system_(std::move(files)),
       log_id_(scan.log_id),
-      supply_({*options_.file_system, options_.directory, scan.log_id, options_.segment_bytes},
+      supply_({*file_system_, options_.directory, scan.log_id, options_.segment_bytes},
               scan.segments.back().header.segment_id + 1, SizesOf(scan.spares)),
-      files_(*options_.file_system, scan),
+      files_(*file_system_, scan),
       tip_(scan.tip),
       writer_(std::move(writer)),
       sealed_(scan.sealed()),
-      compactor_({options_.compaction, *options_.file_system, options_.directory, scan.log_id, options_.notice,
+      compactor_({options_.compaction, *file_system_, options_.directory, scan.log_id, options_.notice,
                   options_.compacted, options_.compaction_failed},
                  &files_, scan.next_snapshot_id) {
   // The first frame needs the segment after the one that it goes into.
@@ -173,7 +176,7 @@ absl::Status FileTxnLog::LeaveSegment() {
   }
   // It exists, since this one has frames.
   const uint64_t segment_id = writer_->segment_id() + 1;
-  const auto segment_bytes = RequireSpare(segment_id, kMinSegmentBytes);
+  const auto segment_bytes = supply_.Require(segment_id, kMinSegmentBytes, /*may_be_small=*/true);
   absl::Status status = segment_bytes.status();
   if (status.ok()) status = TakeIntoUse(segment_id, *segment_bytes);
   if (!status.ok()) return FailUnlessHarmless(status);
@@ -189,6 +192,8 @@ absl::Status FileTxnLog::WriteFrame(FrameHeader header, absl::Span<const absl::s
   header.previous_crc32c = tip_.crc32c;
   const auto crc = writer_->Write(header, payload);
   if (!crc.ok()) return FailUnlessHarmless(crc.status());
+  // What was written where nobody will look for it is not durable.
+  if (absl::Status status = file_system_->CheckOwned(); !status.ok()) return FailUnlessHarmless(status);
   tip_.crc32c = *crc;
   tip_.epoch = header.epoch;
   tip_.last_revision += header.count;
@@ -201,21 +206,23 @@ absl::Status FileTxnLog::WriteFrame(FrameHeader header, absl::Span<const absl::s
   return absl::OkStatus();
 }
 
-absl::StatusOr<uint64_t> FileTxnLog::RequireSpare(uint64_t segment_id, uint64_t min_bytes) {
-  // A small one lets the log leave the only segment that it has on a full disk, so that this one can be removed. Where
-  // others can be removed, what room there is belongs to the snapshot that has to be made for that.
-  return supply_.Require(segment_id, min_bytes, /*may_be_small=*/files_.growth().finished_bytes == 0);
+absl::Status FileTxnLog::RequireNextSpare(uint64_t segment_id) {
+  // A small one will do: the one before has room.
+  return supply_.Require(segment_id, kMinSegmentBytes, /*may_be_small=*/true).status();
 }
 
 absl::Status FileTxnLog::MakeRoom(uint64_t frame_bytes) {
   if (writer_ != nullptr && writer_->Fits(frame_bytes)) {
     if (!writer_->empty()) return absl::OkStatus();
-    return RequireSpare(writer_->segment_id() + 1, kMinSegmentBytes).status();
+    return RequireNextSpare(writer_->segment_id() + 1);
   }
   const uint64_t segment_id = files_.newest().header.segment_id + 1;
-  const auto segment_bytes = RequireSpare(segment_id, kSegmentHeaderBytes + frame_bytes);
+  // A small one lets the log leave the only segment that it has on a full disk, so that this one can be removed. Where
+  // others can be removed, what room there is belongs to the snapshot that has to be made for that.
+  const bool may_be_small = files_.growth().finished_bytes == 0;
+  const auto segment_bytes = supply_.Require(segment_id, kSegmentHeaderBytes + frame_bytes, may_be_small);
   if (!segment_bytes.ok()) return segment_bytes.status();
-  if (const auto next = RequireSpare(segment_id + 1, kMinSegmentBytes); !next.ok()) return next.status();
+  if (absl::Status status = RequireNextSpare(segment_id + 1); !status.ok()) return status;
   return TakeIntoUse(segment_id, *segment_bytes);
 }
 
@@ -243,7 +250,7 @@ absl::Status FileTxnLog::WriteSegmentHeader(SegmentHeader header) {
   header.log_id = log_id_;
   const std::string encoded = EncodeSegmentHeader(header);
   const std::string path = SegmentPath(options_.directory, header.segment_id);
-  auto file = options_.file_system->OpenForWriting(path);
+  auto file = file_system_->OpenForWriting(path);
   if (!file.ok()) return file.status();
   if (absl::Status status = (*file)->WriteAt(0, {encoded}); !status.ok()) return status;
   if (absl::Status status = (*file)->Sync(); !status.ok()) return absl::InternalError(status.message());
@@ -273,7 +280,7 @@ absl::Status FileTxnLog::Import(const LogSeed& seed, std::unique_ptr<SnapshotCur
     wanted.log_id = log_id_;
     wanted.point = point;
     wanted.time_micros = seed.time_micros;
-    auto written = CreateSnapshot(*options_.file_system, options_.directory, wanted, std::move(snapshot));
+    auto written = CreateSnapshot(*file_system_, options_.directory, wanted, std::move(snapshot));
     if (!written.ok()) return written.status();
     summary = *std::move(written);
   }
@@ -283,7 +290,7 @@ absl::Status FileTxnLog::Import(const LogSeed& seed, std::unique_ptr<SnapshotCur
 
 void FileTxnLog::CutPredecessor() {
   SegmentSummary predecessor = files_.newest();
-  CutFinishedSegment(*options_.file_system, options_.notice, predecessor);
+  CutFinishedSegment(*file_system_, options_.notice, predecessor);
   files_.SetNewestFileBytes(predecessor.file_bytes);
 }
 
@@ -317,7 +324,7 @@ absl::StatusOr<std::string> RandomLogId() {
 }
 
 // Starts a log with an empty first segment.
-absl::StatusOr<std::unique_ptr<TxnLog>> StartNewLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock) {
+absl::StatusOr<std::unique_ptr<TxnLog>> StartNewLog(FileTxnLogOptions options, std::unique_ptr<OwnedFileSystem> files) {
   // Whoever made a directory in one that the ledger may not read has to have synced it.
   const absl::Status synced = options.file_system->SyncDirectory(ParentOf(options.directory));
   if (!synced.ok() && !absl::IsPermissionDenied(synced)) return synced;
@@ -344,10 +351,11 @@ absl::StatusOr<std::unique_ptr<TxnLog>> StartNewLog(FileTxnLogOptions options, s
   auto file = options.file_system->OpenForWriting(segment.path);
   if (!file.ok()) return file.status();
   auto writer = std::make_unique<SegmentWriter>(*std::move(file), segment.path, 1, options.segment_bytes);
-  return std::make_unique<FileTxnLog>(std::move(options), std::move(lock), scan, std::move(writer));
+  return std::make_unique<FileTxnLog>(std::move(options), std::move(files), scan, std::move(writer));
 }
 
-absl::StatusOr<std::unique_ptr<TxnLog>> OpenExistingLog(FileTxnLogOptions options, std::unique_ptr<FileLock> lock) {
+absl::StatusOr<std::unique_ptr<TxnLog>> OpenExistingLog(FileTxnLogOptions options,
+                                                        std::unique_ptr<OwnedFileSystem> files) {
   LogScan scan;
   if (absl::Status status = ScanLog(*options.file_system, options.directory, {}, &scan); !status.ok()) {
     return ExplainOpening(status, options.directory);
@@ -360,7 +368,7 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenExistingLog(FileTxnLogOptions option
   const absl::Status recovered = Recover(*options.file_system, options.directory, options.notice, scan);
   if (Is(recovered, errors::kNoSpace)) return recovered;
   if (!recovered.ok()) return Error(errors::kLogFailed, recovered.message());
-  return std::make_unique<FileTxnLog>(std::move(options), std::move(lock), scan, nullptr);
+  return std::make_unique<FileTxnLog>(std::move(options), std::move(files), scan, nullptr);
 }
 
 absl::Status CheckOptions(const FileTxnLogOptions& options) {
@@ -406,8 +414,10 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenFileTxnLog(FileTxnLogOptions options
     const absl::Status status = file_system.Remove(absl::StrCat(directory, "/", name));
     if (!status.ok()) return ExplainOpening(status, directory);
   }
-  if (listing->segment_ids.empty()) return StartNewLog(std::move(options), *std::move(lock));
-  return OpenExistingLog(std::move(options), *std::move(lock));
+  auto owned = std::make_unique<OwnedFileSystem>(file_system, *std::move(lock));
+  options.file_system = owned.get();
+  if (listing->segment_ids.empty()) return StartNewLog(std::move(options), std::move(owned));
+  return OpenExistingLog(std::move(options), std::move(owned));
 }
 
 }  // namespace kvs::txn

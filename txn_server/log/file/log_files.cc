@@ -164,20 +164,41 @@ absl::StatusOr<LogFiles::ToFold> LogFiles::BeginFold() const {
 void LogFiles::AddSnapshot(const SnapshotSummary& snapshot) {
   MutexLock lock(&mu_);
   snapshots_.push_back(snapshot);
-  while (snapshots_.size() > kKeptSnapshots) {
+  KeepSnapshots(kKeptSnapshots);
+}
+
+void LogFiles::DropSegments() {
+  MutexLock lock(&mu_);
+  if (snapshots_.size() == kKeptSnapshots) DropSegmentsBefore(snapshots_.front().header.point);
+}
+
+void LogFiles::DropAllBeforeNewest() {
+  MutexLock lock(&mu_);
+  KeepSnapshots(1);
+  DropSegmentsBefore(snapshots_.back().header.point);
+}
+
+void LogFiles::KeepSnapshots(size_t count) {
+  while (snapshots_.size() > count) {
     obsolete_.push_back(snapshots_.front().path);
     snapshots_.erase(snapshots_.begin());
   }
 }
 
-void LogFiles::DropSegments() {
-  MutexLock lock(&mu_);
-  if (snapshots_.size() < kKeptSnapshots) return;
-  const uint64_t first_kept = snapshots_.front().header.point.segment_id;
-  while (segments_.front().extent.segment_id < first_kept && segments_.front().extent.pin.use_count() == 1) {
+void LogFiles::DropSegmentsBefore(const LogPoint& point) {
+  while (segments_.front().extent.segment_id < point.segment_id && segments_.front().extent.pin.use_count() == 1) {
     obsolete_.push_back(segments_.front().extent.path);
     segments_.erase(segments_.begin());
   }
+}
+
+std::optional<SnapshotSummary> LogFiles::newest_with_fallback() const {
+  MutexLock lock(&mu_);
+  if (snapshots_.empty()) return std::nullopt;
+  const SnapshotSummary& newest = snapshots_.back();
+  const bool has_fallback =
+      snapshots_.size() > 1 || segments_.front().extent.segment_id < newest.header.point.segment_id;
+  return has_fallback ? std::make_optional(newest) : std::nullopt;
 }
 
 std::vector<std::string> LogFiles::obsolete() const {

@@ -73,6 +73,12 @@ class LogFiles {
   // snapshots.
   void DropSegments();
 
+  // Forgets what the newest snapshot stands for alone: older ones, and the segments before it that no reader uses.
+  void DropAllBeforeNewest();
+
+  // The newest snapshot, if there are files before it, which are kept in case that it is damaged.
+  std::optional<SnapshotSummary> newest_with_fallback() const;
+
   // The files that are still there and not needed any more, in the order in which they have to be removed.
   std::vector<std::string> obsolete() const;
   // The first of them was removed.
@@ -95,6 +101,8 @@ class LogFiles {
   // From this snapshot, or from the first revision if it is null.
   absl::StatusOr<StateReplay> ReplayFrom(const SnapshotSummary* snapshot) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::StatusOr<std::unique_ptr<LogCursor>> CursorFrom(uint64_t revision) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void KeepSnapshots(size_t count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropSegmentsBefore(const LogPoint& point) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   uint64_t compacted_revision() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   uint64_t BytesSince(const LogPoint& point) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -125,16 +125,6 @@ class PosixFile : public File {
   const std::string path_;
 };
 
-// An open file description lock: unlike flock it can be asked about without being taken, and unlike a POSIX lock it
-// also holds against the same process and is not given up when another descriptor of the file is closed.
-class PosixFileLock : public FileLock {
- public:
-  explicit PosixFileLock(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
-
- private:
-  const Descriptor descriptor_;
-};
-
 struct flock WholeFile() {
   struct flock lock = {};
   lock.l_type = F_WRLCK;
@@ -148,6 +138,23 @@ bool IsAt(int descriptor, const std::string& path) {
   return fstat(descriptor, &opened) == 0 && stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
          opened.st_ino == named.st_ino;
 }
+
+// An open file description lock: unlike flock it can be asked about without being taken, and unlike a POSIX lock it
+// also holds against the same process and is not given up when another descriptor of the file is closed.
+class PosixFileLock : public FileLock {
+ public:
+  PosixFileLock(Descriptor descriptor, std::string path) : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+
+  absl::Status CheckInPlace() const override {
+    if (IsAt(descriptor_.get(), path_)) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat(
+        path_, " is not the file that this process locked: it, or its directory, was moved, removed or replaced"));
+  }
+
+ private:
+  const Descriptor descriptor_;
+  const std::string path_;
+};
 
 // The holder writes its process id into the file for people to see; nothing depends on it.
 void WriteProcessId(int descriptor) {
@@ -267,7 +274,7 @@ class PosixFileSystemImpl : public FileSystem {
       // Its last holder may have removed it, or given it another name, since it was opened.
       if (!IsAt(descriptor->get(), path)) continue;
       WriteProcessId(descriptor->get());
-      return std::make_unique<PosixFileLock>(*std::move(descriptor));
+      return std::make_unique<PosixFileLock>(*std::move(descriptor), path);
     }
   }
 

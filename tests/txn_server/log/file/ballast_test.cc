@@ -1,9 +1,12 @@
 #include "txn_server/log/file/ballast.h"
 
+#include <filesystem>
+
 #include "common/errors.h"
 #include "common/limits.h"
 #include "tests/support/catch.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/temp_dir.h"
 
 namespace kvs::txn {
@@ -57,6 +60,17 @@ TEST_CASE("where there is no room the ballast stays what it is, until there is")
   files.SetFaults(nullptr);
   ballast.Fill();
   CHECK(ballast.bytes() == 1000);
+}
+
+TEST_CASE("where there is little room the ballast takes that") {
+  const SmallDisk disk("size=100k");
+  if (!disk.mounted()) return;
+  Ballast ballast(PosixFileSystem(), disk.path() + "/BALLAST", kMiB);
+  ballast.Fill();
+  CHECK(ballast.bytes() > 80 * kKiB);
+  CHECK(ballast.bytes() <= 100 * kKiB);
+  CHECK_FALSE(ballast.full());
+  CHECK(std::filesystem::file_size(disk.path() + "/BALLAST") == ballast.bytes());
 }
 
 TEST_CASE("without a ballast there is no file") {

@@ -511,6 +511,30 @@ TEST_CASE("no space at any place of a compaction: the error is told, the log goe
   }
 }
 
+// A disk on which some things have no room.
+class FillingDisk {
+ public:
+  explicit FillingDisk(MemoryFileSystem& files) : files_(files) {
+    using FileOperation = MemoryFileSystem::Operation;
+    files.SetFaults([this](FileOperation operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
+      const bool is_full = (operation == FileOperation::kCreate && absl::EndsWith(path, ".snap.tmp") && !snapshots) ||
+                           (operation == FileOperation::kReserve && absl::EndsWith(path, ".log.tmp") && !segments) ||
+                           (operation == FileOperation::kReserve && absl::EndsWith(path, "BALLAST") && !ballast);
+      if (!is_full) return std::nullopt;
+      return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
+    });
+  }
+  ~FillingDisk() { files_.SetFaults(nullptr); }
+
+  // What has room.
+  std::atomic<bool> snapshots = false;
+  std::atomic<bool> segments = true;
+  std::atomic<bool> ballast = true;
+
+ private:
+  MemoryFileSystem& files_;
+};
+
 TEST_CASE("the ballast is given up where a snapshot finds no space, and made again") {
   using FileOperation = MemoryFileSystem::Operation;
   CompactingLedger ledger(5);
@@ -543,6 +567,18 @@ TEST_CASE("the ballast is given up where a snapshot finds no space, and made aga
   CheckGoesOn(ledger);
 }
 
+TEST_CASE("a snapshot that frees nothing does not take the ballast") {
+  CompactingLedger ledger(5);
+  ledger.compaction().ballast_bytes = 8 * kKiB;
+  ledger.Start();
+  FillingDisk disk(ledger.files());
+  ledger.files().TakeTrace();
+  ledger.MakeSnapshot();
+  REQUIRE(ledger.failures().size() == 1);
+  CHECK(Is(ledger.failures()[0].status, errors::kNoSpace));
+  for (const std::string& line : ledger.files().TakeTrace()) CHECK_FALSE(absl::EndsWith(line, "BALLAST"));
+}
+
 TEST_CASE("a snapshot that failed is tried again after a while, though nothing is logged") {
   CompactingLedger ledger(5);
   ledger.compaction().shortest_retry = absl::Milliseconds(1);
@@ -568,7 +604,7 @@ TEST_CASE("a snapshot that failed is tried again after a while, though nothing i
 
 TEST_CASE("a ballast for which there was no room is filled when there is, though nothing is logged") {
   CompactingLedger ledger(5);
-  ledger.compaction().ballast_bytes = 8 * kKiB;
+  ledger.compaction().ballast_bytes = 4 * kKiB;  // is asked for as a whole
   ledger.compaction().ballast_retry = absl::Milliseconds(1);
   Mutex mutex;
   CondVar changed;
@@ -623,30 +659,6 @@ TEST_CASE("what no space keeps from being logged goes on when a snapshot has mad
   REQUIRE(ledger.Open() == absl::OkStatus());
   ledger.CheckState();
 }
-
-// A disk on which some things have no room.
-class FillingDisk {
- public:
-  explicit FillingDisk(MemoryFileSystem& files) : files_(files) {
-    using FileOperation = MemoryFileSystem::Operation;
-    files.SetFaults([this](FileOperation operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
-      const bool is_full = (operation == FileOperation::kCreate && absl::EndsWith(path, ".snap.tmp") && !snapshots) ||
-                           (operation == FileOperation::kReserve && absl::EndsWith(path, ".log.tmp") && !segments) ||
-                           (operation == FileOperation::kReserve && absl::EndsWith(path, "BALLAST") && !ballast);
-      if (!is_full) return std::nullopt;
-      return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
-    });
-  }
-  ~FillingDisk() { files_.SetFaults(nullptr); }
-
-  // What has room.
-  std::atomic<bool> snapshots = false;
-  std::atomic<bool> segments = true;
-  std::atomic<bool> ballast = true;
-
- private:
-  MemoryFileSystem& files_;
-};
 
 // Writes until there is no room for more.
 void Starve(FileLedger& ledger) {
@@ -705,6 +717,33 @@ TEST_CASE("a snapshot for which there was no space is tried again when there may
   CHECK(absl::Now() - begin < absl::Seconds(20));
   REQUIRE(ledger.reports().size() == 1);
   CHECK(ledger.reports()[0].failed_attempts == before);
+}
+
+TEST_CASE("out of space, the newest snapshot stands alone if it is whole, and not if it is damaged") {
+  const bool damaged = GENERATE(false, true);
+  CompactingLedger ledger(8);
+  ledger.Start();
+  ledger.MakeSnapshot();
+  ledger.MakeSnapshot();
+  REQUIRE(ledger.Listing().snapshot_ids == Ids{1, 2});
+  if (damaged) {
+    std::string bytes = ledger.files().Contents(FileLedger::SnapshotPath(2));
+    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+    ledger.files().SetContents(FileLedger::SnapshotPath(2), bytes);
+  }
+  FillingDisk disk(ledger.files());
+  disk.segments = false;
+  Starve(ledger);
+  ledger.AwaitCompactions(3);
+  REQUIRE(ledger.failures().size() == 1);
+  CHECK(Is(ledger.failures()[0].status, errors::kNoSpace));
+  CHECK(ledger.Listing().snapshot_ids == (damaged ? Ids{1, 2} : Ids{2}));
+  const uint64_t first_needed = SegmentOf(ledger, damaged ? 1 : 2);
+  CHECK(ledger.Listing().segment_ids.front() == first_needed);
+  REQUIRE(ledger.notices().size() == 1);
+  CHECK_THAT(ledger.notices()[0], ContainsText(damaged ? "not relied on" : "is whole"));
+  ledger.Kill();
+  REQUIRE(ledger.Open() == absl::OkStatus());
 }
 
 TEST_CASE("what an interrupted compaction left is removed by the next start") {

@@ -7,9 +7,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <memory>
+#include <random>
+#include <utility>
 
 #include "tests/support/catch.h"
 #include "tests/support/file_ledger.h"
+#include "tests/support/log_state.h"
 #include "tests/support/small_disk.h"
 #include "tests/support/temp_dir.h"
 #include "txn_server/log/file/backup.h"
@@ -475,49 +480,141 @@ TEST_CASE("a full disk stops appends, and freed space lets them go on") {
   while (status.ok()) status = append(&written);
   CHECK(Is(status, errors::kNoSpace));
   CHECK(ReadAll(**log)->bytes == written);
+  const auto report = InspectLog(options.directory);
+  REQUIRE(report.ok());
+  // What there was of prepared segments was used.
+  for (const SegmentSummary& spare : report->scan.spares) CHECK(spare.file_bytes == kMinSegmentBytes);
   std::filesystem::remove(disk.path() + "/ballast");
   CHECK(append(&written) == absl::OkStatus());
   CHECK(ReadAll(**log)->bytes == written);
 }
 
+TEST_CASE("a log whose directory is moved, removed or replaced acknowledges nothing more, and leaves the other alone") {
+  const bool replaced = GENERATE(false, true);
+  const TempDir temp;
+  const std::string place = temp / "log";
+  auto log = OpenFileTxnLog(OnDisk(place));
+  REQUIRE(log.ok());
+  REQUIRE((*log)->BeginEpoch("w").ok());
+  const auto append = [&log](uint64_t revision) { return (*log)->Append(1, {MakeFrame(revision, 1).frame()}); };
+  REQUIRE(append(1) == absl::OkStatus());
+  std::filesystem::rename(place, temp / "moved");
+  if (replaced) REQUIRE(OpenFileTxnLog(OnDisk(place)).ok());
+  const auto files_of = [](const std::string& directory) {
+    std::map<std::string, std::filesystem::file_time_type> files;
+    if (!std::filesystem::exists(directory)) return files;
+    for (const auto& file : std::filesystem::directory_iterator(directory)) files[file.path()] = file.last_write_time();
+    return files;
+  };
+  const auto before = files_of(place);
+  const absl::Status status = append(2);
+  CHECK(Is(status, errors::kLogFailed));
+  CHECK_THAT(std::string(status.message()), ContainsText("was moved, removed or replaced"));
+  // Not even a large frame, which needs a segment of its own.
+  CHECK_FALSE((*log)->Append(1, {MakeFrame(2, 1, std::string(3 * kMiB, 'x')).frame()}).ok());
+  log->reset();
+  CHECK(files_of(place) == before);
+  log = OpenFileTxnLog(OnDisk(temp / "moved"));
+  REQUIRE(log.ok());
+  CHECK((*log)->position().durable_revision >= 1);
+}
+
+TEST_CASE("a log that needs another segment in a directory that was replaced makes none there") {
+  const TempDir temp;
+  const std::string place = temp / "log";
+  auto log = OpenFileTxnLog(OnDisk(place));
+  REQUIRE(log.ok());
+  REQUIRE((*log)->BeginEpoch("w").ok());
+  std::filesystem::rename(place, temp / "moved");
+  std::filesystem::create_directory(place);
+  const absl::Status status = (*log)->Append(1, {MakeFrame(1, 1, std::string(3 * kMiB, 'x')).frame()});
+  CHECK(Is(status, errors::kLogFailed));
+  log->reset();
+  CHECK(std::filesystem::is_empty(place));
+}
+
+// A ledger on a small disk, with a writer that tries again where there is no space, as kvs_server does.
+class CrampedLedger {
+ public:
+  CrampedLedger(const std::string& directory, uint64_t segment_bytes, uint64_t min_bytes, uint64_t ballast_bytes) {
+    options_ = OnDisk(directory);
+    options_.segment_bytes = segment_bytes;
+    options_.compaction.min_bytes = min_bytes;
+    options_.compaction.ballast_bytes = ballast_bytes;
+    options_.compaction.shortest_retry = absl::Milliseconds(1);
+    options_.compaction.longest_retry = absl::Milliseconds(100);
+    options_.compaction.ballast_retry = absl::Milliseconds(20);
+    options_.compacted = [this](const CompactionReport&) { Tried(); };
+    options_.compaction_failed = [this](const absl::Status&, bool) { Tried(); };
+    auto log = OpenFileTxnLog(options_);
+    REQUIRE(log.status() == absl::OkStatus());
+    log_ = *std::move(log);
+    REQUIRE(log_->BeginEpoch("w").ok());
+  }
+
+  // Overwrites one of `keys` values of 4,000 bytes that cannot be compressed.
+  void Overwrite(uint32_t keys) {
+    const uint64_t revision = log_->position().durable_revision + 1;
+    const uint64_t slot = revision % keys;
+    std::string value(4000, '\0');
+    for (char& c : value) c = static_cast<char>('!' + random_() % 90);
+    ::txn::v1::TransactionList list;
+    *list.add_transactions() = SampleTransaction(revision, value);
+    list.mutable_transactions(0)->set_key(absl::StrCat("key-", slot));
+    list.mutable_transactions(0)->set_previous_revision(std::exchange(newest_[slot], revision));
+    const std::string bytes = list.SerializeAsString();
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    absl::Status status = log_->Append(1, {Frame{revision, 1, bytes}});
+    for (; !status.ok(); status = log_->Append(1, {Frame{revision, 1, bytes}})) {
+      REQUIRE(Is(status, errors::kNoSpace));
+      ++refusals_;
+      if (absl::Now() > deadline) FAIL("no space for ever: revision " << revision << ", " << status.ToString());
+      MutexLock lock(&mu_);
+      changed_.WaitWithTimeout(&mu_, absl::Milliseconds(10));
+    }
+  }
+
+  TxnLog& log() { return *log_; }
+  int refusals() const { return refusals_; }
+
+ private:
+  void Tried() {
+    MutexLock lock(&mu_);
+    changed_.SignalAll();
+  }
+
+  Mutex mu_;
+  CondVar changed_;
+  FileTxnLogOptions options_;
+  std::unique_ptr<TxnLog> log_;
+  std::mt19937_64 random_{1};
+  std::map<uint64_t, uint64_t> newest_;  // revision of each key
+  int refusals_ = 0;
+};
+
 TEST_CASE("a log that is larger than its disk goes on, as long as the state is small") {
   const SmallDisk disk("size=2m");
   if (!disk.mounted()) return;
-  Mutex mu;
-  CondVar changed;
-  uint64_t snapshots = 0;
-  FileTxnLogOptions options = OnDisk(disk.path() + "/log");
-  options.segment_bytes = 640 * kKiB;
-  options.compaction.min_bytes = 100 * kMiB;  // only for want of space
-  options.compaction.ballast_bytes = 64 * kKiB;
-  options.compacted = [&](const CompactionReport&) {
-    MutexLock lock(&mu);
-    ++snapshots;
-    changed.SignalAll();
-  };
-  auto log = OpenFileTxnLog(options);
-  REQUIRE(log.ok());
-  REQUIRE((*log)->BeginEpoch("w").ok());
-  // A writer tries again, as kvs_server does.
-  int refusals = 0;
-  for (uint64_t revision = 1; revision <= 5000;) {
-    ::txn::v1::TransactionList list;
-    *list.add_transactions() = SampleTransaction(revision, std::string(4000, 'x'));
-    list.mutable_transactions(0)->set_key("key");
-    list.mutable_transactions(0)->set_previous_revision(revision - 1);
-    const std::string bytes = list.SerializeAsString();
-    const absl::Status status = (*log)->Append(1, {Frame{revision, 1, bytes}});
-    if (status.ok()) {
-      ++revision;
-      continue;
-    }
-    REQUIRE(Is(status, errors::kNoSpace));
-    REQUIRE(++refusals < 5000);
-    MutexLock lock(&mu);
-    changed.WaitWithTimeout(&mu, absl::Milliseconds(10));
-  }
-  CHECK(refusals > 0);
-  CHECK((*log)->position().compacted_revision > 0);
+  CrampedLedger ledger(disk.path() + "/log", /*segment_bytes=*/640 * kKiB, /*min_bytes=*/100 * kMiB,
+                       /*ballast_bytes=*/64 * kKiB);
+  for (int i = 0; i < 5000; ++i) ledger.Overwrite(1);
+  CHECK(ledger.refusals() > 0);
+  CHECK(ledger.log().position().compacted_revision > 0);
+}
+
+TEST_CASE("a full disk that holds mostly history gets room again, whatever snapshots were made before") {
+  const uint64_t min_bytes = GENERATE(100 * kMiB, 256 * kKiB, kMiB, 3 * kMiB);
+  const uint32_t keys = GENERATE(40, 100, 125, 135);
+  INFO("min_bytes " << min_bytes << ", keys " << keys);
+  const SmallDisk disk("size=5400k");
+  if (!disk.mounted()) return;
+  // The last snapshot takes nearly what the ballast does.
+  CrampedLedger ledger(disk.path() + "/log", 2 * kMiB, min_bytes, 512 * kKiB);
+  for (int i = 0; i < 1000; ++i) ledger.Overwrite(1 + keys * i / 1000);
+  for (int i = 0; i < 3000; ++i) ledger.Overwrite(keys);
+  const auto state = ReadState(ledger.log());
+  REQUIRE(state.status() == absl::OkStatus());
+  CHECK(state->keys().size() == keys);
 }
 
 }  // namespace
