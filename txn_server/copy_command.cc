@@ -11,6 +11,7 @@
 #include "common/config/config_parser.h"
 #include "common/errors.h"
 #include "common/exit_codes.h"
+#include "common/logging/format.h"
 #include "common/process/progress_bar.h"
 #include "txn_server/config.h"
 #include "txn_server/log/copy_log.h"
@@ -46,7 +47,7 @@ ConfigParser MakeCopyParser(CopySettings* settings) {
                "What a database that is filled keeps of keys that were deleted: nothing that is older than the "
                "delete, or everything.");
   parser.AddChoice("output", &settings->output, {{"text", OutputFormat::kText}, {"json", OutputFormat::kJson}},
-                   "How to tell what was copied.");
+                   "How to tell what was copied, or why not.");
   return parser;
 }
 
@@ -96,10 +97,14 @@ int Fail(std::ostream& err, ExitCode code, absl::string_view message) {
   return code;
 }
 
-int FailToCopy(std::ostream& err, const absl::Status& status) {
+int FailToCopy(std::ostream& err, OutputFormat output, const absl::Status& status) {
   std::string message(status.message());
   if (Is(status, errors::kNoSpace)) absl::StrAppend(&message, ": nothing was copied, and nothing was left behind");
-  return Fail(err, absl::IsDataLoss(status) ? kExitDataLoss : kExitStartFailed, message);
+  const ExitCode code = absl::IsDataLoss(status) ? kExitDataLoss : kExitStartFailed;
+  if (output == OutputFormat::kText) return Fail(err, code, message);
+  err << "{\"code\":\"" << absl::StatusCodeToString(status.code()) << "\",\"reason\":\"" << ReasonOf(status)
+      << "\",\"message\":" << JsonString(message) << "}\n";
+  return code;
 }
 
 ProgressBar::Style StyleFor(OutputFormat output) {
@@ -124,7 +129,7 @@ int RunCopy(int argc, const char* const* argv, std::ostream& out, std::ostream& 
   const auto copied = Copy(*from, *to, settings,
                            [&](absl::string_view what, uint64_t done, uint64_t total) { bar.Show(what, done, total); });
   bar.Clear();
-  if (!copied.ok()) return FailToCopy(err, copied.status());
+  if (!copied.ok()) return FailToCopy(err, settings.output, copied.status());
   out << (settings.output == OutputFormat::kJson ? Json(*copied) : Text(*copied));
   return kExitClean;
 }

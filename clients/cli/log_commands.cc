@@ -87,6 +87,9 @@ absl::StatusOr<int> Dump(const Context& context) {
       });
   if (!report.ok()) return report.status();
   if (!report->verdict.ok()) return report->verdict;
+  for (const txn::DamagedSnapshot& damaged : report->scan.damaged_snapshots) {
+    context.output.Note(absl::StrCat(damaged.status.message(), "; the log is whole without it"));
+  }
   if (report->scan.torn) context.output.Note(TornText(*report->scan.torn));
   return kSuccess;
 }

@@ -1,5 +1,7 @@
 #include "txn_server/copy_command.h"
 
+#include <absl/strings/match.h>
+
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -67,6 +69,15 @@ TEST_CASE("a ledger is copied with its revisions, and told as text or JSON") {
   CHECK(json.code == kExitClean);
   CHECK_THAT(json.out,
              ContainsText("\"revision\":\"3\",\"epoch\":\"1\",\"snapshotRevision\":\"0\",\"transactions\":\"3\"}\n"));
+}
+
+TEST_CASE("what keeps a ledger from being copied is told as JSON where that is wanted") {
+  Source source;
+  const Result json = Copy({"--from", source.path("data"), "--to", source.path("new"), "--output=json"});
+  CHECK(json.code == kExitStartFailed);
+  CHECK_THAT(json.err,
+             ContainsText("{\"code\":\"FAILED_PRECONDITION\",\"reason\":\"LOG_IN_USE\",\"message\":\"process "));
+  CHECK(absl::EndsWith(json.err, "\"}\n"));
 }
 
 TEST_CASE("a ledger is not copied into itself") {

@@ -254,6 +254,15 @@ TEST_CASE("a damaged snapshot is not good, though the ledger can be opened witho
   CHECK_THAT(json, ContainsText("\"damagedSnapshots\":\"1\""));
 }
 
+TEST_CASE("dump names a damaged snapshot without which the log is whole") {
+  const CompactedLedger ledger;
+  ledger.Damage(3);
+  const CommandResult dumped = ledger.kvs({"log", "dump", ledger.path()});
+  CHECK(dumped.status == 0);
+  CHECK_THAT(dumped.err, ContainsText(ledger.SnapshotPath(3)));
+  CHECK_THAT(dumped.err, ContainsText("the log is whole without it"));
+}
+
 TEST_CASE("a ledger of which all snapshots are damaged is not good, and says so alone") {
   const CompactedLedger ledger;
   ledger.Damage(2);

@@ -51,6 +51,7 @@ class Scanner {
     const auto listing = ListDirectory(file_system_, directory_);
     if (!listing.ok()) return listing.status();
     if (absl::Status status = FindSegments(listing->segment_ids); !status.ok()) return status;
+    AddSegmentsToTotal();
     if (absl::Status status = FindSnapshots(listing->snapshot_ids); !status.ok()) return status;
     if (absl::Status status = CheckBeginning(); !status.ok()) return status;
     for (uint64_t id = first_; id <= last_in_use_; ++id) {
@@ -83,6 +84,16 @@ class Scanner {
     return absl::OkStatus();
   }
 
+  // What will be read of them. Where the newest one in use ends is not known yet.
+  void AddSegmentsToTotal() {
+    for (const auto& [id, segment] : found_) {
+      if (id > last_in_use_) break;
+      const auto next = found_.find(id + 1);
+      const bool ends = next != found_.end() && next->second.in_use();
+      total_bytes_ += ends ? next->second.summary.header.predecessor_bytes : segment.summary.file_bytes;
+    }
+  }
+
   // Reads the snapshots' headers, and the newest snapshot as a whole; where that is damaged, the one before.
   absl::Status FindSnapshots(const std::vector<uint64_t>& ids) {
     bool relied_on = false;
@@ -97,6 +108,7 @@ class Scanner {
                                        : absl::StrCat(summary->path, ": ", foreign));
       }
       if (status.ok() && (!relied_on || options_.check_all_snapshots)) {
+        total_bytes_ += summary->header.file_bytes;
         status = VerifySnapshot(file_system_, *summary, [this](uint64_t bytes) { CountRead(bytes); });
       }
       if (status.ok()) {
@@ -131,7 +143,10 @@ class Scanner {
                                 directory_, "\" shows more"),
                    {{"file", damaged.path}, {"offset", MetadataOf(damaged.status, "offset")}, {"revision", "0"}});
     }
-    if (first_ > 1) return Damaged(SegmentPath(directory_, first_ - 1), 0, "the file is missing");
+    if (first_ > 1) {
+      return Damaged(SegmentPath(directory_, first_ - 1), 0,
+                     "the file is missing, and so is every snapshot of what was in it and before");
+    }
     return Damaged(segment.summary.path, 0, "the snapshot is missing of what was before its first revision");
   }
 
@@ -348,7 +363,7 @@ class Scanner {
 
   void CountRead(uint64_t bytes) {
     read_bytes_ += bytes;
-    if (options_.progress) options_.progress("reading the ledger", read_bytes_, 0);
+    if (options_.progress) options_.progress("reading the ledger", read_bytes_, total_bytes_);
   }
 
   absl::Status CheckSpare(uint64_t id) {
@@ -406,6 +421,7 @@ class Scanner {
   uint64_t last_in_use_ = 0;
   size_t snapshots_met_ = 0;
   uint64_t read_bytes_ = 0;
+  uint64_t total_bytes_ = 0;
 };
 
 }  // namespace

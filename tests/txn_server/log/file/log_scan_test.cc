@@ -78,9 +78,13 @@ class Sample {
 TEST_CASE("the progress of a scan counts the bytes of all frames and of all snapshots that it reads") {
   Sample sample;
   std::vector<uint64_t> told;
+  uint64_t total = 0;
   ScanOptions options;
   options.check_all_snapshots = true;
-  options.progress = [&](absl::string_view, uint64_t done, uint64_t) { told.push_back(done); };
+  options.progress = [&](absl::string_view, uint64_t done, uint64_t of) {
+    told.push_back(done);
+    total = of;
+  };
   LogScan scan;
   REQUIRE(ScanLog(sample.files(), "/log", options, &scan) == absl::OkStatus());
   uint64_t bytes = 0;
@@ -90,6 +94,9 @@ TEST_CASE("the progress of a scan counts the bytes of all frames and of all snap
   CHECK(std::is_sorted(told.begin(), told.end()));
   CHECK(told.back() == bytes);
   CHECK(told.front() < bytes / 4);
+  // Where the frames of the last segment end is found out by reading it.
+  const uint64_t headers = scan.snapshots.size() * kSnapshotHeaderBytes + scan.segments.size() * kSegmentHeaderBytes;
+  CHECK(total == bytes + headers + scan.segments.back().file_bytes - scan.segments.back().valid_bytes);
 }
 
 TEST_CASE("where the newest snapshot is damaged, in whatever block, the one before gives the same state, loudly") {
@@ -263,6 +270,18 @@ TEST_CASE("a segment that is missing is damage, whatever snapshots there are") {
     CHECK(RefusedAsDamaged(status));
     CHECK(MetadataOf(status, "file") == FileLedger::Path(id));
   }
+}
+
+TEST_CASE("where all snapshots are missing, the message does not send anybody after a segment alone") {
+  Sample sample;
+  const uint64_t first = sample.ledger().Listing().segment_ids.front();
+  REQUIRE(first > 1);
+  for (const uint64_t id : sample.ledger().Listing().snapshot_ids) {
+    sample.files().Delete(FileLedger::SnapshotPath(id));
+  }
+  const absl::Status status = sample.ledger().Open();
+  CHECK(RefusedAsDamaged(status));
+  CHECK_THAT(std::string(status.message()), ContainsText("and so is every snapshot of what was in it"));
 }
 
 TEST_CASE("a segment that snapshots stand for is checked as any other") {
