@@ -50,9 +50,17 @@ std::optional<std::string> GuessOfKey(absl::string_view verb, const std::vector<
 
 std::optional<std::string> GuessGet(const std::vector<std::string>& words) { return GuessOfKey("get", words); }
 
-std::optional<std::string> GuessIncr(const std::vector<std::string>& words) { return GuessOfKey("incr", words); }
+// A key alone, or with a number.
+std::optional<std::string> GuessOfNumber(absl::string_view verb, const std::vector<std::string>& words) {
+  if (words.size() != 2 || IsType(words[0])) return GuessOfKey(verb, words);
+  const ValueType type = GuessType(words[1]);
+  if (type != ValueType::kInt && type != ValueType::kFloat) return std::nullopt;
+  return GuessWithType(verb, type, words);
+}
 
-std::optional<std::string> GuessDecr(const std::vector<std::string>& words) { return GuessOfKey("decr", words); }
+std::optional<std::string> GuessIncr(const std::vector<std::string>& words) { return GuessOfNumber("incr", words); }
+
+std::optional<std::string> GuessDecr(const std::vector<std::string>& words) { return GuessOfNumber("decr", words); }
 
 std::optional<std::string> GuessDel(const std::vector<std::string>& words) {
   if (words.size() == 1 && words[0] == "all") return std::nullopt;
@@ -318,7 +326,8 @@ absl::StatusOr<int> IncrementFloat(const Context& context, const Target& target,
 }
 
 absl::StatusOr<int> Increment(const Context& context, Direction direction) {
-  const auto target = TargetOf(context, std::nullopt);
+  const auto target =
+      TargetOf(context, GuessOfNumber(direction == Direction::kUp ? "incr" : "decr", context.arguments));
   if (!target.ok()) return target.status();
   switch (target->type) {
     case ValueType::kInt:

@@ -164,6 +164,8 @@ stop() {
     kill -KILL "$pid" 2>/dev/null || true
   fi
   wait "$pid" 2>/dev/null || status=$?
+  # SIGTERM kills a server only before it has begun with anything.
+  ((status != 128 + $(kill -l TERM))) || status=0
   ((status == 0)) || report_death "$name" "$status"
   return "$status"
 }

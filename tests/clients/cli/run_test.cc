@@ -28,6 +28,14 @@ TEST_CASE("wrong usage goes to the standard error and ends with 2") {
   CHECK(kvs({}).status == 2);
 }
 
+TEST_CASE("a number is added to a key without its type: the type is guessed by the number") {
+  const TestCli kvs;
+  const CommandResult result = kvs({"decr", "visits", "5"});
+  CHECK(result.status == 2);
+  CHECK(result.err == "kvs: the type goes before the key; did you mean `kvs decr int visits 5`?\n");
+  CHECK_THAT(kvs({"incr", "balance", "-2.5"}).err, ContainsText("did you mean `kvs incr float balance -2.5`?"));
+}
+
 TEST_CASE("the form of errors is that of the output, wherever it is set") {
   TestCli kvs;
   CHECK(kvs({"frobnicate", "--output=json"}).err.front() == '{');
