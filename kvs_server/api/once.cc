@@ -90,6 +90,8 @@ Outcome RunOnce(Engine* engine, const OnceRequest& once, absl::Span<const size_t
   }
   Unit unit = hashes.size() == 1 ? engine->Begin(once.actor, hashes.front()) : engine->Begin(once.actor, hashes);
   Outcome outcome = run(unit);
+  // Also where there are no keys.
+  outcome.latest_revision = std::max(outcome.latest_revision, engine->journal().durable_revision());
   if (!outcome.status.ok() || !unit.has_changes()) return outcome;
   const std::string response = once.response->SerializeAsString();
   if (response.size() > kMaxAnswerBytes) return Refused(AnswerTooLarge(response.size()));

@@ -72,6 +72,12 @@ TEST_CASE_METHOD(ApiFixture, "another request with the same id is refused, whate
   CHECK(journal().status().latest_revision == 1);
 }
 
+TEST_CASE_METHOD(ApiFixture, "a request of no keys tells the latest revision, with an id as without") {
+  Do("IntStore.Put", "key: 'k' value: 1");
+  CHECK(Ask("IntStore.MultiPut", "") == "latest_revision: 1");
+  CHECK(Ask("IntStore.MultiPut", "request_id: 'm'") == "latest_revision: 1");
+}
+
 TEST_CASE_METHOD(ApiFixture, "what failed or changed nothing is not remembered") {
   CHECK_THAT(Ask("IntStore.Put", "key: 'k' value: 1 precondition { must_exist: true } request_id: 'p'"),
              ContainsText("KEY_NOT_FOUND"));
