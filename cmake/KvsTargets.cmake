@@ -78,6 +78,8 @@ endfunction()
 add_library(kvs_allocator INTERFACE)
 if(NOT KVS_SANITIZE)
   target_link_libraries(kvs_allocator INTERFACE PkgConfig::jemalloc)
+  # An object of the program itself: from a library it would not be linked, as jemalloc has one of its own.
+  target_sources(kvs_allocator INTERFACE ${CMAKE_SOURCE_DIR}/common/process/malloc_conf.cc)
 endif()
 
 # kvs_executable(NAME [PCH TARGET] SOURCES... DEPS...): a program in bin/.
