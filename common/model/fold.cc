@@ -12,11 +12,11 @@ namespace {
 absl::Status WrongType() { return absl::DataLossError("an operation does not belong to the type of its key"); }
 absl::Status WrongState() { return absl::DataLossError("an operation cannot have had its effect on this value"); }
 
-// Build: a stored value from the operand of a Put.
+// Build: what is assigned to a stored value, from the operand of a Put.
 int64_t Build(int64_t value) { return value; }
 uint64_t Build(uint64_t value) { return value; }
 double Build(double value) { return value; }
-std::string Build(absl::string_view value) { return std::string(value); }
+absl::string_view Build(absl::string_view value) { return value; }
 SetValue Build(const Texts& members) {
   SetValue set;
   for (const absl::string_view member : members) set.Insert(member);
@@ -27,6 +27,12 @@ MapValue Build(const Fields& fields) {
   for (const auto& [name, value] : fields) map.Put(name, value);
   return map;
 }
+
+template <class T>
+void Assign(T& value, T&& built) {
+  value = std::move(built);
+}
+void Assign(StringValue& value, absl::string_view text) { value.Assign(text); }
 
 // Of floats the bits: -0 is not 0.
 template <class T>
@@ -55,8 +61,8 @@ absl::Status Change(double& value, const operation::FloatIncrement& op) {
   return absl::OkStatus();
 }
 
-absl::Status Change(std::string& value, const operation::Append& op) {
-  value.append(op.text.data(), op.text.size());
+absl::Status Change(StringValue& value, const operation::Append& op) {
+  value.Append(op.text);
   return absl::OkStatus();
 }
 
@@ -98,16 +104,10 @@ absl::Status Change(T& value, const operation::SetExpiry& op) {
 
 template <class T>
 absl::Status Change(T& value, const operation::Put& op) {
-  return std::visit(
-      [&](const auto& view) {
-        if constexpr (std::is_same_v<decltype(Build(view)), T>) {
-          value = Build(view);
-          return absl::OkStatus();
-        } else {
-          return WrongType();
-        }
-      },
-      op.value);
+  const auto* const operand = std::get_if<static_cast<size_t>(kTypeOf<T>)>(&op.value);
+  if (!operand) return WrongType();
+  Assign(value, Build(*operand));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -125,7 +125,7 @@ bool NeedsKey(const Operation& operation) {
 template absl::Status Fold(int64_t&, const Operation&);
 template absl::Status Fold(uint64_t&, const Operation&);
 template absl::Status Fold(double&, const Operation&);
-template absl::Status Fold(std::string&, const Operation&);
+template absl::Status Fold(StringValue&, const Operation&);
 template absl::Status Fold(SetValue&, const Operation&);
 template absl::Status Fold(MapValue&, const Operation&);
 

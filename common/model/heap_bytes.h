@@ -14,8 +14,7 @@ constexpr size_t HeapBlockBytes(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
-// What a std::string of this size keeps outside of itself: short ones nothing. One that grew at its end may keep up to
-// twice as much, in advance.
+// What a std::string of this size keeps outside of itself: short ones nothing.
 inline size_t TextHeapBytes(size_t size) { return size <= std::string().capacity() ? 0 : HeapBlockBytes(size + 1); }
 
 }  // namespace kvs

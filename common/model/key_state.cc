@@ -24,7 +24,7 @@ Value EmptyValue(ValueType type) {
     case ValueType::kFloat:
       return 0.0;
     case ValueType::kString:
-      return std::string();
+      return StringValue();
     case ValueType::kSet:
       return SetValue();
     case ValueType::kMap:
@@ -77,7 +77,7 @@ struct Emitter {
   void operator()(int64_t value) const { EmitValue(value, transaction, emit); }
   void operator()(uint64_t value) const { EmitValue(value, transaction, emit); }
   void operator()(double value) const { EmitValue(value, transaction, emit); }
-  void operator()(const std::string& value) const { EmitValue(absl::string_view(value), transaction, emit); }
+  void operator()(const StringValue& value) const { EmitValue(value.view(), transaction, emit); }
   void operator()(const SetValue& set) const {
     EmitParts<operation::AddMembers, Texts>(set.members(), transaction, emit);
   }

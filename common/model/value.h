@@ -14,6 +14,7 @@
 #include <variant>
 
 #include "common/model/heap_bytes.h"
+#include "common/model/string_value.h"
 
 namespace kvs {
 
@@ -89,12 +90,12 @@ class MapValue {
 inline size_t HeapBytesOf(int64_t) { return 0; }
 inline size_t HeapBytesOf(uint64_t) { return 0; }
 inline size_t HeapBytesOf(double) { return 0; }
-inline size_t HeapBytesOf(const std::string& value) { return TextHeapBytes(value.size()); }
+inline size_t HeapBytesOf(const StringValue& value) { return StringValue::HeapBytes(value.size()); }
 inline size_t HeapBytesOf(const SetValue& value) { return value.heap_bytes(); }
 inline size_t HeapBytesOf(const MapValue& value) { return value.heap_bytes(); }
 
 // The alternatives stand in the order of ValueType.
-using Value = std::variant<int64_t, uint64_t, double, std::string, SetValue, MapValue>;
+using Value = std::variant<int64_t, uint64_t, double, StringValue, SetValue, MapValue>;
 
 // The alternative of Value that belongs to a type.
 template <ValueType kType>
@@ -105,7 +106,7 @@ template <class T>
 inline constexpr ValueType kTypeOf = std::is_same_v<T, int64_t>       ? ValueType::kInt
                                      : std::is_same_v<T, uint64_t>    ? ValueType::kUint
                                      : std::is_same_v<T, double>      ? ValueType::kFloat
-                                     : std::is_same_v<T, std::string> ? ValueType::kString
+                                     : std::is_same_v<T, StringValue> ? ValueType::kString
                                      : std::is_same_v<T, SetValue>    ? ValueType::kSet
                                                                       : ValueType::kMap;
 

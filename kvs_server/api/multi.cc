@@ -28,9 +28,9 @@ void AddValue(const T* value, Values* values) {
   values->Add(value ? *value : T{});
 }
 
-void AddValue(const std::string* value, google::protobuf::RepeatedPtrField<std::string>* values) {
+void AddValue(const StringValue* value, google::protobuf::RepeatedPtrField<std::string>* values) {
   std::string* added = values->Add();
-  if (value) *added = *value;
+  if (value) added->assign(value->view().data(), value->size());
 }
 
 // The bytes that a value adds to a reply, of those types whose replies may become too large.
@@ -38,7 +38,7 @@ template <class T>
 size_t ReplyBytes(const T*) {
   return 0;
 }
-size_t ReplyBytes(const std::string* value) { return kTextOverheadBytes + (value ? value->size() : 0); }
+size_t ReplyBytes(const StringValue* value) { return kTextOverheadBytes + (value ? value->size() : 0); }
 
 absl::Status CheckValue(int64_t) { return absl::OkStatus(); }
 absl::Status CheckValue(uint64_t) { return absl::OkStatus(); }
@@ -187,7 +187,7 @@ Outcome MultiIncrement(const Session& session, const Request& request, Response*
 KVS_DEFINE_MULTI(int64_t, IntStore)
 KVS_DEFINE_MULTI(uint64_t, UintStore)
 KVS_DEFINE_MULTI(double, FloatStore)
-KVS_DEFINE_MULTI(std::string, StringStore)
+KVS_DEFINE_MULTI(StringValue, StringStore)
 #undef KVS_DEFINE_MULTI
 
 Outcome Do(const Session& session, const v1::IntStoreMultiIncrementRequest& request,

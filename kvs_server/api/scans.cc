@@ -52,7 +52,7 @@ template <class T>
 size_t BytesOf(const T& value) {
   if constexpr (std::is_arithmetic_v<T>) {
     return sizeof(value);
-  } else if constexpr (std::is_same_v<T, std::string>) {
+  } else if constexpr (std::is_same_v<T, StringValue>) {
     return value.size();
   } else {
     return value.bytes();
@@ -63,7 +63,7 @@ size_t BytesOf(const T& value) {
 void AddTo(v1::Value& to, int64_t value) { to.set_int_value(value); }
 void AddTo(v1::Value& to, uint64_t value) { to.set_uint_value(value); }
 void AddTo(v1::Value& to, double value) { to.set_float_value(value); }
-void AddTo(v1::Value& to, std::string value) { to.set_string_value(std::move(value)); }
+void AddTo(v1::Value& to, const StringValue& value) { to.set_string_value(value.view().data(), value.size()); }
 void AddTo(v1::Value& to, const SetValue& value) {
   v1::SetContents& set = *to.mutable_set_value();
   for (const std::string& member : value.members()) set.add_members(member);

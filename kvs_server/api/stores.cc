@@ -66,6 +66,11 @@ absl::Status WriteValue(const T& value, Response* response) {
   return absl::OkStatus();
 }
 
+absl::Status WriteValue(const StringValue& text, v1::StringStoreGetResponse* response) {
+  response->set_value(text.view().data(), text.size());
+  return absl::OkStatus();
+}
+
 absl::Status WriteValue(const SetValue& set, v1::SetStoreGetResponse* response) {
   if (set.bytes() > kMaxReplyBytes) return ReplyTooLarge("SetStore.ListMembers");
   response->mutable_members()->Reserve(static_cast<int>(set.members().size()));
@@ -205,7 +210,7 @@ bool ReadPage(const Entries& entries, const Page& page, BytesOf bytes_of, Add ad
 KVS_DEFINE_COMMON(int64_t, IntStore)
 KVS_DEFINE_COMMON(uint64_t, UintStore)
 KVS_DEFINE_COMMON(double, FloatStore)
-KVS_DEFINE_COMMON(std::string, StringStore)
+KVS_DEFINE_COMMON(StringValue, StringStore)
 KVS_DEFINE_COMMON(SetValue, SetStore)
 KVS_DEFINE_COMMON(MapValue, MapStore)
 
@@ -266,14 +271,14 @@ Outcome Do(const Session& session, const v1::FloatStoreIncrementRequest& request
 
 Outcome Do(const Session& session, const v1::StringStoreAppendRequest& request,
            v1::StringStoreAppendResponse* response) {
-  return Mutate<std::string>(
+  return Mutate<StringValue>(
       session, request, response,
       [](const auto& request) -> absl::StatusOr<absl::string_view> {
         if (!request.has_value()) return MissingField("value");
         if (absl::Status status = CheckText(request.value(), "value"); !status.ok()) return status;
         return absl::string_view(request.value());
       },
-      [](const std::string* current, absl::string_view text, auto* response) -> MaybeOperation {
+      [](const StringValue* current, absl::string_view text, auto* response) -> MaybeOperation {
         absl::StatusOr<verbs::Appended> result = verbs::Append(current, text);
         if (!result.ok()) return result.status();
         response->set_size_bytes(result->size_bytes);

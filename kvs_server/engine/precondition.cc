@@ -62,9 +62,9 @@ bool Precondition::Show(double value, kvs::v1::Value* shown) {
 
 // What is too large before it is encoded is not copied: the lock is held.
 
-bool Precondition::Show(const std::string& value, kvs::v1::Value* shown) {
+bool Precondition::Show(const StringValue& value, kvs::v1::Value* shown) {
   if (value.size() > kMaxDetailValueBytes) return false;
-  shown->set_string_value(value);
+  shown->set_string_value(value.view().data(), value.size());
   return IsSmall(*shown);
 }
 

@@ -73,7 +73,7 @@ class Precondition {
   static bool Show(int64_t value, kvs::v1::Value* shown);
   static bool Show(uint64_t value, kvs::v1::Value* shown);
   static bool Show(double value, kvs::v1::Value* shown);
-  static bool Show(const std::string& value, kvs::v1::Value* shown);
+  static bool Show(const StringValue& value, kvs::v1::Value* shown);
   static bool Show(const SetValue& value, kvs::v1::Value* shown);
   static bool Show(const MapValue& value, kvs::v1::Value* shown);
 

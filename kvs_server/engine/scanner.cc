@@ -24,7 +24,7 @@ auto WithTable(Shard& shard, ValueType type, Call call) ABSL_EXCLUSIVE_LOCKS_REQ
     case ValueType::kFloat:
       return call(shard.table<double>());
     case ValueType::kString:
-      return call(shard.table<std::string>());
+      return call(shard.table<StringValue>());
     case ValueType::kSet:
       return call(shard.table<SetValue>());
     case ValueType::kMap:

@@ -185,7 +185,7 @@ auto Unit::WithFound(ValueType type, absl::string_view key, size_t hash, Call ca
     case ValueType::kFloat:
       return call(Find<double>(shard, key, hash));
     case ValueType::kString:
-      return call(Find<std::string>(shard, key, hash));
+      return call(Find<StringValue>(shard, key, hash));
     case ValueType::kSet:
       return call(Find<SetValue>(shard, key, hash));
     case ValueType::kMap:
@@ -388,7 +388,7 @@ void Unit::Apply(int64_t time_micros) {
 KVS_INSTANTIATE(int64_t)
 KVS_INSTANTIATE(uint64_t)
 KVS_INSTANTIATE(double)
-KVS_INSTANTIATE(std::string)
+KVS_INSTANTIATE(StringValue)
 KVS_INSTANTIATE(SetValue)
 KVS_INSTANTIATE(MapValue)
 #undef KVS_INSTANTIATE

@@ -200,7 +200,7 @@ class Unit {
   };
   template <class T>
   using Changes = absl::flat_hash_map<absl::string_view, Change<T>>;
-  using AllChanges = std::tuple<Changes<int64_t>, Changes<uint64_t>, Changes<double>, Changes<std::string>,
+  using AllChanges = std::tuple<Changes<int64_t>, Changes<uint64_t>, Changes<double>, Changes<StringValue>,
                                 Changes<SetValue>, Changes<MapValue>>;
 
   template <class T>

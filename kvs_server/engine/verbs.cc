@@ -60,7 +60,7 @@ absl::StatusOr<Incremented<uint64_t>> Decrement(const uint64_t* current, uint64_
   return result;
 }
 
-absl::StatusOr<Appended> Append(const std::string* current, absl::string_view text) {
+absl::StatusOr<Appended> Append(const StringValue* current, absl::string_view text) {
   Appended result;
   result.size_bytes = (current ? current->size() : 0) + text.size();
   if (result.size_bytes > kMaxValueBytes) {

@@ -36,7 +36,7 @@ struct Appended {
 };
 
 // kResultTooLarge past kMaxValueBytes.
-absl::StatusOr<Appended> Append(const std::string* current, absl::string_view text);
+absl::StatusOr<Appended> Append(const StringValue* current, absl::string_view text);
 
 // How a collection changed: `changed` members or fields are new, or gone; `size` is how many there are afterwards.
 struct Resized {

@@ -60,7 +60,7 @@ size_t AfterRemove(const MapValue& value, const Texts& names) {
 }
 
 // Of the operand of a Put.
-size_t PutBytes(absl::string_view text) { return BytesOf(text); }
+size_t PutBytes(absl::string_view text) { return StringValue::HeapBytes(text.size()); }
 size_t PutBytes(const Texts& members) { return AfterAdd(Elements(), members); }
 size_t PutBytes(const Fields& fields) { return AfterPut(nullptr, fields); }
 template <class Number>
@@ -77,8 +77,8 @@ template <class T>
 size_t After(const T*, const operation::Put& op) {
   return std::visit([](const auto& operand) { return PutBytes(operand); }, op.value);
 }
-size_t After(const std::string* value, const operation::Append& op) {
-  return TextHeapBytes((value ? value->size() : 0) + op.text.size());
+size_t After(const StringValue* value, const operation::Append& op) {
+  return StringValue::HeapBytes((value ? value->size() : 0) + op.text.size());
 }
 size_t After(const SetValue* value, const operation::AddMembers& op) { return AfterAdd(ElementsOf(value), op.members); }
 size_t After(const SetValue* value, const operation::RemoveMembers& op) {
@@ -97,7 +97,7 @@ size_t HeapBytesAfter(const T* value, const Operation& operation) {
 template size_t HeapBytesAfter(const int64_t*, const Operation&);
 template size_t HeapBytesAfter(const uint64_t*, const Operation&);
 template size_t HeapBytesAfter(const double*, const Operation&);
-template size_t HeapBytesAfter(const std::string*, const Operation&);
+template size_t HeapBytesAfter(const StringValue*, const Operation&);
 template size_t HeapBytesAfter(const SetValue*, const Operation&);
 template size_t HeapBytesAfter(const MapValue*, const Operation&);
 

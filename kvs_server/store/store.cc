@@ -105,7 +105,7 @@ absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
     case ValueType::kFloat:
       return ApplyTo(table<double>(), transaction, hash);
     case ValueType::kString:
-      return ApplyTo(table<std::string>(), transaction, hash);
+      return ApplyTo(table<StringValue>(), transaction, hash);
     case ValueType::kSet:
       return ApplyTo(table<SetValue>(), transaction, hash);
     case ValueType::kMap:

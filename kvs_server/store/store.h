@@ -116,7 +116,7 @@ class Shard {
 
   // In the order of ValueType.
   using Tables =
-      std::tuple<Table<int64_t>, Table<uint64_t>, Table<double>, Table<std::string>, Table<SetValue>, Table<MapValue>>;
+      std::tuple<Table<int64_t>, Table<uint64_t>, Table<double>, Table<StringValue>, Table<SetValue>, Table<MapValue>>;
 
   // False if fn asked to stop.
   template <class T, class Fn>

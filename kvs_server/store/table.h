@@ -19,6 +19,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "common/model/string_value.h"
 #include "kvs_server/store/expiry_index.h"
 #include "kvs_server/store/hash_index.h"
 #include "kvs_server/store/prefetch.h"
@@ -61,8 +62,7 @@ class Entry {
   const uint32_t key_size_ : 31;
   uint32_t expires_ : 1;
 };
-static_assert(sizeof(Entry<int64_t>) == 24 && sizeof(Entry<std::string>) == sizeof(std::string) + 16,
-              "there is one of these for each key");
+static_assert(sizeof(Entry<int64_t>) == 24 && sizeof(Entry<StringValue>) == 24, "there is one of these for each key");
 
 template <class T>
 class Table {
@@ -101,8 +101,8 @@ class Table {
     server::Prefetch(entry + 1);
   }
   void PrefetchValue(size_t hash) const {
-    if constexpr (std::is_same_v<T, std::string>) {
-      if (const Entry<T>* entry = FindAny(hash)) server::Prefetch(entry->value.data());
+    if constexpr (std::is_same_v<T, StringValue>) {
+      if (const Entry<T>* entry = FindAny(hash)) server::Prefetch(entry->value.block());
     }
   }
 

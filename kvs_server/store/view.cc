@@ -46,7 +46,7 @@ template <class T>
 size_t BytesOf(const T& value) {
   if constexpr (kIsCollection<T>) {
     return value.bytes() + ElementsOf(value).size() * sizeof(*ElementsOf(value).begin());
-  } else if constexpr (std::is_same_v<T, std::string>) {
+  } else if constexpr (std::is_same_v<T, StringValue>) {
     return value.size();
   } else {
     return sizeof(T);
@@ -365,7 +365,7 @@ void ShardView::ReadValue(Table<T>& table, size_t hash, ViewedKey* key) {
 KVS_INSTANTIATE(int64_t)
 KVS_INSTANTIATE(uint64_t)
 KVS_INSTANTIATE(double)
-KVS_INSTANTIATE(std::string)
+KVS_INSTANTIATE(StringValue)
 KVS_INSTANTIATE(SetValue)
 KVS_INSTANTIATE(MapValue)
 #undef KVS_INSTANTIATE

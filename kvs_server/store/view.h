@@ -176,7 +176,7 @@ class ShardView {
   bool at_is_included_ = true;
   bool is_at_end_ = false;
   std::string element_;  // the last one that was read of the collection at `at_`; empty at its beginning
-  std::tuple<Olders<int64_t>, Olders<uint64_t>, Olders<double>, Olders<std::string>, Olders<SetValue>, Olders<MapValue>>
+  std::tuple<Olders<int64_t>, Olders<uint64_t>, Olders<double>, Olders<StringValue>, Olders<SetValue>, Olders<MapValue>>
       olders_;
 };
 

@@ -42,8 +42,8 @@ TEST_CASE("Put replaces the value of its type") {
   CHECK(After<int64_t>(7, operation::Put{int64_t{kMinInt}}) == kMinInt);
   CHECK(After<uint64_t>(7, operation::Put{uint64_t{kMaxUint}}) == kMaxUint);
   CHECK(std::signbit(After<double>(7, operation::Put{-0.0})));
-  CHECK(After<std::string>("before", operation::Put{absl::string_view("a\0b", 3)}) == std::string("a\0b", 3));
-  CHECK(After<std::string>("before", operation::Put{absl::string_view()}).empty());
+  CHECK(After<StringValue>("before", operation::Put{absl::string_view("a\0b", 3)}) == std::string("a\0b", 3));
+  CHECK(After<StringValue>("before", operation::Put{absl::string_view()}).empty());
   CHECK(After(SetOf({"before"}), operation::Put{Texts{"a", "b"}}) == SetOf({"a", "b"}));
   CHECK(After(SetOf({"before"}), operation::Put{Texts{}}) == SetValue());
   CHECK(After(MapOf({{"before", "x"}}), operation::Put{Fields{{"a", "1"}}}) == MapOf({{"a", "1"}}));
@@ -62,9 +62,9 @@ TEST_CASE("increments are replayed as their results") {
 }
 
 TEST_CASE("Append adds at the end") {
-  CHECK(After<std::string>("", operation::Append{"a"}) == "a");
-  CHECK(After<std::string>("a", operation::Append{absl::string_view("\0b", 2)}) == std::string("a\0b", 3));
-  CHECK(After<std::string>("a", operation::Append{""}) == "a");
+  CHECK(After<StringValue>("", operation::Append{"a"}) == "a");
+  CHECK(After<StringValue>("a", operation::Append{absl::string_view("\0b", 2)}) == std::string("a\0b", 3));
+  CHECK(After<StringValue>("a", operation::Append{""}) == "a");
 }
 
 TEST_CASE("members are added and removed") {
@@ -94,14 +94,14 @@ TEST_CASE("a new expiry leaves the value, and tells that of a number") {
   CHECK(After<int64_t>(-7, operation::SetExpiry{int64_t{-7}}) == -7);
   CHECK(After<uint64_t>(7, operation::SetExpiry{uint64_t{7}}) == 7);
   CHECK(std::signbit(After<double>(-0.0, operation::SetExpiry{-0.0})));
-  CHECK(After<std::string>("text", operation::SetExpiry{}) == "text");
+  CHECK(After<StringValue>("text", operation::SetExpiry{}) == "text");
   CHECK(After(SetOf({"a"}), operation::SetExpiry{}) == SetOf({"a"}));
   CHECK(After(MapOf({{"a", "1"}}), operation::SetExpiry{}) == MapOf({{"a", "1"}}));
   CheckDataLoss<int64_t>(7, operation::SetExpiry{int64_t{8}});
   CheckDataLoss<double>(0.0, operation::SetExpiry{-0.0});
   CheckDataLoss<int64_t>(7, operation::SetExpiry{uint64_t{7}});
   CheckDataLoss<int64_t>(7, operation::SetExpiry{});
-  CheckDataLoss<std::string>("7", operation::SetExpiry{int64_t{7}});
+  CheckDataLoss<StringValue>("7", operation::SetExpiry{int64_t{7}});
 }
 
 TEST_CASE("a delete and a new expiry are of keys that are there") {

@@ -25,7 +25,7 @@ constexpr size_t kFewBytes = kMiB;
 class ScanCall {
  public:
   explicit ScanCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& request = "")
-      : stub_(channel), reader_(stub_.Scan(&context_, Parse(request))) {}
+      : stub_(channel), reader_(stub_.Scan(Ready(&context_), Parse(request))) {}
 
   // False at the end.
   bool Next() { return reader_->Read(&message_); }
@@ -45,6 +45,11 @@ class ScanCall {
   }
 
  private:
+  // The first attempt to connect may fail: gRPC 1.51 may take an error number of another call for that of connect.
+  static grpc::ClientContext* Ready(grpc::ClientContext* context) {
+    context->set_wait_for_ready(true);
+    return context;
+  }
   static v1::KeysScanRequest Parse(const std::string& text) {
     v1::KeysScanRequest request;
     REQUIRE(google::protobuf::TextFormat::ParseFromString(text, &request));

@@ -31,8 +31,8 @@ class EngineFixture {
                                    });
   }
   Outcome PutText(const std::string& key, const std::string& text) {
-    return engine_.Mutate<std::string>("", key, {},
-                                       [&](const std::string*) -> absl::StatusOr<std::optional<Operation>> {
+    return engine_.Mutate<StringValue>("", key, {},
+                                       [&](const StringValue*) -> absl::StatusOr<std::optional<Operation>> {
                                          return Operation(operation::Put{absl::string_view(text)});
                                        });
   }

@@ -46,7 +46,7 @@ class EvictorFixture {
   Outcome PutText(const std::string& key, size_t size) {
     const std::string text(size, 'x');
     return engine_->WithRoom(HashesOf(key), [&] {
-      return engine_->Mutate<std::string>("", key, {}, [&text](const std::string*) -> MaybeOperation {
+      return engine_->Mutate<StringValue>("", key, {}, [&text](const StringValue*) -> MaybeOperation {
         return Operation(operation::Put{absl::string_view(text)});
       });
     });
@@ -54,13 +54,13 @@ class EvictorFixture {
   Outcome Append(const std::string& key, size_t size) {
     const std::string text(size, 'y');
     return engine_->WithRoom(HashesOf(key), [&] {
-      return engine_->Mutate<std::string>(
-          "", key, {}, [&text](const std::string*) -> MaybeOperation { return Operation(operation::Append{text}); });
+      return engine_->Mutate<StringValue>(
+          "", key, {}, [&text](const StringValue*) -> MaybeOperation { return Operation(operation::Append{text}); });
     });
   }
   size_t SizeOfText(const std::string& key) {
     size_t size = 0;
-    engine_->Read<std::string>(key, [&size](const std::string* value) {
+    engine_->Read<StringValue>(key, [&size](const StringValue* value) {
       size = value ? value->size() : 0;
       return absl::OkStatus();
     });

@@ -216,7 +216,7 @@ TEST_CASE_METHOD(ExpiryFixture, "to preconditions and deletes an expired key is 
 
 TEST_CASE_METHOD(ExpiryFixture, "expiries are set and taken back in the types where the key is, in one record") {
   Put("k", 41);
-  engine_.Mutate<std::string>("", "k", {}, [](const std::string*) -> absl::StatusOr<std::optional<Operation>> {
+  engine_.Mutate<StringValue>("", "k", {}, [](const StringValue*) -> absl::StatusOr<std::optional<Operation>> {
     return Operation(operation::Put{absl::string_view("text")});
   });
   CHECK(SetExpiry("k", 5 * kSecond).revision == 4);

@@ -480,7 +480,7 @@ class ModelFixture : public ScannerFixture {
       for (const absl::string_view text : some) fields.emplace_back(text, words_[Below(words_.size())]);
       return operation::PutFields{fields};
     }
-    if (std::holds_alternative<std::string>(value)) return operation::Append{"+"};
+    if (std::holds_alternative<StringValue>(value)) return operation::Append{"+"};
     return std::nullopt;
   }
 

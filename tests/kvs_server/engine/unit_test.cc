@@ -40,7 +40,7 @@ class UnitFixture {
       });
     }
     Outcome PutText(absl::string_view key, absl::string_view text) {
-      return unit_.Mutate<std::string>(key, HashKey(key), {}, [text](const std::string*) -> MaybeOperation {
+      return unit_.Mutate<StringValue>(key, HashKey(key), {}, [text](const StringValue*) -> MaybeOperation {
         return Operation(operation::Put{text});
       });
     }

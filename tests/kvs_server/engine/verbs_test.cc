@@ -114,7 +114,7 @@ TEST_CASE("an overflow says what was added to what") {
 }
 
 TEST_CASE("an append answers the size of the whole string") {
-  const std::string current = "caf";
+  const StringValue current = "caf";
   const auto result = Append(&current, "\xC3\xA9");
   CHECK(result->size_bytes == 5);
   CHECK(std::string(OperationOf<operation::Append>(result).text) == "\xC3\xA9");
@@ -127,7 +127,7 @@ TEST_CASE("an append of nothing logs nothing") {
 }
 
 TEST_CASE("a string grows to its limit and not past it") {
-  const std::string current(kMaxValueBytes - 1, 'x');
+  const StringValue current = std::string(kMaxValueBytes - 1, 'x');
   CHECK(Append(&current, "x")->size_bytes == kMaxValueBytes);
   const absl::Status status = Append(&current, "xx").status();
   CHECK(Is(status, errors::kResultTooLarge));

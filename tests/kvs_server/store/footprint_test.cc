@@ -67,7 +67,7 @@ TEST_CASE("short texts live in the string itself") {
 TEST_CASE("what a string takes after an operation is known before") {
   Random random;
   INFO("seed " << random.seed());
-  Checked<std::string> checked;
+  Checked<StringValue> checked;
   for (int i = 0; i < 500; ++i) {
     const std::string text = random.Text();
     if (random.Below(5) == 0) {

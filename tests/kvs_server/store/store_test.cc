@@ -51,7 +51,7 @@ class StoreFixture {
     const size_t hash = HashKey(key);
     Shard& shard = store_.shard(hash);
     MutexLock lock(&shard.mutex());
-    return shard.table<std::string>().ExpiryOf(shard.table<std::string>().Find(key, hash));
+    return shard.table<StringValue>().ExpiryOf(shard.table<StringValue>().Find(key, hash));
   }
 
   uint64_t NewestDelete(const std::string& key) {
@@ -74,7 +74,7 @@ TEST_CASE_METHOD(StoreFixture, "a put makes a key of each type") {
   CHECK(Find<int64_t>("k")->value == -1);
   CHECK(Find<uint64_t>("k")->value == 1);
   CHECK(Find<double>("k")->value == 0.5);
-  CHECK(Find<std::string>("k")->value == "text");
+  CHECK(Find<StringValue>("k")->value == "text");
   CHECK(Find<SetValue>("k")->value.members() == SetValue::Members{"a", "b"});
   CHECK(*Find<MapValue>("k")->value.Find("name") == "value");
   CHECK(Find<int64_t>("k")->revision == 1);
@@ -87,7 +87,7 @@ TEST_CASE_METHOD(StoreFixture, "an operation that is not a put makes an absent k
   REQUIRE(Apply(ValueType::kSet, "k", 0, AddMembers{{"a"}}).ok());
   REQUIRE(Apply(ValueType::kMap, "k", 0, PutFields{{{"name", "value"}}}).ok());
   CHECK(Find<int64_t>("k")->value == 5);
-  CHECK(Find<std::string>("k")->value == "text");
+  CHECK(Find<StringValue>("k")->value == "text");
   CHECK(Find<SetValue>("k")->value.Contains("a"));
   CHECK(Find<MapValue>("k")->value.fields().size() == 1);
 }
@@ -137,7 +137,7 @@ TEST_CASE_METHOD(StoreFixture, "a key expires as its last change says") {
   CHECK(ExpiryOf("k") == 700);
   REQUIRE(Apply(ValueType::kString, "k", 4, put).ok());
   CHECK(ExpiryOf("k") == 0);
-  CHECK(Find<std::string>("k")->value == "text");
+  CHECK(Find<StringValue>("k")->value == "text");
   CHECK(absl::IsDataLoss(Apply(ValueType::kString, "absent", 0, operation::SetExpiry{}, 500)));
 }
 
@@ -227,7 +227,7 @@ TEST_CASE_METHOD(StoreFixture, "the bytes of each type are those of its entries,
   CHECK(usage.of(ValueType::kInt).bytes == BytesOfAll<int64_t>(store_));
   CHECK(usage.of(ValueType::kUint).bytes == BytesOfAll<uint64_t>(store_));
   CHECK(usage.of(ValueType::kFloat).bytes == BytesOfAll<double>(store_));
-  CHECK(usage.of(ValueType::kString).bytes == BytesOfAll<std::string>(store_));
+  CHECK(usage.of(ValueType::kString).bytes == BytesOfAll<StringValue>(store_));
   CHECK(usage.of(ValueType::kSet).bytes == BytesOfAll<SetValue>(store_));
   CHECK(usage.of(ValueType::kMap).bytes == BytesOfAll<MapValue>(store_));
   CHECK(usage.total().keys == static_cast<int64_t>(revisions.size()));

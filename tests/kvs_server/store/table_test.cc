@@ -20,8 +20,8 @@ class TableFixture {
   // Few hashes make keys collide, as they may.
   size_t Hash(const std::string& key) const { return HashKey(key) % hashes_; }
 
-  Entry<std::string>* Find(const std::string& key) { return table_.Find(key, Hash(key)); }
-  Entry<std::string>* Insert(const std::string& key) { return table_.Insert(key, Hash(key)); }
+  Entry<StringValue>* Find(const std::string& key) { return table_.Find(key, Hash(key)); }
+  Entry<StringValue>* Insert(const std::string& key) { return table_.Insert(key, Hash(key)); }
   void Erase(const std::string& key) { table_.Erase(Find(key), Hash(key)); }
 
   Keys Scan(const std::string& after, bool inclusive, size_t max_keys = 1000) const {
@@ -33,7 +33,7 @@ class TableFixture {
   }
 
   size_t hashes_ = ~size_t{0};
-  Table<std::string> table_;
+  Table<StringValue> table_;
 };
 
 TEST_CASE_METHOD(TableFixture, "an empty table finds and lists nothing") {
@@ -43,7 +43,7 @@ TEST_CASE_METHOD(TableFixture, "an empty table finds and lists nothing") {
 }
 
 TEST_CASE_METHOD(TableFixture, "a new entry has its key, an empty value and no revision") {
-  const Entry<std::string>* entry = Insert("visits");
+  const Entry<StringValue>* entry = Insert("visits");
   CHECK(std::string(entry->key()) == "visits");
   CHECK(entry->value.empty());
   CHECK(entry->revision == 0);
@@ -151,7 +151,7 @@ class RandomTable : public TableFixture {
   void Run(int operations, int keys) {
     for (int i = 0; i < operations; ++i) {
       const std::string key = "key-" + std::to_string(random_() % keys);
-      Entry<std::string>* entry = Find(key);
+      Entry<StringValue>* entry = Find(key);
       const auto expected = reference_.find(key);
       REQUIRE((entry != nullptr) == (expected != reference_.end()));
       if (entry) REQUIRE(entry->value == expected->second);
@@ -164,7 +164,7 @@ class RandomTable : public TableFixture {
   unsigned seed() const { return seed_; }
 
  private:
-  void Change(const std::string& key, Entry<std::string>* entry, int i) {
+  void Change(const std::string& key, Entry<StringValue>* entry, int i) {
     if (entry && random_() % 2 == 0) {
       Erase(key);
       reference_.erase(key);
@@ -200,7 +200,7 @@ TEST_CASE_METHOD(RandomTable, "a table agrees with std::map where nearly all has
 
 TEST_CASE_METHOD(TableFixture, "samples go round, so that every entry has its turn") {
   std::map<std::string, int> seen;
-  const auto see = [&seen](const Entry<std::string>& entry, size_t) { seen[std::string(entry.key())]++; };
+  const auto see = [&seen](const Entry<StringValue>& entry, size_t) { seen[std::string(entry.key())]++; };
   table_.Sample(3, see);
   CHECK(seen.empty());
   for (int i = 0; i < 100; ++i) Insert("key-" + std::to_string(i));
@@ -214,7 +214,7 @@ TEST_CASE_METHOD(TableFixture, "samples go round, so that every entry has its tu
 
 TEST_CASE_METHOD(TableFixture, "a sample goes on behind an entry that was erased") {
   std::vector<std::string> seen;
-  const auto see = [&](const Entry<std::string>& entry, size_t hash) {
+  const auto see = [&](const Entry<StringValue>& entry, size_t hash) {
     seen.emplace_back(entry.key());
     CHECK(hash == Hash(seen.back()));
   };

@@ -91,7 +91,7 @@ TEST_CASE("changes are folded into the snapshot, oldest source first") {
   CHECK(merged.keys == 2);
   const auto state = StateOf(merged.list);
   REQUIRE(state.ok());
-  CHECK(std::get<std::string>(state->Find(ValueType::kString, "a")->value()) == "text12");
+  CHECK(std::get<StringValue>(state->Find(ValueType::kString, "a")->value()) == "text12");
 }
 
 TEST_CASE("the types come in their order, each with its keys from the beginning") {

@@ -576,7 +576,7 @@ TEST_CASE("a snapshot that frees nothing does not take the ballast") {
   ledger.MakeSnapshot();
   REQUIRE(ledger.failures().size() == 1);
   CHECK(Is(ledger.failures()[0].status, errors::kNoSpace));
-  for (const std::string& line : ledger.files().TakeTrace()) CHECK_FALSE(absl::EndsWith(line, "BALLAST"));
+  for (const std::string& line : ledger.files().TakeTrace()) CHECK(line != "truncate /log/BALLAST");
 }
 
 TEST_CASE("a snapshot that failed is tried again after a while, though nothing is logged") {
