@@ -92,19 +92,22 @@ std::string Json(const Copied& copied) {
                       report.snapshot_revision, "\",\"transactions\":\"", report.transactions, "\"}\n");
 }
 
-int Fail(std::ostream& err, ExitCode code, absl::string_view message) {
-  err << "txn_server copy: " << message << "\n";
+int Fail(std::ostream& err, OutputFormat output, ExitCode code, const absl::Status& status) {
+  if (output == OutputFormat::kText) {
+    err << "txn_server copy: " << status.message() << "\n";
+  } else {
+    err << "{\"code\":\"" << absl::StatusCodeToString(status.code()) << "\",\"reason\":\"" << ReasonOf(status)
+        << "\",\"message\":" << JsonString(status.message()) << "}\n";
+  }
   return code;
 }
 
-int FailToCopy(std::ostream& err, OutputFormat output, const absl::Status& status) {
-  std::string message(status.message());
-  if (Is(status, errors::kNoSpace)) absl::StrAppend(&message, ": nothing was copied, and nothing was left behind");
-  const ExitCode code = absl::IsDataLoss(status) ? kExitDataLoss : kExitStartFailed;
-  if (output == OutputFormat::kText) return Fail(err, code, message);
-  err << "{\"code\":\"" << absl::StatusCodeToString(status.code()) << "\",\"reason\":\"" << ReasonOf(status)
-      << "\",\"message\":" << JsonString(message) << "}\n";
-  return code;
+int FailToCopy(std::ostream& err, OutputFormat output, absl::Status status) {
+  if (Is(status, errors::kNoSpace)) {
+    status =
+        Error(errors::kNoSpace, absl::StrCat(status.message(), ": nothing was copied, and nothing was left behind"));
+  }
+  return Fail(err, output, absl::IsDataLoss(status) ? kExitDataLoss : kExitStartFailed, status);
 }
 
 ProgressBar::Style StyleFor(OutputFormat output) {
@@ -117,14 +120,17 @@ ProgressBar::Style StyleFor(OutputFormat output) {
 int RunCopy(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
   CopySettings settings;
   if (const absl::Status status = CheckNoPassword(absl::MakeConstSpan(argv + 1, argc - 1)); !status.ok()) {
-    return Fail(err, kExitBadSettings, status.message());
+    return Fail(err, settings.output, kExitBadSettings, status);
   }
   if (const auto exit_code = MakeCopyParser(&settings).ParseMain(argc, argv)) return *exit_code;
-  if (settings.from.empty() || settings.to.empty()) return Fail(err, kExitBadSettings, "--from and --to must be set");
+  const auto refuse = [&](absl::string_view what) {
+    return Fail(err, settings.output, kExitBadSettings, absl::InvalidArgumentError(what));
+  };
+  if (settings.from.empty() || settings.to.empty()) return refuse("--from and --to must be set");
   const auto from = ParseLedgerName(settings.from);
-  if (!from.ok()) return Fail(err, kExitBadSettings, absl::StrCat("--from: ", from.status().message()));
+  if (!from.ok()) return refuse(absl::StrCat("--from: ", from.status().message()));
   const auto to = ParseLedgerName(settings.to);
-  if (!to.ok()) return Fail(err, kExitBadSettings, absl::StrCat("--to: ", to.status().message()));
+  if (!to.ok()) return refuse(absl::StrCat("--to: ", to.status().message()));
   ProgressBar bar(err, StyleFor(settings.output));
   const auto copied = Copy(*from, *to, settings,
                            [&](absl::string_view what, uint64_t done, uint64_t total) { bar.Show(what, done, total); });

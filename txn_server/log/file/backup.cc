@@ -94,7 +94,7 @@ class Backup {
     source_ = *std::move(pinned);
     LogScan scan;
     if (absl::Status status = Scan(scan); !status.ok()) return status;
-    if (absl::Status status = CheckSameLedger(scan.log_id); !status.ok()) return status;
+    if (absl::Status status = CheckContinues(scan); !status.ok()) return status;
     report_.manifest = {scan.log_id, scan.tip.epoch, scan.tip.last_revision, absl::Now(), {}};
     for (const DamagedSnapshot& damaged : scan.damaged_snapshots) report_.damaged_snapshots.push_back(damaged.path);
     done_ = total_ = 0;
@@ -121,13 +121,46 @@ class Backup {
     return ScanLog(*source_, options_.data_directory, options, &scan);
   }
 
-  absl::Status CheckSameLedger(const std::string& log_id) {
+  // A backup is replaced by one that has everything that it has, and by no other: it may be the only copy.
+  absl::Status CheckContinues(const LogScan& scan) {
     const auto before = ReadManifest(file_system_, options_.backup_directory);
     // What a broken one says is replaced.
-    if (!before.ok() || before->log_id == log_id) return absl::OkStatus();
-    return UnusableDirectory(absl::StrCat(options_.backup_directory, " holds a backup of ledger ",
-                                          absl::BytesToHexString(before->log_id), " and not of ",
-                                          absl::BytesToHexString(log_id), "; name another directory"));
+    if (!before.ok()) return absl::OkStatus();
+    if (before->log_id != scan.log_id) {
+      return UnusableDirectory(absl::StrCat(options_.backup_directory, " holds a backup of ledger ",
+                                            absl::BytesToHexString(before->log_id), " and not of ",
+                                            absl::BytesToHexString(scan.log_id), "; name another directory"));
+    }
+    if (before->revision > scan.tip.last_revision || before->epoch > scan.tip.epoch) {
+      return DoesNotContinue(absl::StrCat("the backup is of revision ", before->revision, ", epoch ", before->epoch,
+                                          ", and the ledger ends with revision ", scan.tip.last_revision, ", epoch ",
+                                          scan.tip.epoch));
+    }
+    for (const SegmentSummary& segment : scan.segments) {
+      if (absl::Status status = CheckContinues(segment, before->files); !status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+  // A segment that is in the backup begins as it does there.
+  absl::Status CheckContinues(const SegmentSummary& segment, const std::vector<BackupFile>& files) {
+    const auto saved = std::find_if(files.begin(), files.end(), [name = NameOf(segment.path)](const BackupFile& file) {
+      return file.name == name;
+    });
+    if (saved == files.end()) return absl::OkStatus();
+    const auto differs = [&] { return DoesNotContinue(absl::StrCat("the backup has another ", segment.path)); };
+    if (saved->bytes > segment.valid_bytes) return differs();
+    const auto source = source_->OpenForReading(segment.path);
+    if (!source.ok()) return source.status();
+    const auto crc = PrefixCrc32c(**source, saved->bytes, [](uint64_t) {});
+    if (!crc.ok()) return CannotRead(segment.path, crc.status());
+    return *crc == saved->crc32c ? absl::OkStatus() : differs();
+  }
+
+  absl::Status DoesNotContinue(absl::string_view why) const {
+    return UnusableDirectory(absl::StrCat(options_.backup_directory, " holds what the ledger does not: ", why,
+                                          ". The ledger was put back to an older state; name another directory for its "
+                                          "backup, and keep this one"));
   }
 
   // Makes the first `bytes` of a file part of the backup.

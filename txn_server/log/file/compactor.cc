@@ -79,7 +79,18 @@ Compactor::~Compactor() {
 
 void Compactor::Appended() { SetPace(Pace::kBusy); }
 void Compactor::Idle() { SetPace(Pace::kIdle); }
-void Compactor::OutOfSpace() { SetPace(Pace::kOutOfSpace); }
+void Compactor::OutOfSpace(bool begins_epoch) {
+  {
+    MutexLock lock(&mu_);
+    epoch_starves_ = begins_epoch;
+  }
+  SetPace(Pace::kOutOfSpace);
+}
+
+bool Compactor::lacks_space() const {
+  MutexLock lock(&mu_);
+  return Is(attempts_.failure(), errors::kNoSpace);
+}
 
 void Compactor::SetPace(Pace pace) {
   MutexLock lock(&mu_);
@@ -104,13 +115,16 @@ void Compactor::HastenForSpace() {
 
 // Segments go when as many snapshots as are kept stand for them, so it may take that many until nothing is gained by
 // another one.
-bool Compactor::RemovesSegments(const LogFiles::Growth& growth) const {
-  return settings_.options.retention == Retention::kOnDelete && growth.since_oldest_bytes > 0;
+bool Compactor::SnapshotFrees(const LogFiles::Growth& growth) const {
+  return settings_.options.retention == Retention::kOnDelete && growth.since_oldest_bytes > 0 &&
+         growth.finished_bytes > 0;
 }
 
-// Where all of the log is in one segment, nothing can be removed before the next one can be made: a small one.
+// Where no snapshot helps, such as when all of the log is in one segment, the next one can be made: a small one. Where
+// nothing is ever removed, only for the beginning of an epoch, since it would not end.
 bool Compactor::SharesBallast(const LogFiles::Growth& growth) const {
-  return pace_ == Pace::kOutOfSpace && RemovesSegments(growth) && growth.finished_bytes == 0 && ballast_.bytes() > 0;
+  return pace_ == Pace::kOutOfSpace && !SnapshotFrees(growth) && ballast_.bytes() > 0 &&
+         (settings_.options.retention == Retention::kOnDelete || epoch_starves_);
 }
 
 bool Compactor::IsDue() const {
@@ -126,9 +140,9 @@ bool Compactor::IsDue() const {
       return reaches(growth.since_newest_bytes, options.percent);
     case Pace::kIdle:
       return reaches(growth.since_newest_bytes, options.percent / 4) ||
-             (RemovesSegments(growth) && reaches(growth.finished_bytes, options.percent / 4));
+             (SnapshotFrees(growth) && reaches(growth.finished_bytes, options.percent / 4));
     case Pace::kOutOfSpace:
-      return RemovesSegments(growth) && growth.finished_bytes > 0;
+      return SnapshotFrees(growth);
   }
   return false;
 }
@@ -223,7 +237,9 @@ void Compactor::Failed(const absl::Status& status) {
 
 absl::StatusOr<CompactionReport> Compactor::CompactInLittleSpace() {
   auto report = Compact();
+  if (Is(report.status(), errors::kDamagedLog) && PassOverNewestSnapshot()) report = Compact();
   const auto lacks_space = [&report] { return Is(report.status(), errors::kNoSpace); };
+  if (lacks_space() && RemoveObsolete() > 0) report = Compact();
   // A snapshot that frees nothing must not take what one that has to free something will need.
   const bool may_spend = IsOutOfSpace() || files_->newest_with_fallback();
   if (lacks_space() && may_spend && ballast_.Spend(ballast_.bytes())) report = Compact();
@@ -232,17 +248,33 @@ absl::StatusOr<CompactionReport> Compactor::CompactInLittleSpace() {
   return report;
 }
 
+bool Compactor::PassOverNewestSnapshot() {
+  const auto newest = files_->newest_snapshot();
+  if (!newest) return false;
+  const absl::Status status = VerifySnapshot(settings_.file_system, *newest);
+  return Is(status, errors::kDamagedLog) && PassOver(*newest, status);
+}
+
+bool Compactor::PassOver(const SnapshotSummary& snapshot, const absl::Status& damage) {
+  const auto passed = files_->PassOver(snapshot.path, damage);
+  if (passed) settings_.notice(*passed);
+  return passed.has_value();
+}
+
 bool Compactor::RelyOnNewestSnapshot() {
   const auto newest = files_->newest_with_fallback();
   if (!newest || settings_.options.retention != Retention::kOnDelete) return false;
+  // What was written a moment ago is in memory, whatever the disk made of it.
+  if (const auto file = settings_.file_system.OpenForReading(newest->path); file.ok()) (*file)->ForgetCached();
   if (const absl::Status status = VerifySnapshot(settings_.file_system, *newest); !status.ok()) {
-    settings_.notice(absl::StrCat(status.message(), "; it is not relied on. Look at the disk"));
-    return false;
+    return Is(status, errors::kDamagedLog) && PassOver(*newest, status) && RemoveObsolete() > 0;
   }
-  settings_.notice(absl::StrCat("no space: ", newest->path, " was read and is whole, so what was kept in case that it ",
-                                "is damaged is removed, the history up to revision ", newest->header.point.revision));
+  if (stopping_) return false;
   files_->DropAllBeforeNewest();
-  return RemoveObsolete() > 0;
+  if (RemoveObsolete() == 0) return false;
+  settings_.notice(absl::StrCat("no space: ", newest->path, " was read and is whole, so what was kept in case that it ",
+                                "is damaged was removed, the history up to revision ", newest->header.point.revision));
+  return true;
 }
 
 bool Compactor::IsOutOfSpace() const {

@@ -59,8 +59,12 @@ class Compactor {
   void Appended();
   // Nothing has been appended for a while.
   void Idle();
-  // There was no space for what was to be appended.
-  void OutOfSpace();
+  // There was no space for what was to be appended: for the beginning of an epoch, without which nobody can even read
+  // the state, or for transactions.
+  void OutOfSpace(bool begins_epoch);
+
+  // Whether the last attempt at a snapshot found no space.
+  bool lacks_space() const;
 
   // What the ballast takes on the disk.
   uint64_t ballast_bytes() const { return ballast_.bytes(); }
@@ -75,7 +79,7 @@ class Compactor {
   Task AwaitTask();
   bool IsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool SharesBallast(const LogFiles::Growth& growth) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool RemovesSegments(const LogFiles::Growth& growth) const;
+  bool SnapshotFrees(const LogFiles::Growth& growth) const;
   void SetPace(Pace pace);
   void HastenForSpace() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -88,6 +92,9 @@ class Compactor {
   void Failed(const absl::Status& status);
   absl::StatusOr<CompactionReport> CompactInLittleSpace();
   absl::StatusOr<CompactionReport> Compact();
+  // Goes on without the newest snapshot if that is damaged and there is another way to the state. Whether it does.
+  bool PassOverNewestSnapshot();
+  bool PassOver(const SnapshotSummary& snapshot, const absl::Status& damage);
   // Removes what is kept in case that the newest snapshot is damaged, as nothing else makes room. Whether it did: the
   // snapshot is whole, and there was something.
   bool RelyOnNewestSnapshot();
@@ -109,6 +116,7 @@ class Compactor {
   Pace pace_ ABSL_GUARDED_BY(mu_) = Pace::kBusy;
   bool working_ ABSL_GUARDED_BY(mu_) = true;
   bool starves_ ABSL_GUARDED_BY(mu_) = false;  // there was no space for what was to be appended last
+  bool epoch_starves_ ABSL_GUARDED_BY(mu_) = false;
   CompactionAttempts attempts_ ABSL_GUARDED_BY(mu_);
 
   std::thread thread_;

@@ -40,6 +40,9 @@ class File {
   // Takes the space for `size` bytes now, where the file system can; writing to it is still needed.
   virtual absl::Status Reserve(uint64_t size) = 0;
 
+  // What is durable is read from the disk again, where that can be had.
+  virtual void ForgetCached() {}
+
   // Cuts the file to `size` bytes.
   virtual absl::Status Truncate(uint64_t size) = 0;
 

@@ -1,6 +1,7 @@
 #include "txn_server/log/file/file_txn_log.h"
 
 #include <absl/base/thread_annotations.h>
+#include <absl/functional/any_invocable.h>
 #include <absl/strings/str_cat.h>
 #include <sys/random.h>
 
@@ -44,14 +45,14 @@ class FileTxnLog : public TxnLog {
   absl::StatusOr<std::unique_ptr<LogCursor>> Replay(uint64_t from_revision) override {
     return files_.Replay(from_revision);
   }
-  absl::StatusOr<StateReplay> ReplayState() override { return files_.ReplayState(); }
+  absl::StatusOr<StateReplay> ReplayState() override;
   absl::StatusOr<StateReplay> ReplayHistory() override { return files_.ReplayHistory(); }
   absl::Status Import(const LogSeed& seed, std::unique_ptr<SnapshotCursor> snapshot) override;
   absl::Status Close() override;
 
  private:
-  // Ends the log, unless `status` is an error after which it can go on.
-  absl::Status FailUnlessHarmless(const absl::Status& status);
+  // Ends the log, unless `status` is an error after which it can go on. `begins_epoch` as in Compactor::OutOfSpace.
+  absl::Status FailUnlessHarmless(const absl::Status& status, bool begins_epoch = false);
 
   // Makes the end of the log recognisable.
   absl::Status Seal();
@@ -110,15 +111,49 @@ FileTxnLog::FileTxnLog(FileTxnLogOptions options, std::unique_ptr<OwnedFileSyste
 
 uint64_t FileTxnLog::size_bytes() const { return supply_.bytes() + files_.size_bytes() + compactor_.ballast_bytes(); }
 
-absl::Status FileTxnLog::FailUnlessHarmless(const absl::Status& status) {
-  if (Is(status, errors::kNoSpace)) compactor_.OutOfSpace();
+absl::Status FileTxnLog::FailUnlessHarmless(const absl::Status& status, bool begins_epoch) {
+  if (Is(status, errors::kNoSpace)) compactor_.OutOfSpace(begins_epoch);
   if (status.ok() || Is(status, errors::kNoSpace) || Is(status, errors::kMalformedFrame)) return status;
-  absl::Status failure = Error(errors::kLogFailed,
-                               absl::StrCat(status.message(),
-                                            ": what is on the disk is known only after a restart; look at the disk and "
-                                            "the system's log first"));
+  const absl::string_view next = file_system_->CheckOwned().ok()
+                                     ? "what is on the disk is known only after a restart; look at the disk and the "
+                                       "system's log first"
+                                     : "put it back, or start with --data-dir of where it is now; a start without it "
+                                       "would begin a new ledger";
+  absl::Status failure = Error(errors::kLogFailed, absl::StrCat(status.message(), ": ", next));
   files_.Fail(failure);
   return failure;
+}
+
+// Reads a snapshot. Where that is damaged and there is another way to the state, whoever reads is asked to read anew.
+class PassingOverCursor : public SnapshotCursor {
+ public:
+  using PassOver = absl::AnyInvocable<std::optional<std::string>(const absl::Status& damage)>;
+
+  PassingOverCursor(std::unique_ptr<SnapshotCursor> snapshot, PassOver pass_over)
+      : snapshot_(std::move(snapshot)), pass_over_(std::move(pass_over)) {}
+
+  absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
+    auto chunk = snapshot_->Next();
+    if (!Is(chunk.status(), errors::kDamagedLog)) return chunk;
+    const auto passed = pass_over_(chunk.status());
+    return passed ? absl::UnavailableError(*passed) : chunk.status();
+  }
+
+ private:
+  const std::unique_ptr<SnapshotCursor> snapshot_;
+  PassOver pass_over_;
+};
+
+absl::StatusOr<StateReplay> FileTxnLog::ReplayState() {
+  auto state = files_.ReplayState();
+  if (!state.ok() || !state->snapshot) return state;
+  const auto pass_over = [this](const absl::Status& damage) {
+    const auto passed = files_.PassOver(MetadataOf(damage, "file"), damage);
+    if (passed) options_.notice(*passed);
+    return passed;
+  };
+  state->snapshot = std::make_unique<PassingOverCursor>(std::move(state->snapshot), pass_over);
+  return state;
 }
 
 absl::StatusOr<uint64_t> FileTxnLog::BeginEpoch(absl::string_view writer_id) {
@@ -187,11 +222,13 @@ absl::Status FileTxnLog::LeaveSegment() {
 absl::Status FileTxnLog::WriteFrame(FrameHeader header, absl::Span<const absl::string_view> payload) {
   uint64_t payload_bytes = 0;
   for (const absl::string_view piece : payload) payload_bytes += piece.size();
-  if (absl::Status status = MakeRoom(FrameBytes(payload_bytes)); !status.ok()) return FailUnlessHarmless(status);
+  if (absl::Status status = MakeRoom(FrameBytes(payload_bytes)); !status.ok()) {
+    return FailUnlessHarmless(status, header.kind == FrameKind::kEpoch);
+  }
   header.first_revision = tip_.last_revision + 1;
   header.previous_crc32c = tip_.crc32c;
   const auto crc = writer_->Write(header, payload);
-  if (!crc.ok()) return FailUnlessHarmless(crc.status());
+  if (!crc.ok()) return FailUnlessHarmless(crc.status(), header.kind == FrameKind::kEpoch);
   // What was written where nobody will look for it is not durable.
   if (absl::Status status = file_system_->CheckOwned(); !status.ok()) return FailUnlessHarmless(status);
   tip_.crc32c = *crc;
@@ -218,8 +255,9 @@ absl::Status FileTxnLog::MakeRoom(uint64_t frame_bytes) {
   }
   const uint64_t segment_id = files_.newest().header.segment_id + 1;
   // A small one lets the log leave the only segment that it has on a full disk, so that this one can be removed. Where
-  // others can be removed, what room there is belongs to the snapshot that has to be made for that.
-  const bool may_be_small = files_.growth().finished_bytes == 0;
+  // others can be removed, what room there is belongs to the snapshot that has to be made for that, if it is enough.
+  const bool may_be_small = options_.compaction.retention == Retention::kFull || files_.growth().finished_bytes == 0 ||
+                            compactor_.lacks_space();
   const auto segment_bytes = supply_.Require(segment_id, kSegmentHeaderBytes + frame_bytes, may_be_small);
   if (!segment_bytes.ok()) return segment_bytes.status();
   if (absl::Status status = RequireNextSpare(segment_id + 1); !status.ok()) return status;
@@ -361,9 +399,12 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenExistingLog(FileTxnLogOptions option
     return ExplainOpening(status, options.directory);
   }
   for (const DamagedSnapshot& damaged : scan.damaged_snapshots) {
-    options.notice(absl::StrCat(damaged.status.message(), "; going on without it, from ",
-                                scan.snapshots.empty() ? "the beginning of the log" : scan.snapshots.back().path,
-                                ". Look at the disk"));
+    options.notice(GoingOnWithout(damaged.status, scan.snapshots));
+  }
+  const uint64_t first_revision = scan.segments.front().first_revision();
+  if (options.compaction.retention == Retention::kFull && first_revision > 1) {
+    options.notice(absl::StrCat("the retention is full, but the history begins with revision ", first_revision, " in ",
+                                scan.segments.front().path, ": what was before was removed or is not of this ledger"));
   }
   const absl::Status recovered = Recover(*options.file_system, options.directory, options.notice, scan);
   if (Is(recovered, errors::kNoSpace)) return recovered;

@@ -25,6 +25,7 @@
 #include "common/limits.h"
 #include "txn_server/log/file/compactor.h"
 #include "txn_server/log/file/file_system.h"
+#include "txn_server/log/file/format.h"
 #include "txn_server/log/txn_log.h"
 
 namespace kvs::txn {
@@ -40,7 +41,7 @@ struct FileTxnLogOptions {
   std::string new_log_id;
 
   // Told, in a sentence for people, what was repaired, or could not be done. Called, as those below, by the thread that
-  // opens, appends or compacts. May be null.
+  // opens, appends or compacts, or reads. May be null.
   std::function<void(const std::string&)> notice;
 
   // What becomes of the past. Told of every snapshot that was made, and that could not be made; may be null.
@@ -54,8 +55,6 @@ struct FileTxnLogOptions {
   // Borrowed.
   FileSystem* file_system = &PosixFileSystem();
 };
-
-inline constexpr uint64_t kMinSegmentBytes = 4 * kKiB;
 
 // Opens the ledger in a directory, or starts a new one in an empty directory, and keeps others from using it until it
 // is destroyed.

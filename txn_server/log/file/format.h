@@ -21,6 +21,7 @@ inline constexpr uint32_t kMinReaderVersion = 1;
 // What a disk writes whole or not at all.
 inline constexpr size_t kSectorBytes = 512;
 inline constexpr size_t kSegmentHeaderBytes = kSectorBytes;
+inline constexpr uint64_t kMinSegmentBytes = 4 * kKiB;
 inline constexpr size_t kFrameHeaderBytes = 64;
 inline constexpr size_t kLogIdBytes = 16;
 inline constexpr size_t kMaxPayloadBytes = 16 * kMiB;

@@ -9,6 +9,11 @@
 
 namespace kvs::txn {
 
+std::string GoingOnWithout(const absl::Status& damage, const std::vector<SnapshotSummary>& others) {
+  return absl::StrCat(damage.message(), "; going on without it, from ",
+                      others.empty() ? "the beginning of the log" : others.back().path, ". Look at the disk");
+}
+
 LogFiles::LogFiles(FileSystem& file_system, const LogScan& scan)
     : file_system_(file_system), log_id_(scan.log_id), end_(scan.end()), snapshots_(scan.snapshots) {
   // A snapshot that cannot be relied on goes when the next one is there.
@@ -190,6 +195,24 @@ void LogFiles::DropSegmentsBefore(const LogPoint& point) {
     obsolete_.push_back(segments_.front().extent.path);
     segments_.erase(segments_.begin());
   }
+}
+
+std::optional<std::string> LogFiles::PassOver(const std::string& path, const absl::Status& damage) {
+  MutexLock lock(&mu_);
+  const auto damaged = std::find_if(snapshots_.begin(), snapshots_.end(),
+                                    [&path](const SnapshotSummary& snapshot) { return snapshot.path == path; });
+  const size_t others = snapshots_.size() - (damaged == snapshots_.end() ? 0 : 1);
+  if (others == 0 && compacted_revision() > 0) return std::nullopt;
+  if (damaged != snapshots_.end()) {
+    obsolete_.insert(obsolete_.begin(), path);
+    snapshots_.erase(damaged);
+  }
+  return GoingOnWithout(damage, snapshots_);
+}
+
+std::optional<SnapshotSummary> LogFiles::newest_snapshot() const {
+  MutexLock lock(&mu_);
+  return snapshots_.empty() ? std::nullopt : std::make_optional(snapshots_.back());
 }
 
 std::optional<SnapshotSummary> LogFiles::newest_with_fallback() const {

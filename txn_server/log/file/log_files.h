@@ -21,6 +21,9 @@
 
 namespace kvs::txn {
 
+// Says for people that the state is had without a damaged snapshot, of the newest of the others or the whole log.
+std::string GoingOnWithout(const absl::Status& damage, const std::vector<SnapshotSummary>& others);
+
 // Snapshots that are kept: when the newest turns out to be damaged, there is the one before.
 inline constexpr size_t kKeptSnapshots = 2;
 
@@ -76,6 +79,12 @@ class LogFiles {
   // Forgets what the newest snapshot stands for alone: older ones, and the segments before it that no reader uses.
   void DropAllBeforeNewest();
 
+  // A snapshot turned out to be damaged. The state is taken from the one before from now on, or from the beginning of
+  // the log: the result says so for people. Nothing if neither is there.
+  std::optional<std::string> PassOver(const std::string& path, const absl::Status& damage);
+
+  // The newest snapshot, if there is one.
+  std::optional<SnapshotSummary> newest_snapshot() const;
   // The newest snapshot, if there are files before it, which are kept in case that it is damaged.
   std::optional<SnapshotSummary> newest_with_fallback() const;
 

@@ -164,7 +164,8 @@ class Scanner {
     const std::string& log_id = segment.summary.header.log_id;
     if (!segment.in_use() || snapshot.header.log_id == log_id) return "";
     return absl::StrCat("it is of another ledger: a snapshot of log ", absl::BytesToHexString(snapshot.header.log_id),
-                        " and not of ", absl::BytesToHexString(log_id));
+                        " and not of ", absl::BytesToHexString(log_id),
+                        "; move this file elsewhere, and the ledger may be whole without it");
   }
 
   // Compares the log with the snapshots that end here.

@@ -100,6 +100,8 @@ class PosixFile : public File {
     return SystemError(errno, "reserve space for", path_);
   }
 
+  void ForgetCached() override { posix_fadvise(descriptor_.get(), 0, 0, POSIX_FADV_DONTNEED); }
+
   absl::Status Truncate(uint64_t size) override {
     if (ftruncate(descriptor_.get(), static_cast<off_t>(size)) != 0) return SystemError(errno, "cut", path_);
     return absl::OkStatus();

@@ -27,7 +27,7 @@ SegmentSupply::~SegmentSupply() {
 void SegmentSupply::Prefetch(uint64_t segment_id) {
   MutexLock lock(&mu_);
   if (order_ || next_id_ > segment_id || failed_id_ == next_id_) return;
-  Place({next_id_, settings_.segment_bytes});
+  Place({next_id_, settings_.segment_bytes, std::min(kMinSegmentBytes, settings_.segment_bytes)});
 }
 
 absl::StatusOr<uint64_t> SegmentSupply::Require(uint64_t segment_id, uint64_t min_bytes, bool may_be_small) {
@@ -37,11 +37,10 @@ absl::StatusOr<uint64_t> SegmentSupply::Require(uint64_t segment_id, uint64_t mi
   if (SizeOf(segment_id) >= min_bytes) return SizeOf(segment_id);
   if (!broken_.ok()) return broken_;
   const uint64_t whole_sectors = (min_bytes + kSectorBytes - 1) / kSectorBytes * kSectorBytes;
-  absl::Status status = MakeNow({segment_id, std::max(whole_sectors, settings_.segment_bytes)});
-  if (may_be_small && Is(status, errors::kNoSpace) && whole_sectors < settings_.segment_bytes) {
-    status = MakeNow({segment_id, whole_sectors});
+  const uint64_t bytes = std::max(whole_sectors, settings_.segment_bytes);
+  if (absl::Status status = MakeNow({segment_id, bytes, may_be_small ? whole_sectors : bytes}); !status.ok()) {
+    return status;
   }
-  if (!status.ok()) return status;
   return SizeOf(segment_id);
 }
 
@@ -82,25 +81,37 @@ void SegmentSupply::Run() {
       if (stopping_) return;
       order = *order_;
     }
-    const absl::Status status = Make(order);
+    const auto bytes = Make(order);
     MutexLock lock(&mu_);
-    result_ = status;
-    failed_id_ = status.ok() ? 0 : order.segment_id;
-    if (status.ok()) {
-      spares_[order.segment_id] = order.bytes;
+    result_ = bytes.status();
+    failed_id_ = bytes.ok() ? 0 : order.segment_id;
+    if (bytes.ok()) {
+      spares_[order.segment_id] = *bytes;
       next_id_ = std::max(next_id_, order.segment_id + 1);
+    } else if (!Is(bytes.status(), errors::kNoSpace)) {
+      broken_ = bytes.status();
     }
-    if (!status.ok() && !Is(status, errors::kNoSpace)) broken_ = status;
     order_.reset();
     changed_.SignalAll();
   }
 }
 
-absl::Status SegmentSupply::Make(const Order& order) {
+absl::StatusOr<uint64_t> SegmentSupply::Make(const Order& order) {
+  uint64_t bytes = order.bytes;
+  absl::Status status = Make(order.segment_id, bytes);
+  if (Is(status, errors::kNoSpace) && order.least_bytes < bytes) {
+    bytes = order.least_bytes;
+    status = Make(order.segment_id, bytes);
+  }
+  if (!status.ok()) return status;
+  return bytes;
+}
+
+absl::Status SegmentSupply::Make(uint64_t segment_id, uint64_t bytes) {
   SegmentHeader header;
   header.state = SegmentState::kSpare;
-  header.segment_id = order.segment_id;
-  header.segment_bytes = order.bytes;
+  header.segment_id = segment_id;
+  header.segment_bytes = bytes;
   header.log_id = settings_.log_id;
   return CreateSegment(settings_.file_system, settings_.directory, header);
 }

@@ -36,6 +36,7 @@ class SegmentSupply {
   SegmentSupply& operator=(const SegmentSupply&) = delete;
 
   // Starts to make the next spare, if there is none with this id yet; unless one is being made or that failed before.
+  // Where there is no room for a whole one it is of the smallest size, so that the one before can be used.
   void Prefetch(uint64_t segment_id);
 
   // Returns when there is a durable spare with this id, of at least `min_bytes`, making it if need be: its size. It has
@@ -53,10 +54,13 @@ class SegmentSupply {
   struct Order {
     uint64_t segment_id = 0;
     uint64_t bytes = 0;
+    uint64_t least_bytes = 0;  // where there is no room for so many
   };
 
   void Run();
-  absl::Status Make(const Order& order);
+  // How many bytes it has.
+  absl::StatusOr<uint64_t> Make(const Order& order);
+  absl::Status Make(uint64_t segment_id, uint64_t bytes);
   void Place(const Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Waits until it is made. REQUIRES: nothing is being made.
   absl::Status MakeNow(const Order& order) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -88,6 +88,36 @@ TEST_CASE("what the backup has is compared, and copied again where it changed") 
   CHECK(RestoreAndRead(ledger.files(), "/backup", "/restored")->bytes == ledger.written());
 }
 
+TEST_CASE("a backup is not replaced by one of a ledger that was put back to an older state") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(10);
+  ledger.Stop();
+  const auto older = ledger.Snapshot();
+  ledger.Start();
+  ledger.Write(10);
+  REQUIRE(BackUp(ledger).ok());
+  const auto backup = ledger.files().AllContents("/backup");
+  ledger.Stop();
+  ledger.Restore(older);
+  SECTION("and has less") {
+    const absl::Status status = BackUp(ledger).status();
+    CHECK(Is(status, errors::kUnusableDirectory));
+    CHECK_THAT(std::string(status.message()), ContainsText("the backup is of revision 20"));
+  }
+  SECTION("and has other changes since, more of them") {
+    for (int i = 0; i < 5; ++i) {
+      ledger.Start();
+      ledger.Write(10, "other");
+      ledger.Stop();
+    }
+    const absl::Status status = BackUp(ledger).status();
+    CHECK(Is(status, errors::kUnusableDirectory));
+    CHECK_THAT(std::string(status.message()), ContainsText("the backup has another /log/"));
+  }
+  CHECK(ledger.files().AllContents("/backup") == backup);
+}
+
 TEST_CASE("files that are removed while they are copied are in the backup all the same") {
   FileLedger ledger;
   ledger.Start();

@@ -379,7 +379,7 @@ TEST_CASE("whatever fails once in a compaction, the log goes on and the next one
 
 TEST_CASE("what cannot be read makes no snapshot, and nothing is removed for it") {
   using FileOperation = MemoryFileSystem::Operation;
-  const std::string unreadable = GENERATE(".snap", ".run.1.tmp", ".log");
+  const std::string unreadable = GENERATE(".run.1.tmp", ".log");
   CompactingLedger ledger(12);
   Prepare(ledger);
   const DirectoryListing before = ledger.Listing();
@@ -401,6 +401,47 @@ TEST_CASE("what cannot be read makes no snapshot, and nothing is removed for it"
   ledger.Kill();
   ledger.Start();
   CheckGoesOn(ledger);
+}
+
+void DamageSnapshot(CompactingLedger& ledger, uint64_t id) {
+  std::string bytes = ledger.files().Contents(FileLedger::SnapshotPath(id));
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  ledger.files().SetContents(FileLedger::SnapshotPath(id), bytes);
+}
+
+TEST_CASE("the next snapshot is made without one that was damaged meanwhile, loudly, as long as there is another way") {
+  CompactingLedger ledger(12);
+  Prepare(ledger);
+  REQUIRE(ledger.Listing().snapshot_ids == Ids{1, 2});
+  DamageSnapshot(ledger, 2);
+  ledger.MakeSnapshot();
+  CHECK(ledger.failures().empty());
+  CHECK(ledger.Listing().snapshot_ids == Ids{1, 3});
+  REQUIRE(ledger.notices().size() == 1);
+  CHECK_THAT(ledger.notices()[0], ContainsText("going on without it, from " + FileLedger::SnapshotPath(1)));
+  ledger.CheckState();
+  DamageSnapshot(ledger, 1);
+  DamageSnapshot(ledger, 3);
+  ledger.MakeSnapshot();
+  REQUIRE(ledger.failures().size() == 1);
+  CHECK(Is(ledger.failures()[0].status, errors::kDamagedLog));
+  CHECK(ledger.Listing().snapshot_ids == Ids{1, 3});
+}
+
+TEST_CASE(
+    "who reads the state meets a snapshot that was damaged meanwhile once, and then reads the same state without") {
+  CompactingLedger ledger(12);
+  Prepare(ledger);
+  DamageSnapshot(ledger, 2);
+  const auto first = ReadState(ledger.log());
+  CHECK(absl::IsUnavailable(first.status()));
+  CHECK_THAT(std::string(first.status().message()), ContainsText("going on without it, from"));
+  CHECK(ledger.notices().size() == 1);
+  ledger.CheckState();
+  CHECK(ledger.log().position().snapshot_revision > 0);
+  DamageSnapshot(ledger, 1);
+  const auto second = ReadState(ledger.log());
+  CHECK(Is(second.status(), errors::kDamagedLog));
 }
 
 TEST_CASE("a power cut during a compaction loses nothing that was acknowledged") {
@@ -726,22 +767,18 @@ TEST_CASE("out of space, the newest snapshot stands alone if it is whole, and no
   ledger.MakeSnapshot();
   ledger.MakeSnapshot();
   REQUIRE(ledger.Listing().snapshot_ids == Ids{1, 2});
-  if (damaged) {
-    std::string bytes = ledger.files().Contents(FileLedger::SnapshotPath(2));
-    bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
-    ledger.files().SetContents(FileLedger::SnapshotPath(2), bytes);
-  }
+  if (damaged) DamageSnapshot(ledger, 2);
   FillingDisk disk(ledger.files());
   disk.segments = false;
   Starve(ledger);
   ledger.AwaitCompactions(3);
   REQUIRE(ledger.failures().size() == 1);
   CHECK(Is(ledger.failures()[0].status, errors::kNoSpace));
-  CHECK(ledger.Listing().snapshot_ids == (damaged ? Ids{1, 2} : Ids{2}));
+  CHECK(ledger.Listing().snapshot_ids == (damaged ? Ids{1} : Ids{2}));
   const uint64_t first_needed = SegmentOf(ledger, damaged ? 1 : 2);
   CHECK(ledger.Listing().segment_ids.front() == first_needed);
   REQUIRE(ledger.notices().size() == 1);
-  CHECK_THAT(ledger.notices()[0], ContainsText(damaged ? "not relied on" : "is whole"));
+  CHECK_THAT(ledger.notices()[0], ContainsText(damaged ? "going on without it" : "is whole"));
   ledger.Kill();
   REQUIRE(ledger.Open() == absl::OkStatus());
 }

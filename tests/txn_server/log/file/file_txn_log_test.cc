@@ -1,5 +1,6 @@
 #include "txn_server/log/file/file_txn_log.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "tests/support/catch.h"
@@ -600,6 +602,75 @@ TEST_CASE("a log that is larger than its disk goes on, as long as the state is s
   for (int i = 0; i < 5000; ++i) ledger.Overwrite(1);
   CHECK(ledger.refusals() > 0);
   CHECK(ledger.log().position().compacted_revision > 0);
+}
+
+// Fills the disk but for `left` bytes.
+void FillDisk(const SmallDisk& disk, uint64_t left) {
+  const std::string path = disk.path() + "/other";
+  const int file = open(path.c_str(), O_CREAT | O_RDWR, 0600);
+  REQUIRE(file >= 0);
+  for (uint64_t step = kMiB, size = 0; step >= 4 * kKiB;) {
+    if (fallocate(file, 0, 0, static_cast<off_t>(size + step)) == 0) {
+      size += step;
+    } else {
+      step /= 2;
+    }
+    REQUIRE(ftruncate(file, static_cast<off_t>(size)) == 0);
+    if (step < 4 * kKiB) REQUIRE(ftruncate(file, static_cast<off_t>(size - left)) == 0);
+  }
+  close(file);
+}
+
+TEST_CASE("on a full disk a writer gets what it takes to begin, from the ballast, so that the state can be read") {
+  const Retention retention = GENERATE(Retention::kOnDelete, Retention::kFull);
+  const int written = GENERATE(0, 3, 200);
+  INFO("writes " << written << ", full " << (retention == Retention::kFull));
+  const SmallDisk disk("size=8m");
+  if (!disk.mounted()) return;
+  FileTxnLogOptions options = OnDisk(disk.path() + "/log");
+  options.segment_bytes = kMiB;
+  options.compaction.retention = retention;
+  options.compaction.min_bytes = 100 * kKiB;
+  options.compaction.ballast_bytes = kMiB;
+  uint64_t revision = 0;
+  for (int run = 0; run < 4; ++run) {
+    auto log = OpenFileTxnLog(options);
+    REQUIRE(log.status() == absl::OkStatus());
+    const absl::Time deadline = absl::Now() + absl::Seconds(20);
+    auto epoch = (*log)->BeginEpoch("w");
+    while (Is(epoch.status(), errors::kNoSpace) && absl::Now() < deadline) {
+      std::this_thread::yield();
+      epoch = (*log)->BeginEpoch("w");
+    }
+    REQUIRE(epoch.status() == absl::OkStatus());
+    for (int i = 0; run == 0 && i < written; ++i) {
+      ++revision;
+      REQUIRE((*log)->Append(*epoch, {MakeFrame(revision, 1, std::string(4000, 'x')).frame()}).ok());
+    }
+    REQUIRE((*log)->Idle().ok());
+    const auto state = ReadState(**log);
+    REQUIRE(state.status() == absl::OkStatus());
+    CHECK(state->keys().size() == revision);
+    REQUIRE((*log)->Close().ok());
+    log->reset();
+    if (run == 0) FillDisk(disk, 0);
+  }
+}
+
+TEST_CASE("a full retention says so where the history does not begin with the first revision") {
+  FileLedger ledger;
+  ledger.options().compaction.retention = Retention::kOnDelete;
+  ledger.options().compaction.min_bytes = 8 * kKiB;
+  ledger.Start();
+  while (ledger.log().position().compacted_revision == 0) {
+    ledger.Write(1, std::string(4000, 'x'));
+    REQUIRE(ledger.log().Idle().ok());
+  }
+  ledger.Stop();
+  ledger.options().compaction.retention = Retention::kFull;
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  REQUIRE(ledger.notices().size() == 1);
+  CHECK_THAT(ledger.notices()[0], ContainsText("the history begins with revision"));
 }
 
 TEST_CASE("a full disk that holds mostly history gets room again, whatever snapshots were made before") {
