@@ -99,7 +99,7 @@ void Compactor::SetPace(Pace pace) {
     HastenForSpace();
   }
   // The want of space is over when what can be removed was removed.
-  if (pace_ != Pace::kOutOfSpace) pace_ = pace;
+  if (pace_ != Pace::kOutOfSpace || !SnapshotFrees(files_->growth())) pace_ = pace;
   if (!working_ && IsDue()) {
     working_ = true;
     changed_.SignalAll();

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -467,6 +468,11 @@ TEST_CASE("a full disk stops appends, and freed space lets them go on") {
   options.segment_bytes = 256 * kKiB;
   options.compaction.retention = Retention::kFull;
   options.compaction.ballast_bytes = 0;
+  options.compaction.min_bytes = 400 * kKiB;
+  std::atomic<int> snapshots = 0;
+  std::atomic<int> attempts = 0;
+  options.compacted = [&](const CompactionReport&) { ++snapshots, ++attempts; };
+  options.compaction_failed = [&](const absl::Status&, bool) { ++attempts; };
   auto log = OpenFileTxnLog(options);
   REQUIRE(log.ok());
   REQUIRE((*log)->BeginEpoch("w").ok());
@@ -486,9 +492,18 @@ TEST_CASE("a full disk stops appends, and freed space lets them go on") {
   REQUIRE(report.ok());
   // What there was of prepared segments was used.
   for (const SegmentSummary& spare : report->scan.spares) CHECK(spare.file_bytes == kMinSegmentBytes);
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (attempts == 0 && absl::Now() < deadline) std::this_thread::yield();
+  CHECK(Is(append(&written), errors::kNoSpace));
   std::filesystem::remove(disk.path() + "/ballast");
   CHECK(append(&written) == absl::OkStatus());
   CHECK(ReadAll(**log)->bytes == written);
+  // And snapshots: the compaction has not stopped for good.
+  const int before = snapshots;
+  while (snapshots == before && absl::Now() < deadline) {
+    if (!append(&written).ok()) std::this_thread::yield();
+  }
+  CHECK(snapshots > before);
 }
 
 TEST_CASE("a log whose directory is moved, removed or replaced acknowledges nothing more, and leaves the other alone") {
