@@ -10,6 +10,7 @@
 #include <grpc/support/alloc.h>
 #include <netinet/in.h>
 #include <openssl/crypto.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sanitizer/tsan_interface.h>
 #include <sys/socket.h>
@@ -193,8 +194,9 @@ bool IsOfThisMachine(const sockaddr& address) {
   if (address.sa_family == AF_INET) {
     return reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr == htonl(INADDR_LOOPBACK);
   }
-  return address.sa_family == AF_INET6 &&
-         IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr);
+  if (address.sa_family != AF_INET6) return false;
+  const in6_addr& ipv6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  return IN6_IS_ADDR_LOOPBACK(&ipv6) || (IN6_IS_ADDR_V4MAPPED(&ipv6) && ipv6.s6_addr32[3] == htonl(INADDR_LOOPBACK));
 }
 
 // Before OpenSSL allocates anything, after which it does not take them.
@@ -220,11 +222,18 @@ int connect(int fd, const sockaddr* address, socklen_t length) {
   return error == 0 ? 0 : -1;
 }
 
-// What gRPC has received it hands over inside of itself, out of one buffer for several messages.
+// What gRPC has received it hands over inside of itself, out of one buffer for several messages: as it comes, and as it
+// was decrypted.
 ssize_t recvmsg(int fd, msghdr* message, int flags) {
   static constinit Original<decltype(recvmsg)> original("recvmsg");
   const IgnoreWrites ignore;
   return original(fd, message, flags);
+}
+
+int SSL_read(SSL* ssl, void* buffer, int size) {
+  static constinit Original<decltype(SSL_read)> original("SSL_read");
+  const IgnoreWrites ignore;
+  return original(ssl, buffer, size);
 }
 
 // OpenSSL's objects have locks in them, which go with the last reference. Nothing of ours is such a lock.
