@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <utility>
+#include <vector>
 
 #include "common/errors.h"
 #include "txn_server/log/file/log_directory.h"
@@ -42,15 +44,32 @@ absl::Status UnsupportedVersion(const SegmentSummary& segment) {
                 {"min_reader_version", absl::StrCat(segment.header.min_reader_version)}});
 }
 
+// A directory is listed while names come and go, so that a few may be left out between others.
+std::vector<uint64_t> WithUnlisted(const std::vector<uint64_t>& listed) {
+  constexpr uint64_t kMostUnlisted = 1000;
+  if (listed.empty() || listed.back() - listed.front() > listed.size() + kMostUnlisted) return listed;
+  std::vector<uint64_t> all(listed.back() - listed.front() + 1);
+  std::iota(all.begin(), all.end(), listed.front());
+  return all;
+}
+
 class Scanner {
  public:
-  Scanner(FileSystem& file_system, const std::string& directory, const ScanOptions& options, LogScan& scan)
-      : file_system_(file_system), directory_(directory), options_(options), scan_(scan) {}
+  // A file of a live log that is missing is NOT_FOUND, and damage in the last attempt.
+  Scanner(FileSystem& file_system, const std::string& directory, const ScanOptions& options, LogScan& scan,
+          bool is_last_attempt)
+      : file_system_(file_system),
+        directory_(directory),
+        options_(options),
+        scan_(scan),
+        is_last_attempt_(is_last_attempt) {}
 
   absl::Status Run() {
     const auto listing = ListDirectory(file_system_, directory_);
     if (!listing.ok()) return listing.status();
-    if (absl::Status status = FindSegments(listing->segment_ids); !status.ok()) return status;
+    const bool look_for_unlisted = options_.live && !is_last_attempt_;
+    const std::vector<uint64_t> ids = look_for_unlisted ? WithUnlisted(listing->segment_ids) : listing->segment_ids;
+    if (absl::Status status = FindSegments(ids); !status.ok()) return status;
     AddSegmentsToTotal();
     if (absl::Status status = FindSnapshots(listing->snapshot_ids); !status.ok()) return status;
     if (absl::Status status = CheckBeginning(); !status.ok()) return status;
@@ -417,6 +436,7 @@ class Scanner {
   const std::string& directory_;
   const ScanOptions& options_;
   LogScan& scan_;
+  const bool is_last_attempt_;
   std::map<uint64_t, FoundSegment> found_;
   uint64_t first_ = 0;  // that is scanned
   uint64_t last_in_use_ = 0;
@@ -450,7 +470,7 @@ absl::Status ScanLog(FileSystem& file_system, const std::string& directory, cons
   absl::Status status;
   for (int attempt = 0; attempt < (options.live ? kLiveAttempts : 1); ++attempt) {
     *scan = LogScan();
-    status = Scanner(file_system, directory, options, *scan).Run();
+    status = Scanner(file_system, directory, options, *scan, attempt + 1 == kLiveAttempts).Run();
     // A live log may have removed a file that was seen in its directory.
     if (!absl::IsNotFound(status)) break;
   }

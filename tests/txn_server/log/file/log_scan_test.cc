@@ -4,6 +4,7 @@
 
 #include "tests/support/compacting_ledger.h"
 #include "tests/support/snapshot_samples.h"
+#include "txn_server/log/file/owned_file_system.h"
 
 namespace kvs::txn {
 namespace {
@@ -270,6 +271,43 @@ TEST_CASE("a segment that is missing is damage, whatever snapshots there are") {
     CHECK(RefusedAsDamaged(status));
     CHECK(MetadataOf(status, "file") == FileLedger::Path(id));
   }
+}
+
+// Lists a directory without one of its names.
+class ForgetfulFileSystem : public OwnedFileSystem {
+ public:
+  ForgetfulFileSystem(FileSystem& base, std::string forgotten)
+      : OwnedFileSystem(base, nullptr), forgotten_(std::move(forgotten)) {}
+  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
+    auto names = OwnedFileSystem::List(directory);
+    if (names.ok()) names->erase(std::remove(names->begin(), names->end(), forgotten_), names->end());
+    return names;
+  }
+
+ private:
+  const std::string forgotten_;
+};
+
+TEST_CASE("a live log is read whole though listing its directory misses a segment, and a missing one is damage") {
+  Sample sample;
+  const std::vector<uint64_t> ids = sample.ledger().Listing().segment_ids;
+  REQUIRE(ids.size() > 3);
+  ScanOptions options;
+  options.live = true;
+  LogScan whole;
+  REQUIRE(ScanLog(sample.files(), "/log", options, &whole) == absl::OkStatus());
+  for (size_t i = 1; i + 1 < ids.size(); ++i) {
+    const std::string path = FileLedger::Path(ids[i]);
+    INFO(path);
+    ForgetfulFileSystem forgetful(sample.files(), path.substr(path.rfind('/') + 1));
+    LogScan scan;
+    REQUIRE(ScanLog(forgetful, "/log", options, &scan) == absl::OkStatus());
+    CHECK(scan.segments.size() == whole.segments.size());
+    CHECK(scan.tip.last_revision == whole.tip.last_revision);
+  }
+  sample.files().Delete(FileLedger::Path(ids[1]));
+  LogScan scan;
+  CHECK(Is(ScanLog(sample.files(), "/log", options, &scan), errors::kDamagedLog));
 }
 
 TEST_CASE("where all snapshots are missing, the message does not send anybody after a segment alone") {
