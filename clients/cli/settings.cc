@@ -155,6 +155,9 @@ class Search {
     if (!IsTrusted(*found)) {
       return NextPlace(absl::StrCat(found->string(), ": not used, because it belongs to another user"));
     }
+    if (euidaccess(found->c_str(), R_OK | X_OK) != 0) {
+      return NextPlace(absl::StrCat(found->string(), ": not used, because you may not read it"));
+    }
     const std::string source = found->string();
     std::ifstream address_file(*found / "address");
     std::string address;

@@ -1,5 +1,6 @@
 #include "clients/cli/settings.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -118,6 +119,22 @@ TEST_CASE("a .kvs folder may name the address") {
   place.DotKvs("work");
   std::ofstream(place.path("work/.kvs/address")) << "localhost:6060\n";
   CHECK(place.Find().address.value == "localhost:6060");
+}
+
+TEST_CASE("a .kvs folder that cannot be read is not used, and that is said") {
+  Place place;
+  place.DotKvs("work");
+  REQUIRE(chmod(place.path("work/.kvs").c_str(), 0) == 0);
+  const uid_t user = geteuid();
+  if (user == 0) {  // whom nothing is forbidden
+    REQUIRE(chmod(place.path("").c_str(), 0755) == 0);
+    REQUIRE(seteuid(12345) == 0);
+  }
+  const Settings settings = place.Find();
+  REQUIRE(seteuid(user) == 0);
+  CHECK(settings.ca.source.empty());
+  CHECK_THAT(Describe(settings), ContainsText("you may not read it"));
+  REQUIRE(chmod(place.path("work/.kvs").c_str(), 0700) == 0);
 }
 
 TEST_CASE("a .kvs folder of another user is not used, and that is said") {
