@@ -84,7 +84,7 @@ class SnapshotCursor {
   virtual ~SnapshotCursor() = default;
 
   // What comes next, or nothing at the end. The chunk is valid until the next call. kDamagedLog if the snapshot
-  // cannot be read.
+  // cannot be read, UNAVAILABLE if the log has another way to its state: it has to be read anew.
   virtual absl::StatusOr<std::optional<SnapshotChunk>> Next() = 0;
 };
 

@@ -121,7 +121,7 @@ class Backup {
     return ScanLog(*source_, options_.data_directory, options, &scan);
   }
 
-  // A backup is replaced by one that has everything that it has, and by no other: it may be the only copy.
+  // A backup is replaced by one that has everything that it has, as far as that can be told: it may be the only copy.
   absl::Status CheckContinues(const LogScan& scan) {
     const auto before = ReadManifest(file_system_, options_.backup_directory);
     // What a broken one says is replaced.
@@ -136,31 +136,35 @@ class Backup {
                                           ", and the ledger ends with revision ", scan.tip.last_revision, ", epoch ",
                                           scan.tip.epoch));
     }
+    for (const SnapshotSummary& snapshot : scan.snapshots) {
+      const absl::Status status = CheckContinues(snapshot.path, snapshot.header.file_bytes, before->files);
+      if (!status.ok()) return status;
+    }
     for (const SegmentSummary& segment : scan.segments) {
-      if (absl::Status status = CheckContinues(segment, before->files); !status.ok()) return status;
+      const absl::Status status = CheckContinues(segment.path, segment.valid_bytes, before->files);
+      if (!status.ok()) return status;
     }
     return absl::OkStatus();
   }
 
-  // A segment that is in the backup begins as it does there.
-  absl::Status CheckContinues(const SegmentSummary& segment, const std::vector<BackupFile>& files) {
-    const auto saved = std::find_if(files.begin(), files.end(), [name = NameOf(segment.path)](const BackupFile& file) {
-      return file.name == name;
-    });
+  // A file that is in the backup begins as it does there.
+  absl::Status CheckContinues(const std::string& path, uint64_t bytes, const std::vector<BackupFile>& files) {
+    const auto saved = std::find_if(files.begin(), files.end(),
+                                    [name = NameOf(path)](const BackupFile& file) { return file.name == name; });
     if (saved == files.end()) return absl::OkStatus();
-    const auto differs = [&] { return DoesNotContinue(absl::StrCat("the backup has another ", segment.path)); };
-    if (saved->bytes > segment.valid_bytes) return differs();
-    const auto source = source_->OpenForReading(segment.path);
+    const auto differs = [&] { return DoesNotContinue(absl::StrCat("the backup has another ", path)); };
+    if (saved->bytes > bytes) return differs();
+    const auto source = source_->OpenForReading(path);
     if (!source.ok()) return source.status();
     const auto crc = PrefixCrc32c(**source, saved->bytes, [](uint64_t) {});
-    if (!crc.ok()) return CannotRead(segment.path, crc.status());
+    if (!crc.ok()) return CannotRead(path, crc.status());
     return *crc == saved->crc32c ? absl::OkStatus() : differs();
   }
 
   absl::Status DoesNotContinue(absl::string_view why) const {
     return UnusableDirectory(absl::StrCat(options_.backup_directory, " holds what the ledger does not: ", why,
-                                          ". The ledger was put back to an older state; name another directory for its "
-                                          "backup, and keep this one"));
+                                          ". The ledger was put back to an older state, or lost its end; name another "
+                                          "directory for its backup, and keep this one"));
   }
 
   // Makes the first `bytes` of a file part of the backup.

@@ -23,6 +23,9 @@ namespace {
 // the rest is for the snapshot that then makes room.
 constexpr uint64_t kBallastShare = 64 * kKiB;
 
+// Whether a snapshot that is relied on cannot be read, or is gone.
+bool IsDamage(const absl::Status& status) { return Is(status, errors::kDamagedLog) || absl::IsNotFound(status); }
+
 // Lets everything else that wants the processor go first. It is no harm where that is not allowed.
 void LowerPriority() {
   constexpr int kLow = 10;
@@ -99,7 +102,8 @@ void Compactor::SetPace(Pace pace) {
     HastenForSpace();
   }
   // The want of space is over when what can be removed was removed.
-  if (pace_ != Pace::kOutOfSpace || !SnapshotFrees(files_->growth())) pace_ = pace;
+  const bool has_space_again = pace == Pace::kBusy && !SnapshotFrees(files_->growth());
+  if (pace_ != Pace::kOutOfSpace || has_space_again) pace_ = pace;
   if (!working_ && IsDue()) {
     working_ = true;
     changed_.SignalAll();
@@ -237,9 +241,9 @@ void Compactor::Failed(const absl::Status& status) {
 
 absl::StatusOr<CompactionReport> Compactor::CompactInLittleSpace() {
   auto report = Compact();
-  if (Is(report.status(), errors::kDamagedLog) && PassOverNewestSnapshot()) report = Compact();
+  if (IsDamage(report.status()) && PassOverNewestSnapshot()) report = Compact();
   const auto lacks_space = [&report] { return Is(report.status(), errors::kNoSpace); };
-  if (lacks_space() && RemoveObsolete() > 0) report = Compact();
+  if (lacks_space() && RemoveObsoleteEarly()) report = Compact();
   // A snapshot that frees nothing must not take what one that has to free something will need.
   const bool may_spend = IsOutOfSpace() || files_->newest_with_fallback();
   if (lacks_space() && may_spend && ballast_.Spend(ballast_.bytes())) report = Compact();
@@ -250,31 +254,43 @@ absl::StatusOr<CompactionReport> Compactor::CompactInLittleSpace() {
 
 bool Compactor::PassOverNewestSnapshot() {
   const auto newest = files_->newest_snapshot();
+  // A reader may have met the damage, too.
+  if (base_path_ != (newest ? newest->path : "")) return true;
   if (!newest) return false;
-  const absl::Status status = VerifySnapshot(settings_.file_system, *newest);
-  return Is(status, errors::kDamagedLog) && PassOver(*newest, status);
+  const absl::Status status = Verify(*newest);
+  return IsDamage(status) && PassOver(*newest, status);
 }
 
 bool Compactor::PassOver(const SnapshotSummary& snapshot, const absl::Status& damage) {
   const auto passed = files_->PassOver(snapshot.path, damage);
-  if (passed) settings_.notice(*passed);
+  if (passed && !passed->empty()) settings_.notice(*passed);
   return passed.has_value();
+}
+
+absl::Status Compactor::Verify(const SnapshotSummary& snapshot) {
+  // What was written a moment ago is in memory, whatever the disk made of it.
+  if (const auto file = settings_.file_system.OpenForReading(snapshot.path); file.ok()) (*file)->ForgetCached();
+  return VerifySnapshot(settings_.file_system, snapshot, [this](uint64_t) { return !stopping_; });
+}
+
+bool Compactor::RemoveObsoleteEarly() {
+  if (files_->obsolete().empty()) return false;
+  // Among it may be a damaged snapshot, the better part of which can still be salvaged.
+  const auto newest = files_->newest_snapshot();
+  if (newest && !Verify(*newest).ok()) return false;
+  return RemoveObsolete() > 0;
 }
 
 bool Compactor::RelyOnNewestSnapshot() {
   const auto newest = files_->newest_with_fallback();
   if (!newest || settings_.options.retention != Retention::kOnDelete) return false;
-  // What was written a moment ago is in memory, whatever the disk made of it.
-  if (const auto file = settings_.file_system.OpenForReading(newest->path); file.ok()) (*file)->ForgetCached();
-  if (const absl::Status status = VerifySnapshot(settings_.file_system, *newest); !status.ok()) {
-    return Is(status, errors::kDamagedLog) && PassOver(*newest, status) && RemoveObsolete() > 0;
+  if (const absl::Status status = Verify(*newest); !status.ok()) {
+    return IsDamage(status) && PassOver(*newest, status) && RemoveObsoleteEarly();
   }
-  if (stopping_) return false;
-  files_->DropAllBeforeNewest();
-  if (RemoveObsolete() == 0) return false;
+  if (!files_->DropAllBefore(*newest)) return false;
   settings_.notice(absl::StrCat("no space: ", newest->path, " was read and is whole, so what was kept in case that it ",
-                                "is damaged was removed, the history up to revision ", newest->header.point.revision));
-  return true;
+                                "is damaged is removed, the history up to revision ", newest->header.point.revision));
+  return RemoveObsolete() > 0;
 }
 
 bool Compactor::IsOutOfSpace() const {
@@ -288,6 +304,7 @@ absl::StatusOr<CompactionReport> Compactor::Compact() {
   auto source = files_->BeginFold();
   if (!source.ok()) return source.status();
   // The log may have begun with a snapshot after this was made.
+  base_path_ = source->snapshot ? source->snapshot->path : "";
   if (source->snapshot) next_id_ = std::max(next_id_, source->snapshot->header.snapshot_id + 1);
   report.snapshot.path = SnapshotPath(settings_.directory, next_id_);
   const std::string temporary = absl::StrCat(report.snapshot.path, kTemporarySuffix);

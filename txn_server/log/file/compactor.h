@@ -95,9 +95,12 @@ class Compactor {
   // Goes on without the newest snapshot if that is damaged and there is another way to the state. Whether it does.
   bool PassOverNewestSnapshot();
   bool PassOver(const SnapshotSummary& snapshot, const absl::Status& damage);
-  // Removes what is kept in case that the newest snapshot is damaged, as nothing else makes room. Whether it did: the
-  // snapshot is whole, and there was something.
+  // Removes what is kept in case that the newest snapshot is damaged, as nothing else makes room; where it is damaged,
+  // the snapshot itself. Whether something was removed.
   bool RelyOnNewestSnapshot();
+  // Removes what is obsolete before there is another snapshot, as nothing else makes room. Whether something was.
+  bool RemoveObsoleteEarly();
+  absl::Status Verify(const SnapshotSummary& snapshot);
   absl::Status WriteSnapshot(const std::string& path, LogFiles::ToFold& source, CompactionReport& report);
   // How many files were removed.
   uint64_t RemoveObsolete();
@@ -108,6 +111,7 @@ class Compactor {
 
   // Of the thread alone.
   uint64_t next_id_;
+  std::string base_path_;  // of the snapshot that the last one was to be made of, empty if of none
   Ballast ballast_;
 
   std::atomic<bool> stopping_ = false;

@@ -127,7 +127,7 @@ absl::Status FileTxnLog::FailUnlessHarmless(const absl::Status& status, bool beg
 // Reads a snapshot. Where that is damaged and there is another way to the state, whoever reads is asked to read anew.
 class PassingOverCursor : public SnapshotCursor {
  public:
-  using PassOver = absl::AnyInvocable<std::optional<std::string>(const absl::Status& damage)>;
+  using PassOver = absl::AnyInvocable<bool(const absl::Status& damage)>;
 
   PassingOverCursor(std::unique_ptr<SnapshotCursor> snapshot, PassOver pass_over)
       : snapshot_(std::move(snapshot)), pass_over_(std::move(pass_over)) {}
@@ -135,8 +135,9 @@ class PassingOverCursor : public SnapshotCursor {
   absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
     auto chunk = snapshot_->Next();
     if (!Is(chunk.status(), errors::kDamagedLog)) return chunk;
-    const auto passed = pass_over_(chunk.status());
-    return passed ? absl::UnavailableError(*passed) : chunk.status();
+    if (!pass_over_(chunk.status())) return chunk;
+    return absl::UnavailableError(
+        absl::StrCat(chunk.status().message(), "; the state can be had without it: read anew"));
   }
 
  private:
@@ -145,14 +146,21 @@ class PassingOverCursor : public SnapshotCursor {
 };
 
 absl::StatusOr<StateReplay> FileTxnLog::ReplayState() {
-  auto state = files_.ReplayState();
-  if (!state.ok() || !state->snapshot) return state;
-  const auto pass_over = [this](const absl::Status& damage) {
-    const auto passed = files_.PassOver(MetadataOf(damage, "file"), damage);
-    if (passed) options_.notice(*passed);
-    return passed;
+  const auto pass_over = [this](const std::string& path, const absl::Status& damage) {
+    const auto passed = files_.PassOver(path, damage);
+    if (passed && !passed->empty()) options_.notice(*passed);
+    return passed.has_value();
   };
-  state->snapshot = std::make_unique<PassingOverCursor>(std::move(state->snapshot), pass_over);
+  auto state = files_.ReplayState();
+  for (auto newest = files_.newest_snapshot(); absl::IsNotFound(state.status()) && newest;
+       newest = files_.newest_snapshot()) {
+    if (!pass_over(newest->path, state.status())) break;
+    state = files_.ReplayState();
+  }
+  if (!state.ok() || !state->snapshot) return state;
+  state->snapshot = std::make_unique<PassingOverCursor>(
+      std::move(state->snapshot),
+      [pass_over](const absl::Status& damage) { return pass_over(MetadataOf(damage, "file"), damage); });
   return state;
 }
 

@@ -177,10 +177,12 @@ void LogFiles::DropSegments() {
   if (snapshots_.size() == kKeptSnapshots) DropSegmentsBefore(snapshots_.front().header.point);
 }
 
-void LogFiles::DropAllBeforeNewest() {
+bool LogFiles::DropAllBefore(const SnapshotSummary& newest) {
   MutexLock lock(&mu_);
+  if (snapshots_.empty() || snapshots_.back().path != newest.path) return false;
   KeepSnapshots(1);
   DropSegmentsBefore(snapshots_.back().header.point);
+  return true;
 }
 
 void LogFiles::KeepSnapshots(size_t count) {
@@ -203,10 +205,10 @@ std::optional<std::string> LogFiles::PassOver(const std::string& path, const abs
                                     [&path](const SnapshotSummary& snapshot) { return snapshot.path == path; });
   const size_t others = snapshots_.size() - (damaged == snapshots_.end() ? 0 : 1);
   if (others == 0 && compacted_revision() > 0) return std::nullopt;
-  if (damaged != snapshots_.end()) {
-    obsolete_.insert(obsolete_.begin(), path);
-    snapshots_.erase(damaged);
-  }
+  if (damaged == snapshots_.end()) return "";
+  // Before the segments that may be obsolete: after a crash in between it must not stand there without them.
+  obsolete_.insert(obsolete_.begin(), path);
+  snapshots_.erase(damaged);
   return GoingOnWithout(damage, snapshots_);
 }
 

@@ -76,11 +76,13 @@ class LogFiles {
   // snapshots.
   void DropSegments();
 
-  // Forgets what the newest snapshot stands for alone: older ones, and the segments before it that no reader uses.
-  void DropAllBeforeNewest();
+  // Forgets what this snapshot stands for alone, if it is still the newest: older ones, and the segments before it that
+  // no reader uses. Whether it is.
+  bool DropAllBefore(const SnapshotSummary& newest);
 
   // A snapshot turned out to be damaged. The state is taken from the one before from now on, or from the beginning of
-  // the log: the result says so for people. Nothing if neither is there.
+  // the log: the result says so for people, and is empty if it had been passed over before. Nothing if neither is
+  // there.
   std::optional<std::string> PassOver(const std::string& path, const absl::Status& damage);
 
   // The newest snapshot, if there is one.
@@ -90,7 +92,7 @@ class LogFiles {
 
   // The files that are still there and not needed any more, in the order in which they have to be removed.
   std::vector<std::string> obsolete() const;
-  // The first of them was removed.
+  // One of them was removed.
   void Removed(const std::string& path);
 
   struct Growth {

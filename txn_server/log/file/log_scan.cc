@@ -128,7 +128,10 @@ class Scanner {
       }
       if (status.ok() && (!relied_on || options_.check_all_snapshots)) {
         total_bytes_ += summary->header.file_bytes;
-        status = VerifySnapshot(file_system_, *summary, [this](uint64_t bytes) { CountRead(bytes); });
+        status = VerifySnapshot(file_system_, *summary, [this](uint64_t bytes) {
+          CountRead(bytes);
+          return true;
+        });
       }
       if (status.ok()) {
         relied_on = true;

@@ -134,7 +134,7 @@ absl::StatusOr<SnapshotSummary> ReadSnapshotHeaderOnly(FileSystem& file_system, 
 }
 
 absl::Status VerifySnapshot(FileSystem& file_system, const SnapshotSummary& summary,
-                            absl::FunctionRef<void(uint64_t bytes)> read) {
+                            absl::FunctionRef<bool(uint64_t bytes)> read) {
   auto file = file_system.OpenForReading(summary.path);
   if (!file.ok()) return file.status();
   BlockReader blocks(*std::move(file), summary);
@@ -142,7 +142,8 @@ absl::Status VerifySnapshot(FileSystem& file_system, const SnapshotSummary& summ
     const auto block = blocks.Next();
     if (!block.ok()) return block.status();
     if (!*block) return absl::OkStatus();
-    read(kBlockHeaderBytes + (*block)->size());
+    if (!read(kBlockHeaderBytes + (*block)->size()))
+      return absl::CancelledError("the snapshot was not read to its end");
   }
 }
 

@@ -46,10 +46,11 @@ absl::StatusOr<SnapshotSummary> ReadSnapshotHeader(FileSystem& file_system, cons
 // As ReadSnapshotHeader, also of a file that was cut or that something was appended to.
 absl::StatusOr<SnapshotSummary> ReadSnapshotHeaderOnly(FileSystem& file_system, const std::string& path);
 
-// Checks that all blocks are as they were written, and tells `read` the bytes of each that is. kDamagedLog if not.
+// Checks that all blocks are as they were written, and tells `read` the bytes of each that is, which says whether to go
+// on. kDamagedLog if one is not, CANCELLED.
 absl::Status VerifySnapshot(
     FileSystem& file_system, const SnapshotSummary& summary,
-    absl::FunctionRef<void(uint64_t bytes)> read = [](uint64_t) {});
+    absl::FunctionRef<bool(uint64_t bytes)> read = [](uint64_t) { return true; });
 
 // Reads the transactions of a snapshot. `file_system` is borrowed. The file is opened at once, so that it may be
 // removed meanwhile.

@@ -403,6 +403,30 @@ TEST_CASE("what cannot be read makes no snapshot, and nothing is removed for it"
   CheckGoesOn(ledger);
 }
 
+// A disk on which some things have no room.
+class FillingDisk {
+ public:
+  explicit FillingDisk(MemoryFileSystem& files) : files_(files) {
+    using FileOperation = MemoryFileSystem::Operation;
+    files.SetFaults([this](FileOperation operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
+      const bool is_full = (operation == FileOperation::kCreate && absl::EndsWith(path, ".snap.tmp") && !snapshots) ||
+                           (operation == FileOperation::kReserve && absl::EndsWith(path, ".log.tmp") && !segments) ||
+                           (operation == FileOperation::kReserve && absl::EndsWith(path, "BALLAST") && !ballast);
+      if (!is_full) return std::nullopt;
+      return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
+    });
+  }
+  ~FillingDisk() { files_.SetFaults(nullptr); }
+
+  // What has room.
+  std::atomic<bool> snapshots = false;
+  std::atomic<bool> segments = true;
+  std::atomic<bool> ballast = true;
+
+ private:
+  MemoryFileSystem& files_;
+};
+
 void DamageSnapshot(CompactingLedger& ledger, uint64_t id) {
   std::string bytes = ledger.files().Contents(FileLedger::SnapshotPath(id));
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
@@ -435,13 +459,42 @@ TEST_CASE(
   DamageSnapshot(ledger, 2);
   const auto first = ReadState(ledger.log());
   CHECK(absl::IsUnavailable(first.status()));
-  CHECK_THAT(std::string(first.status().message()), ContainsText("going on without it, from"));
-  CHECK(ledger.notices().size() == 1);
+  CHECK_THAT(std::string(first.status().message()), ContainsText("read anew"));
+  REQUIRE(ledger.notices().size() == 1);
+  CHECK_THAT(ledger.notices()[0], ContainsText("going on without it, from " + FileLedger::SnapshotPath(1)));
   ledger.CheckState();
   CHECK(ledger.log().position().snapshot_revision > 0);
   DamageSnapshot(ledger, 1);
   const auto second = ReadState(ledger.log());
   CHECK(Is(second.status(), errors::kDamagedLog));
+}
+
+TEST_CASE("a newest snapshot that is gone is passed over, by who reads and by who makes the next one") {
+  const bool reads_first = GENERATE(false, true);
+  CompactingLedger ledger(12);
+  Prepare(ledger);
+  ledger.files().Delete(FileLedger::SnapshotPath(2));
+  if (reads_first) ledger.CheckState();
+  ledger.MakeSnapshot();
+  CHECK(ledger.failures().empty());
+  CHECK(ledger.Listing().snapshot_ids == Ids{1, 3});
+  CHECK(ledger.notices().size() == 1);
+  ledger.CheckState();
+}
+
+TEST_CASE("on a full disk a damaged snapshot goes at once only if the one before was read and is whole") {
+  const bool both = GENERATE(false, true);
+  CompactingLedger ledger(12);
+  Prepare(ledger);
+  DamageSnapshot(ledger, 2);
+  CHECK_FALSE(ReadState(ledger.log()).ok());  // and passes over it
+  if (both) DamageSnapshot(ledger, 1);
+  {
+    FillingDisk disk(ledger.files());
+    ledger.MakeSnapshot();
+  }
+  REQUIRE(ledger.failures().size() == 1);
+  CHECK(ledger.Listing().snapshot_ids == (both ? Ids{1, 2} : Ids{1}));
 }
 
 TEST_CASE("a power cut during a compaction loses nothing that was acknowledged") {
@@ -551,30 +604,6 @@ TEST_CASE("no space at any place of a compaction: the error is told, the log goe
     CheckGoesOn(ledger);
   }
 }
-
-// A disk on which some things have no room.
-class FillingDisk {
- public:
-  explicit FillingDisk(MemoryFileSystem& files) : files_(files) {
-    using FileOperation = MemoryFileSystem::Operation;
-    files.SetFaults([this](FileOperation operation, const std::string& path) -> std::optional<MemoryFileSystem::Fault> {
-      const bool is_full = (operation == FileOperation::kCreate && absl::EndsWith(path, ".snap.tmp") && !snapshots) ||
-                           (operation == FileOperation::kReserve && absl::EndsWith(path, ".log.tmp") && !segments) ||
-                           (operation == FileOperation::kReserve && absl::EndsWith(path, "BALLAST") && !ballast);
-      if (!is_full) return std::nullopt;
-      return MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space left")};
-    });
-  }
-  ~FillingDisk() { files_.SetFaults(nullptr); }
-
-  // What has room.
-  std::atomic<bool> snapshots = false;
-  std::atomic<bool> segments = true;
-  std::atomic<bool> ballast = true;
-
- private:
-  MemoryFileSystem& files_;
-};
 
 TEST_CASE("the ballast is given up where a snapshot finds no space, and made again") {
   using FileOperation = MemoryFileSystem::Operation;

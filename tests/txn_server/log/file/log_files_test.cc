@@ -188,6 +188,37 @@ TEST_CASE("segments are dropped when two snapshots stand for them, and are remov
   CHECK(sample.files().obsolete() == Paths{all[1], all[2], FileLedger::SnapshotPath(2), FileLedger::Path(3)});
 }
 
+TEST_CASE("what is before a snapshot is dropped for it alone as long as it is the newest") {
+  SampleLog sample;
+  sample.Add(1, sample.EndOf(1));
+  sample.Add(2, sample.EndOf(2));
+  const auto second = sample.files().newest_with_fallback();
+  REQUIRE(second.has_value());
+  sample.Add(3, sample.EndOf(2));
+  CHECK_FALSE(sample.files().DropAllBefore(*second));
+  CHECK(sample.files().obsolete() == Paths{FileLedger::SnapshotPath(1)});
+  CHECK(sample.files().DropAllBefore(*sample.files().newest_snapshot()));
+  CHECK(sample.files().obsolete() ==
+        Paths{FileLedger::SnapshotPath(1), FileLedger::SnapshotPath(2), FileLedger::Path(1), FileLedger::Path(2)});
+  CHECK_FALSE(sample.files().newest_with_fallback().has_value());
+}
+
+TEST_CASE("a snapshot is passed over once, and not the last one of a log that has lost its beginning") {
+  SampleLog sample;
+  const absl::Status damage = absl::DataLossError("bad block");
+  sample.Add(1, sample.EndOf(1));
+  sample.Add(2, sample.EndOf(2));
+  CHECK(sample.files().PassOver(FileLedger::SnapshotPath(2), damage) ==
+        "bad block; going on without it, from /log/0000000001.snap. Look at the disk");
+  CHECK(sample.files().PassOver(FileLedger::SnapshotPath(2), damage) == "");
+  CHECK(sample.files().obsolete() == Paths{FileLedger::SnapshotPath(2)});
+  CHECK(sample.files().PassOver(FileLedger::SnapshotPath(1), damage) ==
+        "bad block; going on without it, from the beginning of the log. Look at the disk");
+  sample.Add(3, sample.EndOf(2));
+  CHECK(sample.files().DropAllBefore(*sample.files().newest_snapshot()));
+  CHECK(sample.files().PassOver(FileLedger::SnapshotPath(3), damage) == std::nullopt);
+}
+
 TEST_CASE("a segment stays as long as one is being read that is not younger") {
   SampleLog sample;
   auto old = sample.files().Replay(1);
