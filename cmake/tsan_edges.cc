@@ -215,11 +215,10 @@ int connect(int fd, const sockaddr* address, socklen_t length) {
   if (!is_being_made || !IsOfThisMachine(*address)) return result;
   constexpr int kLongestWaitMillis = 1000;
   pollfd made{fd, POLLOUT, 0};
-  int error = EINPROGRESS;
-  socklen_t size = sizeof(error);
-  if (poll(&made, 1, kLongestWaitMillis) == 1) getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  errno = error;
-  return error == 0 ? 0 : -1;
+  const bool is_made = poll(&made, 1, kLongestWaitMillis) == 1 && (made.revents & (POLLERR | POLLHUP)) == 0;
+  // Why it was not, gRPC finds out as it always does.
+  errno = is_made ? 0 : EINPROGRESS;
+  return is_made ? 0 : -1;
 }
 
 // What gRPC has received it hands over inside of itself, out of one buffer for several messages: as it comes, and as it
