@@ -29,7 +29,7 @@ MapValue Build(const Fields& fields) {
 }
 
 template <class T>
-void Assign(T& value, T&& built) {
+void Assign(T& value, T built) {
   value = std::move(built);
 }
 void Assign(StringValue& value, absl::string_view text) { value.Assign(text); }
