@@ -6,6 +6,7 @@
 #include <absl/time/clock.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -92,6 +93,7 @@ class Backup {
     auto pinned = PinnedFiles::Open(file_system_, options_.data_directory);
     if (!pinned.ok()) return pinned.status();
     source_ = *std::move(pinned);
+    unchanged_.clear();
     LogScan scan;
     if (absl::Status status = Scan(scan); !status.ok()) return status;
     if (absl::Status status = CheckContinues(scan); !status.ok()) return status;
@@ -158,7 +160,9 @@ class Backup {
     if (!source.ok()) return source.status();
     const auto crc = PrefixCrc32c(**source, saved->bytes, [](uint64_t) {});
     if (!crc.ok()) return CannotRead(path, crc.status());
-    return *crc == saved->crc32c ? absl::OkStatus() : differs();
+    if (*crc != saved->crc32c) return differs();
+    if (saved->bytes == bytes) unchanged_[path] = *crc;
+    return absl::OkStatus();
   }
 
   absl::Status DoesNotContinue(absl::string_view why) const {
@@ -167,12 +171,19 @@ class Backup {
                                           "directory for its backup, and keep this one"));
   }
 
+  absl::StatusOr<uint32_t> CrcOf(File& source, const std::string& path, uint64_t bytes) const {
+    // It was read for the comparison.
+    if (const auto it = unchanged_.find(path); it != unchanged_.end()) return it->second;
+    const auto crc = PrefixCrc32c(source, bytes, [](uint64_t) {});
+    return crc.ok() ? crc : CannotRead(path, crc.status());
+  }
+
   // Makes the first `bytes` of a file part of the backup.
   absl::Status Provide(const std::string& path, uint64_t bytes) {
     const auto source = source_->OpenForReading(path);
     if (!source.ok()) return source.status();
-    const auto crc = PrefixCrc32c(**source, bytes, [](uint64_t) {});
-    if (!crc.ok()) return CannotRead(path, crc.status());
+    const auto crc = CrcOf(**source, path, bytes);
+    if (!crc.ok()) return crc.status();
     const BackupFile file{NameOf(path), bytes, *crc};
     if (Has(file)) {
       ++report_.files_reused;
@@ -247,6 +258,7 @@ class Backup {
   const BackupOptions& options_;
   FileSystem& file_system_;
   std::unique_ptr<PinnedFiles> source_;
+  std::map<std::string, uint32_t> unchanged_;  // the CRCs of files, by path, that the backup before has as they are
   BackupReport report_;
   uint64_t done_ = 0;
   uint64_t total_ = 0;
