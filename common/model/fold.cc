@@ -3,8 +3,8 @@
 #include <absl/base/casts.h>
 
 #include <cstdint>
-#include <string>
 #include <type_traits>
+#include <utility>
 
 namespace kvs {
 namespace {

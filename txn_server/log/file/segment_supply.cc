@@ -27,7 +27,7 @@ SegmentSupply::~SegmentSupply() {
 void SegmentSupply::Prefetch(uint64_t segment_id) {
   MutexLock lock(&mu_);
   if (order_ || next_id_ > segment_id || failed_id_ == next_id_) return;
-  Place({next_id_, settings_.segment_bytes, std::min(kMinSegmentBytes, settings_.segment_bytes)});
+  Place({next_id_, settings_.segment_bytes, kMinSegmentBytes});
 }
 
 absl::StatusOr<uint64_t> SegmentSupply::Require(uint64_t segment_id, uint64_t min_bytes, bool may_be_small) {
