@@ -258,13 +258,7 @@ bool Compactor::PassOverNewestSnapshot() {
   if (base_path_ != (newest ? newest->path : "")) return true;
   if (!newest) return false;
   const absl::Status status = Verify(*newest);
-  return IsDamage(status) && PassOver(*newest, status);
-}
-
-bool Compactor::PassOver(const SnapshotSummary& snapshot, const absl::Status& damage) {
-  const auto passed = files_->PassOver(snapshot.path, damage);
-  if (passed && !passed->empty()) settings_.notice(*passed);
-  return passed.has_value();
+  return IsDamage(status) && files_->PassOver(newest->path, status, settings_.notice);
 }
 
 absl::Status Compactor::Verify(const SnapshotSummary& snapshot) {
@@ -285,7 +279,7 @@ bool Compactor::RelyOnNewestSnapshot() {
   const auto newest = files_->newest_with_fallback();
   if (!newest || settings_.options.retention != Retention::kOnDelete) return false;
   if (const absl::Status status = Verify(*newest); !status.ok()) {
-    return IsDamage(status) && PassOver(*newest, status) && RemoveObsoleteEarly();
+    return IsDamage(status) && files_->PassOver(newest->path, status, settings_.notice) && RemoveObsoleteEarly();
   }
   if (!files_->DropAllBefore(*newest)) return false;
   settings_.notice(absl::StrCat("no space: ", newest->path, " was read and is whole, so what was kept in case that it ",

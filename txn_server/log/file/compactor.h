@@ -94,7 +94,6 @@ class Compactor {
   absl::StatusOr<CompactionReport> Compact();
   // Goes on without the newest snapshot if that is damaged and there is another way to the state. Whether it does.
   bool PassOverNewestSnapshot();
-  bool PassOver(const SnapshotSummary& snapshot, const absl::Status& damage);
   // Removes what is kept in case that the newest snapshot is damaged, as nothing else makes room; where it is damaged,
   // the snapshot itself. Whether something was removed.
   bool RelyOnNewestSnapshot();

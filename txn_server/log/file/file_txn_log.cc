@@ -146,21 +146,16 @@ class PassingOverCursor : public SnapshotCursor {
 };
 
 absl::StatusOr<StateReplay> FileTxnLog::ReplayState() {
-  const auto pass_over = [this](const std::string& path, const absl::Status& damage) {
-    const auto passed = files_.PassOver(path, damage);
-    if (passed && !passed->empty()) options_.notice(*passed);
-    return passed.has_value();
-  };
   auto state = files_.ReplayState();
   for (auto newest = files_.newest_snapshot(); absl::IsNotFound(state.status()) && newest;
        newest = files_.newest_snapshot()) {
-    if (!pass_over(newest->path, state.status())) break;
+    if (!files_.PassOver(newest->path, state.status(), options_.notice)) break;
     state = files_.ReplayState();
   }
   if (!state.ok() || !state->snapshot) return state;
-  state->snapshot = std::make_unique<PassingOverCursor>(
-      std::move(state->snapshot),
-      [pass_over](const absl::Status& damage) { return pass_over(MetadataOf(damage, "file"), damage); });
+  state->snapshot = std::make_unique<PassingOverCursor>(std::move(state->snapshot), [this](const absl::Status& damage) {
+    return files_.PassOver(MetadataOf(damage, "file"), damage, options_.notice);
+  });
   return state;
 }
 
@@ -230,13 +225,14 @@ absl::Status FileTxnLog::LeaveSegment() {
 absl::Status FileTxnLog::WriteFrame(FrameHeader header, absl::Span<const absl::string_view> payload) {
   uint64_t payload_bytes = 0;
   for (const absl::string_view piece : payload) payload_bytes += piece.size();
+  const bool begins_epoch = header.kind == FrameKind::kEpoch;
   if (absl::Status status = MakeRoom(FrameBytes(payload_bytes)); !status.ok()) {
-    return FailUnlessHarmless(status, header.kind == FrameKind::kEpoch);
+    return FailUnlessHarmless(status, begins_epoch);
   }
   header.first_revision = tip_.last_revision + 1;
   header.previous_crc32c = tip_.crc32c;
   const auto crc = writer_->Write(header, payload);
-  if (!crc.ok()) return FailUnlessHarmless(crc.status(), header.kind == FrameKind::kEpoch);
+  if (!crc.ok()) return FailUnlessHarmless(crc.status(), begins_epoch);
   // What was written where nobody will look for it is not durable.
   if (absl::Status status = file_system_->CheckOwned(); !status.ok()) return FailUnlessHarmless(status);
   tip_.crc32c = *crc;

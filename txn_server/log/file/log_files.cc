@@ -199,17 +199,23 @@ void LogFiles::DropSegmentsBefore(const LogPoint& point) {
   }
 }
 
-std::optional<std::string> LogFiles::PassOver(const std::string& path, const absl::Status& damage) {
-  MutexLock lock(&mu_);
-  const auto damaged = std::find_if(snapshots_.begin(), snapshots_.end(),
-                                    [&path](const SnapshotSummary& snapshot) { return snapshot.path == path; });
-  const size_t others = snapshots_.size() - (damaged == snapshots_.end() ? 0 : 1);
-  if (others == 0 && compacted_revision() > 0) return std::nullopt;
-  if (damaged == snapshots_.end()) return "";
-  // Before the segments that may be obsolete: after a crash in between it must not stand there without them.
-  obsolete_.insert(obsolete_.begin(), path);
-  snapshots_.erase(damaged);
-  return GoingOnWithout(damage, snapshots_);
+bool LogFiles::PassOver(const std::string& path, const absl::Status& damage,
+                        absl::FunctionRef<void(const std::string&)> notice) {
+  std::string news;
+  {
+    MutexLock lock(&mu_);
+    const auto damaged = std::find_if(snapshots_.begin(), snapshots_.end(),
+                                      [&path](const SnapshotSummary& snapshot) { return snapshot.path == path; });
+    const size_t others = snapshots_.size() - (damaged == snapshots_.end() ? 0 : 1);
+    if (others == 0 && compacted_revision() > 0) return false;
+    if (damaged == snapshots_.end()) return true;
+    // Before the segments that may be obsolete: after a crash in between it must not stand there without them.
+    obsolete_.insert(obsolete_.begin(), path);
+    snapshots_.erase(damaged);
+    news = GoingOnWithout(damage, snapshots_);
+  }
+  notice(news);
+  return true;
 }
 
 std::optional<SnapshotSummary> LogFiles::newest_snapshot() const {

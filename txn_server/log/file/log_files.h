@@ -3,6 +3,7 @@
 #pragma once
 
 #include <absl/base/thread_annotations.h>
+#include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
@@ -81,9 +82,9 @@ class LogFiles {
   bool DropAllBefore(const SnapshotSummary& newest);
 
   // A snapshot turned out to be damaged. The state is taken from the one before from now on, or from the beginning of
-  // the log: the result says so for people, and is empty if it had been passed over before. Nothing if neither is
-  // there.
-  std::optional<std::string> PassOver(const std::string& path, const absl::Status& damage);
+  // the log; `notice` is told so for people, unless it had been passed over before. False if neither is there.
+  bool PassOver(const std::string& path, const absl::Status& damage,
+                absl::FunctionRef<void(const std::string&)> notice);
 
   // The newest snapshot, if there is one.
   std::optional<SnapshotSummary> newest_snapshot() const;

@@ -208,15 +208,22 @@ TEST_CASE("a snapshot is passed over once, and not the last one of a log that ha
   const absl::Status damage = absl::DataLossError("bad block");
   sample.Add(1, sample.EndOf(1));
   sample.Add(2, sample.EndOf(2));
-  CHECK(sample.files().PassOver(FileLedger::SnapshotPath(2), damage) ==
-        "bad block; going on without it, from /log/0000000001.snap. Look at the disk");
-  CHECK(sample.files().PassOver(FileLedger::SnapshotPath(2), damage) == "");
+  std::vector<std::string> notices;
+  const auto pass_over = [&](uint64_t id) {
+    return sample.files().PassOver(FileLedger::SnapshotPath(id), damage,
+                                   [&notices](const std::string& notice) { notices.push_back(notice); });
+  };
+  CHECK(pass_over(2));
+  CHECK(notices.back() == "bad block; going on without it, from /log/0000000001.snap. Look at the disk");
+  CHECK(pass_over(2));
+  CHECK(notices.size() == 1);
   CHECK(sample.files().obsolete() == Paths{FileLedger::SnapshotPath(2)});
-  CHECK(sample.files().PassOver(FileLedger::SnapshotPath(1), damage) ==
-        "bad block; going on without it, from the beginning of the log. Look at the disk");
+  CHECK(pass_over(1));
+  CHECK(notices.back() == "bad block; going on without it, from the beginning of the log. Look at the disk");
   sample.Add(3, sample.EndOf(2));
   CHECK(sample.files().DropAllBefore(*sample.files().newest_snapshot()));
-  CHECK(sample.files().PassOver(FileLedger::SnapshotPath(3), damage) == std::nullopt);
+  CHECK_FALSE(pass_over(3));
+  CHECK(notices.size() == 2);
 }
 
 TEST_CASE("a segment stays as long as one is being read that is not younger") {
