@@ -12,8 +12,9 @@ namespace {
 // How many keys are removed before others may have the lock again.
 constexpr size_t kMaxExpiredUnderOneLock = 100;
 
-// How often room is made for one mutation. Others may take it, and a key that was to grow may be among those that went.
-constexpr int kMaxAttemptsWithRoom = 3;
+// How often room is made for one mutation. Others may take it first, and then they have got on; a bound on how unlucky
+// one caller can be.
+constexpr int kMaxAttemptsWithRoom = 32;
 
 absl::Status WithAdvice(const absl::Status& status, absl::string_view advice) {
   return WithMessage(status, absl::StrCat(status.message(), "; ", advice));

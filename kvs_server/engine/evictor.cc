@@ -47,7 +47,8 @@ absl::Status Evictor::MakeRoom(const Size& growth, const SparedKeys& spared) {
              static_cast<int64_t>(std::min(limits.max_memory_bytes / kSpareShare, kMaxSpareBytes))};
   const size_t max_removals = kMaxEvictionsAtOnce + static_cast<size_t>(std::max<int64_t>(growth.keys, 0));
   MutexLock lock(&mutex_);
-  for (size_t i = 0; i < max_removals && !store_.usage().HasRoomFor(enough); ++i) {
+  for (size_t i = 0; i < max_removals; ++i) {
+    if (store_.usage().HasRoomFor(enough)) return absl::OkStatus();
     const absl::Status status = RemoveSome(spared);
     if (absl::IsNotFound(status)) break;
     if (!status.ok()) return status;
