@@ -215,13 +215,18 @@ TEST_CASE("the ledger of a running server can be inspected at any time") {
   REQUIRE((*log)->BeginEpoch("w").ok());
   std::atomic<bool> done = false;
   std::atomic<bool> failed = false;
+  std::atomic<uint64_t> last = 0;
   std::thread writer([&] {
     while (!done && !failed) {
+      // No further ahead than some segments, or a log that grows faster than it is read is never read to its end.
+      if ((*log)->position().durable_revision > last + 5000) {
+        std::this_thread::yield();
+        continue;
+      }
       const SampleFrame frame = MakeFrame((*log)->position().durable_revision + 1, 20, std::string(100, 'x'));
       if (!(*log)->Append(1, {frame.frame()}).ok()) failed = true;
     }
   });
-  uint64_t last = 0;
   absl::Status bad;
   // Until the writer got somewhere, at least.
   for (int i = 0; (i < 25 || last == 0) && bad.ok() && !failed; ++i) {
