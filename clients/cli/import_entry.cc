@@ -15,6 +15,13 @@ Request& Begin(const v1::ScanEntry& entry, const std::optional<absl::Duration>& 
   return *request;
 }
 
+// The request that is in an operation.
+google::protobuf::Message& RequestIn(v1::BatchOperation* operation) {
+  const auto* reflection = v1::BatchOperation::GetReflection();
+  const auto* field = reflection->GetOneofFieldDescriptor(*operation, v1::BatchOperation::descriptor()->oneof_decl(0));
+  return *reflection->MutableMessage(operation, field);
+}
+
 }  // namespace
 
 v1::BatchOperation OperationOf(const v1::ScanEntry& entry, const std::optional<absl::Duration>& ttl, bool goes_on) {
@@ -54,11 +61,20 @@ v1::BatchOperation OperationOf(const v1::ScanEntry& entry, const std::optional<a
 }
 
 void SetPrecondition(const v1::Precondition& precondition, v1::BatchOperation* operation) {
-  const auto* reflection = v1::BatchOperation::GetReflection();
-  const auto* field = reflection->GetOneofFieldDescriptor(*operation, v1::BatchOperation::descriptor()->oneof_decl(0));
-  google::protobuf::Message* request = reflection->MutableMessage(operation, field);
-  const auto* of_request = request->GetDescriptor()->FindFieldByName("precondition");
-  request->GetReflection()->MutableMessage(request, of_request)->CopyFrom(precondition);
+  google::protobuf::Message& request = RequestIn(operation);
+  const auto* field = request.GetDescriptor()->FindFieldByName("precondition");
+  request.GetReflection()->MutableMessage(&request, field)->CopyFrom(precondition);
+}
+
+std::optional<google::protobuf::Duration> TakeTtl(v1::BatchOperation* operation) {
+  google::protobuf::Message& request = RequestIn(operation);
+  const auto* field = request.GetDescriptor()->FindFieldByName("ttl");
+  const auto* reflection = request.GetReflection();
+  if (!reflection->HasField(request, field)) return std::nullopt;
+  google::protobuf::Duration ttl;
+  ttl.CopyFrom(reflection->GetMessage(request, field));
+  reflection->ClearField(&request, field);
+  return ttl;
 }
 
 }  // namespace kvs::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <absl/time/time.h>
+#include <google/protobuf/duration.pb.h>
 
 #include <optional>
 
@@ -16,5 +17,8 @@ v1::BatchOperation OperationOf(const v1::ScanEntry& entry, const std::optional<a
 
 // Makes an operation that changes one key depend on what is there.
 void SetPrecondition(const v1::Precondition& precondition, v1::BatchOperation* operation);
+
+// Takes out of an operation of OperationOf how long its key is to live, if that is limited.
+std::optional<google::protobuf::Duration> TakeTtl(v1::BatchOperation* operation);
 
 }  // namespace kvs::cli

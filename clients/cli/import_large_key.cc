@@ -27,11 +27,14 @@ std::string LargeKeyImport::MarkerName() const {
 
 absl::Status LargeKeyImport::Step(std::vector<v1::BatchOperation> operations, bool is_last) {
   if (is_left_alone_) return absl::OkStatus();
+  for (v1::BatchOperation& operation : operations) {
+    if (auto ttl = TakeTtl(&operation)) ttl_ = *std::move(ttl);
+  }
   if (!is_begun_) return Begin(std::move(operations));
   if (!operations.empty()) SetPrecondition(client::Precondition::Present().proto(), &operations.front());
   const absl::Status status = Send(operations, is_last);
   if (!Is(status, errors::kKeyNotFound)) return status;
-  return absl::AbortedError(absl::StrCat(Name(), " was deleted, or has expired, while it was imported"));
+  return absl::AbortedError(absl::StrCat(Name(), " was deleted while it was imported"));
 }
 
 absl::Status LargeKeyImport::Begin(std::vector<v1::BatchOperation> operations) {
@@ -55,6 +58,12 @@ absl::Status LargeKeyImport::Send(const std::vector<v1::BatchOperation>& operati
   for (const v1::BatchOperation& operation : operations) *request.add_operations() = operation;
   if (is_last) {
     request.add_operations()->mutable_string_delete()->set_key(MarkerName());
+    if (ttl_) {
+      v1::KeysExpireRequest& expire = *request.add_operations()->mutable_keys_expire();
+      expire.set_key(key_);
+      expire.add_types(type_);
+      *expire.mutable_ttl() = *ttl_;
+    }
   } else {
     v1::StringStorePutRequest& marker = *request.add_operations()->mutable_string_put();
     marker.set_key(MarkerName());

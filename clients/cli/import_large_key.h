@@ -3,11 +3,14 @@
 // Until the key is whole, a marker tells that it is not: a string with a name of its own, which each step puts right
 // behind the key, and the last step deletes. So a part that an import has left when it broke off is told from a key
 // that was there before: its marker has the next revision. The next import begins it anew, also with --if-absent.
+//
+// How long the key lives is set by the last step, so that it does not expire before it is whole.
 #pragma once
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
+#include <google/protobuf/duration.pb.h>
 
 #include <cstdint>
 #include <optional>
@@ -50,6 +53,7 @@ class LargeKeyImport {
   const v1::ValueType type_;
   const std::string key_;
   const bool if_absent_;
+  std::optional<google::protobuf::Duration> ttl_;
   bool is_begun_ = false;
   bool is_left_alone_ = false;
 };

@@ -2,6 +2,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 #include <absl/strings/str_split.h>
+#include <absl/time/clock.h>
 
 #include <future>
 #include <string>
@@ -182,6 +183,21 @@ TEST_CASE("of a set that is too large for one batch, what a cut import has left 
     return;
   }
   CHECK(kvs.Out({"keys", "--prefix", "kvs:import:"}).empty());
+}
+
+TEST_CASE("a large set does not expire before it is whole") {
+  PairCli kvs;
+  std::vector<std::string> lines = SetLines("large", 8000);
+  const std::string expires_at =
+      absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::Now() + absl::Hours(1), absl::UTCTimeZone());
+  for (std::string& line : lines) {
+    line.insert(line.find("\"value\""), absl::StrCat(R"("expiresAt":")", expires_at, R"(",)"));
+  }
+  CHECK(Import(kvs, Joined(lines, lines.size() - 1)).status == 2);
+  CHECK(kvs.Out({"ttl", "set", "large"}) == "for ever\n");
+  CHECK(Import(kvs, Joined(lines, lines.size())).out == "imported 1 key\n");
+  CHECK(kvs.Out({"set", "size", "large"}) == "8000\n");
+  CHECK_THAT(kvs.Out({"ttl", "set", "large"}), ContainsText("59m"));
 }
 
 TEST_CASE("a large set that is there is left alone with --if-absent, whoever put it") {
