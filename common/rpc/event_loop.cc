@@ -69,12 +69,11 @@ void EventLoop::Run() {
   for (;;) {
     void* tag = nullptr;
     bool ok = false;
-    const bool has_more_to_do = drain_requested_ || !idle_tasks_.empty();
-    const gpr_timespec deadline = has_more_to_do ? gpr_inf_past(GPR_CLOCK_MONOTONIC) : NextDeadline();
-    switch (queue_->AsyncNext(&tag, &ok, deadline)) {
+    const bool is_waited_for = drain_requested_ || !idle_tasks_.empty();
+    switch (queue_->AsyncNext(&tag, &ok, NextDeadline())) {
       case grpc::CompletionQueue::GOT_EVENT:
         static_cast<Tag*>(tag)->Complete(ok);
-        if (has_more_to_do && ++events_before_idle_ >= kMaxEventsBeforeIdle) RunIdle();
+        if (is_waited_for && ++events_before_idle_ >= kMaxEventsBeforeIdle) RunIdle();
         break;
       case grpc::CompletionQueue::TIMEOUT:
         RunIdle();
@@ -106,9 +105,14 @@ void EventLoop::RunIdle() {
   events_before_idle_ = 0;
   if (drain_requested_) RunDrained();
   if (idle_tasks_.empty()) return;
+  const Time begin = std::chrono::steady_clock::now();
+  idle_allowed_at_ = idle_budget_.AllowedAt(begin);
+  idle_is_paused_ = idle_allowed_at_ > begin;
+  if (idle_is_paused_) return;
   Task task = std::move(idle_tasks_.front());
   idle_tasks_.pop_front();
   task();
+  idle_budget_.Spend(std::chrono::steady_clock::now() - begin);
 }
 
 void EventLoop::RunDueTimers() {
@@ -122,10 +126,15 @@ void EventLoop::RunDueTimers() {
 }
 
 gpr_timespec EventLoop::NextDeadline() const {
-  if (timers_.empty()) return gpr_inf_future(GPR_CLOCK_MONOTONIC);
+  // gRPC rounds every other time up to a millisecond.
+  const bool has_idle_task = !idle_tasks_.empty();
+  if (drain_requested_ || (has_idle_task && !idle_is_paused_)) return gpr_inf_past(GPR_CLOCK_MONOTONIC);
+  Time at = Time::max();
+  if (!timers_.empty()) at = timers_.begin()->first.first;
+  if (has_idle_task) at = std::min(at, idle_allowed_at_);
+  if (at == Time::max()) return gpr_inf_future(GPR_CLOCK_MONOTONIC);
   // Both clocks are CLOCK_MONOTONIC, so that no time need be read for each event.
-  const auto at = timers_.begin()->first.first.time_since_epoch();
-  const int64_t nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(at).count();
+  const int64_t nanos = std::chrono::duration_cast<std::chrono::nanoseconds>(at.time_since_epoch()).count();
   return gpr_time_add(gpr_time_0(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(nanos, GPR_TIMESPAN));
 }
 

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/rpc/idle_budget.h"
 #include "common/sync.h"
 
 namespace kvs::rpc {
@@ -47,7 +48,8 @@ class CallbackTag final : public Tag {
 class EventLoop {
  public:
   using Task = absl::AnyInvocable<void()>;
-  using TimerId = std::pair<std::chrono::steady_clock::time_point, uint64_t>;
+  using Time = IdleBudget::Time;
+  using TimerId = std::pair<Time, uint64_t>;
 
   explicit EventLoop(std::unique_ptr<grpc::CompletionQueue> queue);
   // Stops, if that has not happened. Every operation on the queue must be over or be ended by its Shutdown.
@@ -82,9 +84,13 @@ class EventLoop {
   void Cancel(TimerId id);
 
   // Runs a task on the loop's thread when it has handled all events at hand, and what OnDrained asks for; or a good
-  // number of events where they never end. Then it looks for events again before the next such task. For long work in
-  // short pieces: Post would let it run before what has arrived meanwhile. Only on the loop's thread.
+  // number of events where they never end. Then it looks for events again before the next such task. While calls
+  // arrive, such tasks get a part of the loop's time, in short bursts (see IdleBudget). For long work in short pieces:
+  // Post would let it run before what has arrived meanwhile. Only on the loop's thread.
   void RunWhenIdle(Task task) { idle_tasks_.push_back(std::move(task)); }
+
+  // Tells that a client wants something, which work for idle times has to give way to. Only on the loop's thread.
+  void NoteCall() { idle_budget_.NoteCall(); }
 
   // Adds a function that is called on the loop's thread when it has handled all events at hand, or a good number of
   // them where they never end. Before Start.
@@ -112,6 +118,7 @@ class EventLoop {
   void RunDrained();
   void RunIdle();
   void RunDueTimers();
+  // When there is something to do, whether or not events come.
   gpr_timespec NextDeadline() const;
 
   const std::unique_ptr<grpc::CompletionQueue> queue_;
@@ -126,6 +133,9 @@ class EventLoop {
   bool drain_requested_ = false;
   int events_before_idle_ = 0;  // since something has waited for the queue to be empty
   std::deque<Task> idle_tasks_;
+  IdleBudget idle_budget_;
+  bool idle_is_paused_ = false;
+  Time idle_allowed_at_;  // when the next of `idle_tasks_` may run, where they are paused
   uint64_t next_timer_ = 0;
   std::map<TimerId, Task> timers_;
 

@@ -40,6 +40,7 @@ void UnaryCall::Arrived(bool ok) {
     delete this;
     return;
   }
+  loop_->NoteCall();
   (new UnaryCall(service_, method_, loop_))->Request();
   service_->methods_[method_].unary(*this, request_);
 }
@@ -97,8 +98,9 @@ void ServerStream::Read(bool ok) {
     // Nothing more comes; a later ResumeReading must not start another read.
     reading_ = true;
     handler_->OnHalfClose();
-  } else if (handler_->OnMessage(incoming_)) {
-    ResumeReading();
+  } else {
+    loop_->NoteCall();
+    if (handler_->OnMessage(incoming_)) ResumeReading();
   }
   OperationEnded();
 }

@@ -292,5 +292,30 @@ TEST_CASE("a loop that is never idle runs idle tasks all the same") {
   loop->Stop();
 }
 
+TEST_CASE("idle tasks give way to calls, and go on when these have ended") {
+  Loop loop;
+  constexpr int kPieces = 30;
+  constexpr std::chrono::microseconds kPiece(100);
+  int pieces = 0;
+  Latch done;
+  std::function<void()> work = [&] {
+    loop->NoteCall();
+    const auto end = std::chrono::steady_clock::now() + kPiece;
+    while (std::chrono::steady_clock::now() < end) {
+    }
+    if (++pieces == kPieces) return done.CountDown();
+    loop->RunWhenIdle([&] { work(); });
+  };
+  const auto begin = std::chrono::steady_clock::now();
+  loop->Post([&] { work(); });
+  loop->Start();
+  done.Wait();
+  const auto took = std::chrono::steady_clock::now() - begin;
+  loop->Stop();
+  // The first piece is no idle task, the first window may be over at once, and each may have a piece more.
+  const int windows = (kPieces - 1) / (IdleBudget::kShare / kPiece + 1) - 1;
+  CHECK(took >= (windows - 1) * IdleBudget::kWindow);
+}
+
 }  // namespace
 }  // namespace kvs::rpc
