@@ -1,8 +1,7 @@
 // The replay as kvs_server does it: frames are parsed, and their transactions decoded and applied.
-#include <google/protobuf/arena.h>
-
 #include "bench/micro/micro.h"
 #include "common/crc32c.h"
+#include "common/model/transaction_list.h"
 #include "kvs_server/store/store.h"
 
 namespace kvs::micro {
@@ -22,13 +21,13 @@ std::string Frame(uint64_t first_revision) {
 
 template <class Apply>
 void ForEachIn(const std::string& frame, Apply apply) {
-  google::protobuf::Arena arena;
-  auto* list = google::protobuf::Arena::CreateMessage<::txn::v1::TransactionList>(&arena);
-  if (!list->ParseFromString(frame)) std::abort();
-  for (const auto& stored : list->transactions()) {
-    const absl::StatusOr<Transaction> transaction = Decode(stored);
-    if (!transaction.ok()) std::abort();
-    apply(*transaction);
+  TransactionListReader list;
+  list.Reset(frame);
+  while (true) {
+    const auto item = list.Next();
+    if (!item.ok()) std::abort();
+    if (!*item) break;
+    apply((*item)->transaction);
   }
   benchmark::DoNotOptimize(ExtendCrc32c(0, frame));
 }

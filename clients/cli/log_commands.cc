@@ -10,9 +10,8 @@
 #include "clients/cli/json.h"
 #include "clients/cli/transaction_text.h"
 #include "common/errors.h"
-#include "common/model/transaction_codec.h"
+#include "common/model/transaction_list.h"
 #include "common/process/progress_bar.h"
-#include "txn/v1/transaction.pb.h"
 #include "txn_server/log/file/backup_check.h"
 #include "txn_server/log/file/log_inspector.h"
 
@@ -60,17 +59,17 @@ std::string FrameJson(const SegmentSummary& segment, const FrameHeader& header) 
 }
 
 void PrintTransactions(const StoredFrame& frame, Output& output) {
-  ::txn::v1::TransactionList list;
-  if (!list.ParseFromArray(frame.payload.data(), static_cast<int>(frame.payload.size()))) {
-    output.Note("the transactions of this frame cannot be decoded: a later version may have written them");
-  }
-  for (const ::txn::v1::Transaction& stored : list.transactions()) {
-    const auto transaction = Decode(stored);
-    if (!transaction.ok()) {
-      output.Note(transaction.status().message());
-      continue;
+  TransactionListReader list;
+  list.Reset(frame.payload);
+  while (true) {
+    const auto item = list.Next();
+    if (!item.ok()) {
+      output.Note(absl::StrCat(item.status().message(), "; a later version may have written it"));
+    } else if (*item) {
+      output.Result(TransactionJson((*item)->transaction), TransactionText((*item)->transaction));
+    } else {
+      return;
     }
-    output.Result(TransactionJson(*transaction), TransactionText(*transaction));
   }
 }
 

@@ -1,11 +1,15 @@
 #include "common/model/transaction_codec.h"
 
-#include <google/protobuf/arena.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <absl/base/casts.h>
+#include <absl/strings/str_cat.h>
 
-#include <cstring>
+#include <array>
 #include <limits>
+#include <optional>
+#include <type_traits>
+
+#include "common/model/wire.h"
+#include "txn/v1/transaction.pb.h"
 
 namespace kvs {
 namespace {
@@ -13,8 +17,6 @@ namespace {
 namespace pb = txn::v1;
 
 // The wire form of the first two fields, both of fixed width; see transaction.proto.
-constexpr uint8_t kListEntryTag = 0x0A;
-constexpr uint8_t kListRequestTag = 0x12;
 constexpr size_t kTagBytes = 1;
 constexpr size_t kTimeOffset = 2 * kTagBytes + sizeof(uint64_t);
 // The third field, if it is set, is a varint; one that is filled in later takes as many bytes as there may be.
@@ -40,224 +42,417 @@ pb::StoreType ToStored(ValueType type) {
   return pb::STORE_TYPE_UNSPECIFIED;
 }
 
-bool FromStored(pb::StoreType stored, ValueType* type) {
-  for (const ValueType candidate : kValueTypes) {
-    if (ToStored(candidate) != stored) continue;
-    *type = candidate;
+pb::Delete::Cause ToStored(operation::Delete::Cause cause) {
+  switch (cause) {
+    case operation::Delete::Cause::kRequested:
+      return pb::Delete::CAUSE_REQUESTED;
+    case operation::Delete::Cause::kExpired:
+      return pb::Delete::CAUSE_EXPIRED;
+    case operation::Delete::Cause::kEvicted:
+      return pb::Delete::CAUSE_EVICTED;
+  }
+  return pb::Delete::CAUSE_UNSPECIFIED;
+}
+
+// Finds what is stored as `stored` among all that there may be.
+template <class T, size_t n>
+bool FromStored(uint64_t stored, const std::array<T, n>& candidates, T* result) {
+  for (const T candidate : candidates) {
+    if (static_cast<uint64_t>(ToStored(candidate)) != stored) continue;
+    *result = candidate;
     return true;
   }
   return false;
 }
 
-void Set(std::string* field, absl::string_view text) { field->assign(text.data(), text.size()); }
-
-void SetTexts(pb::Texts* stored, const Texts& texts) {
-  for (const absl::string_view text : texts) Set(stored->add_texts(), text);
+// Add: a field with a default value that is left out where the field has it.
+template <class Out>
+void AddVarint(Out& out, uint32_t field, uint64_t value) {
+  if (value != 0) out.Varint(field, value);
+}
+template <class Out>
+void AddFixed64(Out& out, uint32_t field, uint64_t value) {
+  if (value != 0) out.Fixed64(field, value);
+}
+template <class Out>
+void AddBytes(Out& out, uint32_t field, absl::string_view bytes) {
+  if (!bytes.empty()) out.Bytes(field, bytes);
 }
 
-void SetFields(pb::StringMap* stored, const Fields& fields) {
-  for (const auto& [name, value] : fields) {
-    auto* field = stored->add_fields();
-    Set(field->mutable_name(), name);
-    Set(field->mutable_value(), value);
+// Writes what belongs into a message, field by field in the order of their numbers, as generated code does.
+template <class Out>
+struct TextsWriter {
+  Out& out;
+  void operator()(const Texts& texts) const {
+    for (const absl::string_view text : texts) out.Bytes(pb::Texts::kTextsFieldNumber, text);
   }
-}
-
-// ToStored: an operation into its field of the stored transaction.
-struct OperationWriter {
-  pb::Transaction* stored;
-
-  void operator()(const operation::Put& op) const { std::visit(ValueWriter{stored->mutable_put()}, op.value); }
-  void operator()(const operation::Delete& op) const {
-    switch (op.cause) {
-      case operation::Delete::Cause::kRequested:
-        return stored->mutable_delete_()->set_cause(pb::Delete::CAUSE_REQUESTED);
-      case operation::Delete::Cause::kExpired:
-        return stored->mutable_delete_()->set_cause(pb::Delete::CAUSE_EXPIRED);
-      case operation::Delete::Cause::kEvicted:
-        return stored->mutable_delete_()->set_cause(pb::Delete::CAUSE_EVICTED);
+  void operator()(const Fields& fields) const {
+    for (const auto& [name, value] : fields) {
+      out.Message(pb::StringMap::kFieldsFieldNumber, [&name = name, &value = value](auto& field) {
+        AddBytes(field, pb::Field::kNameFieldNumber, name);
+        AddBytes(field, pb::Field::kValueFieldNumber, value);
+      });
     }
   }
-  void operator()(const operation::IntIncrement& op) const {
-    stored->mutable_int_increment()->set_delta(op.delta);
-    stored->mutable_int_increment()->set_result(op.result);
-  }
-  void operator()(const operation::UintIncrement& op) const {
-    stored->mutable_uint_increment()->set_delta(op.delta);
-    stored->mutable_uint_increment()->set_decrement(op.decrement);
-    stored->mutable_uint_increment()->set_result(op.result);
-  }
-  void operator()(const operation::FloatIncrement& op) const {
-    stored->mutable_float_increment()->set_delta(op.delta);
-    stored->mutable_float_increment()->set_result(op.result);
-  }
-  void operator()(const operation::Append& op) const { Set(stored->mutable_append(), op.text); }
-  void operator()(const operation::AddMembers& op) const { SetTexts(stored->mutable_add_members(), op.members); }
-  void operator()(const operation::RemoveMembers& op) const { SetTexts(stored->mutable_remove_members(), op.members); }
-  void operator()(const operation::PutFields& op) const { SetFields(stored->mutable_put_fields(), op.fields); }
-  void operator()(const operation::RemoveFields& op) const { SetTexts(stored->mutable_remove_fields(), op.names); }
-  void operator()(const operation::SetExpiry& op) const {
-    auto* set_expiry = stored->mutable_set_expiry();
-    if (op.number) std::visit(ValueWriter{set_expiry->mutable_number()}, *op.number);
-  }
-
-  struct ValueWriter {
-    pb::Value* stored;
-    void operator()(int64_t value) const { stored->set_int_value(value); }
-    void operator()(uint64_t value) const { stored->set_uint_value(value); }
-    void operator()(double value) const { stored->set_float_value(value); }
-    void operator()(absl::string_view value) const { Set(stored->mutable_string_value(), value); }
-    void operator()(const Texts& value) const { SetTexts(stored->mutable_set_value(), value); }
-    void operator()(const Fields& value) const { SetFields(stored->mutable_map_value(), value); }
-  };
 };
 
-absl::Status Malformed(const char* what) {
-  return absl::DataLossError(std::string("a stored transaction has ") + what);
+template <class Out>
+struct ValueWriter {
+  Out& out;
+  void operator()(int64_t value) const { out.Varint(pb::Value::kIntValueFieldNumber, wire::ZigZag(value)); }
+  void operator()(uint64_t value) const { out.Varint(pb::Value::kUintValueFieldNumber, value); }
+  void operator()(double value) const {
+    out.Fixed64(pb::Value::kFloatValueFieldNumber, absl::bit_cast<uint64_t>(value));
+  }
+  void operator()(absl::string_view value) const { out.Bytes(pb::Value::kStringValueFieldNumber, value); }
+  void operator()(const Texts& value) const { WriteTexts(pb::Value::kSetValueFieldNumber, value); }
+  void operator()(const Fields& value) const { WriteTexts(pb::Value::kMapValueFieldNumber, value); }
+
+ private:
+  template <class Value>
+  void WriteTexts(uint32_t field, const Value& value) const {
+    out.Message(field, [&value](auto& texts) { TextsWriter<std::decay_t<decltype(texts)>>{texts}(value); });
+  }
+};
+
+template <class Out>
+void WriteValue(Out& out, const ValueView& value) {
+  std::visit(ValueWriter<Out>{out}, value);
 }
 
-Texts ReadTexts(const pb::Texts& stored) { return Texts(stored.texts().begin(), stored.texts().end()); }
+template <class Out>
+struct OperationWriter {
+  using Transaction = pb::Transaction;
+  Out& out;
 
-Fields ReadFields(const pb::StringMap& stored) {
+  void operator()(const operation::Put& op) const {
+    out.Message(Transaction::kPutFieldNumber, [&op](auto& put) { WriteValue(put, op.value); });
+  }
+  void operator()(const operation::Delete& op) const {
+    out.Message(Transaction::kDeleteFieldNumber,
+                [&op](auto& removal) { AddVarint(removal, pb::Delete::kCauseFieldNumber, ToStored(op.cause)); });
+  }
+  void operator()(const operation::IntIncrement& op) const {
+    out.Message(Transaction::kIntIncrementFieldNumber, [&op](auto& increment) {
+      AddVarint(increment, pb::IntIncrement::kDeltaFieldNumber, wire::ZigZag(op.delta));
+      AddVarint(increment, pb::IntIncrement::kResultFieldNumber, wire::ZigZag(op.result));
+    });
+  }
+  void operator()(const operation::UintIncrement& op) const {
+    out.Message(Transaction::kUintIncrementFieldNumber, [&op](auto& increment) {
+      AddVarint(increment, pb::UintIncrement::kDeltaFieldNumber, op.delta);
+      AddVarint(increment, pb::UintIncrement::kDecrementFieldNumber, op.decrement ? 1 : 0);
+      AddVarint(increment, pb::UintIncrement::kResultFieldNumber, op.result);
+    });
+  }
+  void operator()(const operation::FloatIncrement& op) const {
+    out.Message(Transaction::kFloatIncrementFieldNumber, [&op](auto& increment) {
+      AddFixed64(increment, pb::FloatIncrement::kDeltaFieldNumber, absl::bit_cast<uint64_t>(op.delta));
+      AddFixed64(increment, pb::FloatIncrement::kResultFieldNumber, absl::bit_cast<uint64_t>(op.result));
+    });
+  }
+  void operator()(const operation::Append& op) const { out.Bytes(Transaction::kAppendFieldNumber, op.text); }
+  void operator()(const operation::AddMembers& op) const {
+    WriteTexts(Transaction::kAddMembersFieldNumber, op.members);
+  }
+  void operator()(const operation::RemoveMembers& op) const {
+    WriteTexts(Transaction::kRemoveMembersFieldNumber, op.members);
+  }
+  void operator()(const operation::PutFields& op) const { WriteTexts(Transaction::kPutFieldsFieldNumber, op.fields); }
+  void operator()(const operation::RemoveFields& op) const {
+    WriteTexts(Transaction::kRemoveFieldsFieldNumber, op.names);
+  }
+  void operator()(const operation::SetExpiry& op) const {
+    out.Message(Transaction::kSetExpiryFieldNumber, [&op](auto& set_expiry) {
+      if (!op.number) return;
+      set_expiry.Message(pb::SetExpiry::kNumberFieldNumber, [&op](auto& number) { WriteValue(number, *op.number); });
+    });
+  }
+
+ private:
+  template <class Value>
+  void WriteTexts(uint32_t field, const Value& value) const {
+    out.Message(field, [&value](auto& texts) { TextsWriter<std::decay_t<decltype(texts)>>{texts}(value); });
+  }
+};
+
+template <class Out>
+void WriteRequest(Out& out, uint32_t field, const RequestInfo& request) {
+  out.Message(field, [&request](auto& stored) {
+    AddBytes(stored, pb::Request::kIdFieldNumber, request.id);
+    if (!request.answer) return;
+    stored.Message(pb::Request::kAnswerFieldNumber, [&answer = *request.answer](auto& to) {
+      AddFixed64(to, pb::Answer::kCommandHashFieldNumber, answer.command_hash);
+      AddVarint(to, pb::Answer::kRevisionsFieldNumber, answer.revisions);
+      AddBytes(to, pb::Answer::kResponseFieldNumber, answer.response);
+    });
+  });
+}
+
+Texts ReadTexts(wire::Reader& from) {
+  Texts texts;
+  from.Message([&texts](wire::Reader& in) {
+    if (in.field() != pb::Texts::kTextsFieldNumber) return false;
+    texts.push_back(in.Bytes());
+    return true;
+  });
+  return texts;
+}
+
+Fields ReadFields(wire::Reader& from) {
   Fields fields;
-  fields.reserve(stored.fields_size());
-  for (const auto& field : stored.fields()) fields.emplace_back(field.name(), field.value());
+  from.Message([&fields](wire::Reader& in) {
+    if (in.field() != pb::StringMap::kFieldsFieldNumber) return false;
+    in.Message([&field = fields.emplace_back()](wire::Reader& in) {
+      switch (in.field()) {
+        case pb::Field::kNameFieldNumber:
+          field.first = in.Bytes();
+          return true;
+        case pb::Field::kValueFieldNumber:
+          field.second = in.Bytes();
+          return true;
+        default:
+          return false;
+      }
+    });
+    return true;
+  });
   return fields;
 }
 
-absl::Status ReadValue(const pb::Value& stored, ValueView* value) {
-  switch (stored.kind_case()) {
-    case pb::Value::kIntValue:
-      *value = stored.int_value();
-      return absl::OkStatus();
-    case pb::Value::kUintValue:
-      *value = stored.uint_value();
-      return absl::OkStatus();
-    case pb::Value::kFloatValue:
-      *value = stored.float_value();
-      return absl::OkStatus();
-    case pb::Value::kStringValue:
-      *value = absl::string_view(stored.string_value());
-      return absl::OkStatus();
-    case pb::Value::kSetValue:
-      *value = ReadTexts(stored.set_value());
-      return absl::OkStatus();
-    case pb::Value::kMapValue:
-      *value = ReadFields(stored.map_value());
-      return absl::OkStatus();
-    case pb::Value::KIND_NOT_SET:
-      return Malformed("a value of no known type");
-  }
-  return Malformed("a value of no known type");
+// Nothing if it is of no known type.
+std::optional<ValueView> ReadValue(wire::Reader& from) {
+  std::optional<ValueView> value;
+  from.Message([&value](wire::Reader& in) {
+    switch (in.field()) {
+      case pb::Value::kIntValueFieldNumber:
+        value = in.SignedVarint();
+        return true;
+      case pb::Value::kUintValueFieldNumber:
+        value = in.Varint();
+        return true;
+      case pb::Value::kFloatValueFieldNumber:
+        value = in.Double();
+        return true;
+      case pb::Value::kStringValueFieldNumber:
+        value = in.Bytes();
+        return true;
+      case pb::Value::kSetValueFieldNumber:
+        value = ReadTexts(in);
+        return true;
+      case pb::Value::kMapValueFieldNumber:
+        value = ReadFields(in);
+        return true;
+      default:
+        return false;
+    }
+  });
+  return value;
 }
 
-absl::Status ReadCause(const pb::Delete& stored, operation::Delete::Cause* cause) {
-  switch (stored.cause()) {
-    case pb::Delete::CAUSE_REQUESTED:
-      *cause = operation::Delete::Cause::kRequested;
-      return absl::OkStatus();
-    case pb::Delete::CAUSE_EXPIRED:
-      *cause = operation::Delete::Cause::kExpired;
-      return absl::OkStatus();
-    case pb::Delete::CAUSE_EVICTED:
-      *cause = operation::Delete::Cause::kEvicted;
-      return absl::OkStatus();
+// What is wrong with a transaction or a request, if anything is; the first thing counts.
+class Flaw {
+ public:
+  void Note(const char* what) {
+    if (what_ == nullptr) what_ = what;
+  }
+  void NoteIf(bool is_wrong, const char* what) {
+    if (is_wrong) Note(what);
+  }
+  bool is_none() const { return what_ == nullptr; }
+  absl::Status status() const {
+    return is_none() ? absl::OkStatus() : absl::DataLossError(absl::StrCat("a stored transaction has ", what_));
+  }
+
+ private:
+  const char* what_ = nullptr;
+};
+
+constexpr char kUnknownValue[] = "a value of no known type";
+constexpr char kUnreadable[] = "bytes that cannot be read";
+
+ValueView ReadKnownValue(wire::Reader& from, Flaw* flaw) {
+  std::optional<ValueView> value = ReadValue(from);
+  flaw->NoteIf(!value, kUnknownValue);
+  return value ? *std::move(value) : ValueView();
+}
+
+operation::Put ReadPut(wire::Reader& from, Flaw* flaw) { return {ReadKnownValue(from, flaw)}; }
+
+operation::Delete ReadDelete(wire::Reader& from, Flaw* flaw) {
+  using Cause = operation::Delete::Cause;
+  static constexpr std::array kCauses = {Cause::kRequested, Cause::kExpired, Cause::kEvicted};
+  uint64_t cause = pb::Delete::CAUSE_UNSPECIFIED;
+  from.Message([&cause](wire::Reader& in) {
+    if (in.field() != pb::Delete::kCauseFieldNumber) return false;
+    cause = in.Varint();
+    return true;
+  });
+  operation::Delete removal;
+  flaw->NoteIf(!FromStored(cause, kCauses, &removal.cause), "a delete of no known cause");
+  return removal;
+}
+
+operation::IntIncrement ReadIntIncrement(wire::Reader& from) {
+  operation::IntIncrement increment;
+  from.Message([&increment](wire::Reader& in) {
+    switch (in.field()) {
+      case pb::IntIncrement::kDeltaFieldNumber:
+        increment.delta = in.SignedVarint();
+        return true;
+      case pb::IntIncrement::kResultFieldNumber:
+        increment.result = in.SignedVarint();
+        return true;
+      default:
+        return false;
+    }
+  });
+  return increment;
+}
+
+operation::UintIncrement ReadUintIncrement(wire::Reader& from) {
+  operation::UintIncrement increment;
+  from.Message([&increment](wire::Reader& in) {
+    switch (in.field()) {
+      case pb::UintIncrement::kDeltaFieldNumber:
+        increment.delta = in.Varint();
+        return true;
+      case pb::UintIncrement::kDecrementFieldNumber:
+        increment.decrement = in.Varint() != 0;
+        return true;
+      case pb::UintIncrement::kResultFieldNumber:
+        increment.result = in.Varint();
+        return true;
+      default:
+        return false;
+    }
+  });
+  return increment;
+}
+
+operation::FloatIncrement ReadFloatIncrement(wire::Reader& from) {
+  operation::FloatIncrement increment;
+  from.Message([&increment](wire::Reader& in) {
+    switch (in.field()) {
+      case pb::FloatIncrement::kDeltaFieldNumber:
+        increment.delta = in.Double();
+        return true;
+      case pb::FloatIncrement::kResultFieldNumber:
+        increment.result = in.Double();
+        return true;
+      default:
+        return false;
+    }
+  });
+  return increment;
+}
+
+operation::SetExpiry ReadSetExpiry(wire::Reader& from, Flaw* flaw) {
+  operation::SetExpiry set_expiry;
+  from.Message([&](wire::Reader& in) {
+    if (in.field() != pb::SetExpiry::kNumberFieldNumber) return false;
+    set_expiry.number = ReadKnownValue(in, flaw);
+    return true;
+  });
+  return set_expiry;
+}
+
+// Reads the current field if it is an operation.
+bool ReadOperation(wire::Reader& in, Operation* operation, Flaw* flaw) {
+  switch (in.field()) {
+    case pb::Transaction::kPutFieldNumber:
+      *operation = ReadPut(in, flaw);
+      return true;
+    case pb::Transaction::kDeleteFieldNumber:
+      *operation = ReadDelete(in, flaw);
+      return true;
+    case pb::Transaction::kIntIncrementFieldNumber:
+      *operation = ReadIntIncrement(in);
+      return true;
+    case pb::Transaction::kUintIncrementFieldNumber:
+      *operation = ReadUintIncrement(in);
+      return true;
+    case pb::Transaction::kFloatIncrementFieldNumber:
+      *operation = ReadFloatIncrement(in);
+      return true;
+    case pb::Transaction::kAppendFieldNumber:
+      *operation = operation::Append{in.Bytes()};
+      return true;
+    case pb::Transaction::kAddMembersFieldNumber:
+      *operation = operation::AddMembers{ReadTexts(in)};
+      return true;
+    case pb::Transaction::kRemoveMembersFieldNumber:
+      *operation = operation::RemoveMembers{ReadTexts(in)};
+      return true;
+    case pb::Transaction::kPutFieldsFieldNumber:
+      *operation = operation::PutFields{ReadFields(in)};
+      return true;
+    case pb::Transaction::kRemoveFieldsFieldNumber:
+      *operation = operation::RemoveFields{ReadTexts(in)};
+      return true;
+    case pb::Transaction::kSetExpiryFieldNumber:
+      *operation = ReadSetExpiry(in, flaw);
+      return true;
     default:
-      return Malformed("a delete of no known cause");
+      return false;
   }
 }
 
-absl::Status ReadOperation(const pb::Transaction& stored, Operation* result) {
-  switch (stored.operation_case()) {
-    case pb::Transaction::kPut: {
-      operation::Put put;
-      if (absl::Status status = ReadValue(stored.put(), &put.value); !status.ok()) return status;
-      *result = std::move(put);
-      return absl::OkStatus();
+Answer ReadAnswer(wire::Reader& from) {
+  Answer answer;
+  from.Message([&answer](wire::Reader& in) {
+    switch (in.field()) {
+      case pb::Answer::kCommandHashFieldNumber:
+        answer.command_hash = in.Fixed64();
+        return true;
+      case pb::Answer::kRevisionsFieldNumber:
+        answer.revisions = static_cast<uint32_t>(in.Varint());
+        return true;
+      case pb::Answer::kResponseFieldNumber:
+        answer.response = in.Bytes();
+        return true;
+      default:
+        return false;
     }
-    case pb::Transaction::kDelete: {
-      operation::Delete removal;
-      if (absl::Status status = ReadCause(stored.delete_(), &removal.cause); !status.ok()) return status;
-      *result = removal;
-      return absl::OkStatus();
-    }
-    case pb::Transaction::kIntIncrement:
-      *result = operation::IntIncrement{stored.int_increment().delta(), stored.int_increment().result()};
-      return absl::OkStatus();
-    case pb::Transaction::kUintIncrement:
-      *result = operation::UintIncrement{stored.uint_increment().delta(), stored.uint_increment().decrement(),
-                                         stored.uint_increment().result()};
-      return absl::OkStatus();
-    case pb::Transaction::kFloatIncrement:
-      *result = operation::FloatIncrement{stored.float_increment().delta(), stored.float_increment().result()};
-      return absl::OkStatus();
-    case pb::Transaction::kAppend:
-      *result = operation::Append{stored.append()};
-      return absl::OkStatus();
-    case pb::Transaction::kAddMembers:
-      *result = operation::AddMembers{ReadTexts(stored.add_members())};
-      return absl::OkStatus();
-    case pb::Transaction::kRemoveMembers:
-      *result = operation::RemoveMembers{ReadTexts(stored.remove_members())};
-      return absl::OkStatus();
-    case pb::Transaction::kPutFields:
-      *result = operation::PutFields{ReadFields(stored.put_fields())};
-      return absl::OkStatus();
-    case pb::Transaction::kRemoveFields:
-      *result = operation::RemoveFields{ReadTexts(stored.remove_fields())};
-      return absl::OkStatus();
-    case pb::Transaction::kSetExpiry: {
-      operation::SetExpiry set_expiry;
-      if (stored.set_expiry().has_number()) {
-        absl::Status status = ReadValue(stored.set_expiry().number(), &set_expiry.number.emplace());
-        if (!status.ok()) return status;
-      }
-      *result = std::move(set_expiry);
-      return absl::OkStatus();
-    }
-    case pb::Transaction::OPERATION_NOT_SET:
-      return Malformed("no known operation");
-  }
-  return Malformed("no known operation");
+  });
+  return answer;
 }
 
-void SetRequest(const RequestInfo& request, pb::Request* stored) {
-  Set(stored->mutable_id(), request.id);
-  if (!request.answer) return;
-  pb::Answer* answer = stored->mutable_answer();
-  answer->set_command_hash(request.answer->command_hash);
-  answer->set_revisions(request.answer->revisions);
-  Set(answer->mutable_response(), request.answer->response);
+RequestInfo ReadRequest(wire::Reader& from) {
+  RequestInfo request;
+  from.Message([&request](wire::Reader& in) {
+    switch (in.field()) {
+      case pb::Request::kIdFieldNumber:
+        request.id = in.Bytes();
+        return true;
+      case pb::Request::kAnswerFieldNumber:
+        request.answer = ReadAnswer(in);
+        return true;
+      default:
+        return false;
+    }
+  });
+  return request;
 }
 
 // Of a request whose last transaction has this revision.
-absl::Status ReadRequest(const pb::Request& stored, uint64_t revision, RequestInfo* request) {
-  if (stored.id().empty()) return Malformed("a request without an id");
-  request->id = stored.id();
-  if (!stored.has_answer()) return absl::OkStatus();
-  const pb::Answer& answer = stored.answer();
-  if (answer.revisions() == 0 || answer.revisions() > revision) return Malformed("a request of no known revisions");
-  request->answer = Answer{answer.command_hash(), answer.revisions(), answer.response()};
-  return absl::OkStatus();
+void CheckRequest(const RequestInfo& request, uint64_t revision, Flaw* flaw) {
+  flaw->NoteIf(request.id.empty(), "a request without an id");
+  const bool has_revisions = request.answer && request.answer->revisions != 0 && request.answer->revisions <= revision;
+  flaw->NoteIf(request.answer && !has_revisions, "a request of no known revisions");
 }
 
-// A message as an entry of a list, and where in that it begins.
-template <class Message>
-std::string ListEntry(uint8_t tag, const Message& stored, size_t* message_offset) {
-  using google::protobuf::io::CodedOutputStream;
-  const size_t size = stored.ByteSizeLong();
-  const size_t length_bytes = CodedOutputStream::VarintSize64(size);
-  std::string bytes(kTagBytes + length_bytes + size, '\0');
-  auto* out = reinterpret_cast<uint8_t*>(bytes.data());
-  *out++ = tag;
-  out = CodedOutputStream::WriteVarint64ToArray(size, out);
-  stored.SerializeWithCachedSizesToArray(out);
-  *message_offset = kTagBytes + length_bytes;
+// A message as an entry of a list, whose fields write(to) adds; tells where in that the message begins.
+template <class Write>
+std::string ListEntry(uint32_t field, Write write, size_t* message_offset) {
+  wire::Sizer message;
+  write(message);
+  wire::Sizer entry;
+  entry.Message(field, write);
+  std::string bytes(entry.size(), '\0');
+  wire::Writer(bytes.data()).Message(field, write);
+  *message_offset = entry.size() - message.size();
   return bytes;
-}
-
-void PutFixed64(char* to, uint64_t value) {
-  google::protobuf::io::CodedOutputStream::WriteLittleEndian64ToArray(value, reinterpret_cast<uint8_t*>(to));
 }
 
 // A varint of kMaxVarintBytes, whatever the value is.
@@ -270,65 +465,125 @@ void PutLongVarint(char* to, uint64_t value) {
 
 EncodedTransaction::EncodedTransaction(const Transaction& transaction, uint64_t previous_distance)
     : previous_distance_(previous_distance) {
-  google::protobuf::Arena arena;
-  auto* stored = google::protobuf::Arena::CreateMessage<pb::Transaction>(&arena);
-  // Zero would be left out on the wire; Stamp overwrites both.
-  stored->set_revision(1);
-  stored->set_time_micros(1);
-  stored->set_previous_revision(previous_distance == 0 ? transaction.previous_revision : kLongestVarint);
-  Set(stored->mutable_actor(), transaction.actor);
-  stored->set_type(ToStored(transaction.type));
-  Set(stored->mutable_key(), transaction.key);
-  stored->set_batch_remaining(transaction.batch_remaining);
-  stored->set_expires_at_micros(transaction.expires_at_micros);
-  std::visit(OperationWriter{stored}, transaction.operation);
-  if (!transaction.request.id.empty()) SetRequest(transaction.request, stored->mutable_request());
-  bytes_ = ListEntry(kListEntryTag, *stored, &revision_offset_);
+  const auto write = [&](auto& out) {
+    // Stamp overwrites both.
+    out.Fixed64(pb::Transaction::kRevisionFieldNumber, 0);
+    out.Fixed64(pb::Transaction::kTimeMicrosFieldNumber, 0);
+    AddVarint(out, pb::Transaction::kPreviousRevisionFieldNumber,
+              previous_distance == 0 ? transaction.previous_revision : kLongestVarint);
+    AddBytes(out, pb::Transaction::kActorFieldNumber, transaction.actor);
+    AddVarint(out, pb::Transaction::kTypeFieldNumber, ToStored(transaction.type));
+    AddBytes(out, pb::Transaction::kKeyFieldNumber, transaction.key);
+    AddVarint(out, pb::Transaction::kBatchRemainingFieldNumber, transaction.batch_remaining);
+    AddFixed64(out, pb::Transaction::kExpiresAtMicrosFieldNumber, static_cast<uint64_t>(transaction.expires_at_micros));
+    std::visit(OperationWriter<std::decay_t<decltype(out)>>{out}, transaction.operation);
+    if (!transaction.request.id.empty()) WriteRequest(out, pb::Transaction::kRequestFieldNumber, transaction.request);
+  };
+  bytes_ = ListEntry(pb::TransactionList::kTransactionsFieldNumber, write, &revision_offset_);
 }
 
 void EncodedTransaction::Stamp(uint64_t revision, int64_t time_micros) {
   char* start = bytes_.data() + revision_offset_;
-  PutFixed64(start + kTagBytes, revision);
-  PutFixed64(start + kTimeOffset, static_cast<uint64_t>(time_micros));
+  wire::PutFixed64(start + kTagBytes, revision);
+  wire::PutFixed64(start + kTimeOffset, static_cast<uint64_t>(time_micros));
   if (previous_distance_ != 0) PutLongVarint(start + kPreviousOffset, revision - previous_distance_);
 }
 
-absl::StatusOr<Transaction> Decode(const pb::Transaction& stored) {
-  Transaction transaction;
-  transaction.revision = stored.revision();
-  transaction.time_micros = stored.time_micros();
-  transaction.previous_revision = stored.previous_revision();
-  transaction.actor = stored.actor();
-  transaction.key = stored.key();
-  transaction.batch_remaining = stored.batch_remaining();
-  transaction.expires_at_micros = stored.expires_at_micros();
-  if (transaction.revision == 0) return Malformed("no revision");
-  if (transaction.key.empty()) return Malformed("no key");
-  if (!FromStored(stored.type(), &transaction.type)) return Malformed("no known type");
-  if (absl::Status status = ReadOperation(stored, &transaction.operation); !status.ok()) return status;
-  if (stored.has_request()) {
-    absl::Status status = ReadRequest(stored.request(), transaction.revision, &transaction.request);
-    if (!status.ok()) return status;
-  }
-  return transaction;
+absl::Status DecodeTransaction(absl::string_view stored, Transaction* transaction) {
+  *transaction = Transaction();
+  uint64_t type = pb::STORE_TYPE_UNSPECIFIED;
+  bool has_operation = false;
+  bool has_request = false;
+  Flaw of_operation;
+  wire::Reader reader(stored);
+  reader.ReadAll([&](wire::Reader& in) {
+    switch (in.field()) {
+      case pb::Transaction::kRevisionFieldNumber:
+        transaction->revision = in.Fixed64();
+        return true;
+      case pb::Transaction::kTimeMicrosFieldNumber:
+        transaction->time_micros = static_cast<int64_t>(in.Fixed64());
+        return true;
+      case pb::Transaction::kPreviousRevisionFieldNumber:
+        transaction->previous_revision = in.Varint();
+        return true;
+      case pb::Transaction::kActorFieldNumber:
+        transaction->actor = in.Bytes();
+        return true;
+      case pb::Transaction::kTypeFieldNumber:
+        type = in.Varint();
+        return true;
+      case pb::Transaction::kKeyFieldNumber:
+        transaction->key = in.Bytes();
+        return true;
+      case pb::Transaction::kBatchRemainingFieldNumber:
+        transaction->batch_remaining = static_cast<uint32_t>(in.Varint());
+        return true;
+      case pb::Transaction::kExpiresAtMicrosFieldNumber:
+        transaction->expires_at_micros = static_cast<int64_t>(in.Fixed64());
+        return true;
+      case pb::Transaction::kRequestFieldNumber:
+        transaction->request = ReadRequest(in);
+        has_request = true;
+        return true;
+      default:
+        if (!ReadOperation(in, &transaction->operation, &of_operation)) return false;
+        has_operation = true;
+        return true;
+    }
+  });
+  Flaw flaw;
+  flaw.NoteIf(!reader.ok(), kUnreadable);
+  flaw.NoteIf(transaction->revision == 0, "no revision");
+  flaw.NoteIf(transaction->key.empty(), "no key");
+  flaw.NoteIf(!FromStored(type, kValueTypes, &transaction->type), "no known type");
+  flaw.NoteIf(!has_operation, "no known operation");
+  if (flaw.is_none()) flaw = of_operation;
+  if (has_request) CheckRequest(transaction->request, transaction->revision, &flaw);
+  return flaw.status();
 }
 
 std::string Encode(const RememberedRequest& request) {
-  google::protobuf::Arena arena;
-  auto* stored = google::protobuf::Arena::CreateMessage<pb::RememberedRequest>(&arena);
-  stored->set_revision(request.revision);
-  stored->set_time_micros(request.time_micros);
-  Set(stored->mutable_actor(), request.actor);
-  SetRequest({request.id, request.answer}, stored->mutable_request());
+  const auto write = [&](auto& out) {
+    AddFixed64(out, pb::RememberedRequest::kRevisionFieldNumber, request.revision);
+    AddFixed64(out, pb::RememberedRequest::kTimeMicrosFieldNumber, static_cast<uint64_t>(request.time_micros));
+    AddBytes(out, pb::RememberedRequest::kActorFieldNumber, request.actor);
+    WriteRequest(out, pb::RememberedRequest::kRequestFieldNumber, {request.id, request.answer});
+  };
   size_t message_offset = 0;
-  return ListEntry(kListRequestTag, *stored, &message_offset);
+  return ListEntry(pb::TransactionList::kRequestsFieldNumber, write, &message_offset);
 }
 
-absl::StatusOr<RememberedRequest> Decode(const pb::RememberedRequest& stored) {
+absl::StatusOr<RememberedRequest> DecodeRequest(absl::string_view stored) {
+  RememberedRequest remembered;
   RequestInfo request;
-  if (absl::Status status = ReadRequest(stored.request(), stored.revision(), &request); !status.ok()) return status;
-  if (!request.answer) return Malformed("a request without an answer");
-  return RememberedRequest{stored.revision(), stored.time_micros(), stored.actor(), request.id, *request.answer};
+  wire::Reader reader(stored);
+  reader.ReadAll([&](wire::Reader& in) {
+    switch (in.field()) {
+      case pb::RememberedRequest::kRevisionFieldNumber:
+        remembered.revision = in.Fixed64();
+        return true;
+      case pb::RememberedRequest::kTimeMicrosFieldNumber:
+        remembered.time_micros = static_cast<int64_t>(in.Fixed64());
+        return true;
+      case pb::RememberedRequest::kActorFieldNumber:
+        remembered.actor = in.Bytes();
+        return true;
+      case pb::RememberedRequest::kRequestFieldNumber:
+        request = ReadRequest(in);
+        return true;
+      default:
+        return false;
+    }
+  });
+  Flaw flaw;
+  flaw.NoteIf(!reader.ok(), kUnreadable);
+  CheckRequest(request, remembered.revision, &flaw);
+  flaw.NoteIf(!request.answer, "a request without an answer");
+  if (!flaw.is_none()) return flaw.status();
+  remembered.id = request.id;
+  remembered.answer = *request.answer;
+  return remembered;
 }
 
 }  // namespace kvs

@@ -3,12 +3,12 @@
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 
 #include <cstdint>
 #include <string>
 
 #include "common/model/transaction.h"
-#include "txn/v1/transaction.pb.h"
 
 namespace kvs {
 
@@ -30,13 +30,14 @@ class EncodedTransaction {
   uint64_t previous_distance_ = 0;
 };
 
-// Borrows from `stored`. DataLoss if it is not a transaction that Encode could have written.
-absl::StatusOr<Transaction> Decode(const ::txn::v1::Transaction& stored);
+// Reads a serialized txn.v1.Transaction into `transaction`, which borrows from it. DataLoss if EncodedTransaction could
+// not have made it; `transaction` is meaningless then.
+absl::Status DecodeTransaction(absl::string_view stored, Transaction* transaction);
 
 // A request that is remembered, as an entry of a serialized txn.v1.TransactionList.
 std::string Encode(const RememberedRequest& request);
 
-// Borrows from `stored`. DataLoss if it is not a request that Encode could have written.
-absl::StatusOr<RememberedRequest> Decode(const ::txn::v1::RememberedRequest& stored);
+// Takes a serialized txn.v1.RememberedRequest, and borrows from it. DataLoss if Encode could not have made it.
+absl::StatusOr<RememberedRequest> DecodeRequest(absl::string_view stored);
 
 }  // namespace kvs

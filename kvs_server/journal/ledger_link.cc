@@ -3,7 +3,6 @@
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
-#include <google/protobuf/arena.h>
 #include <grpcpp/alarm.h>
 
 #include <algorithm>
@@ -13,7 +12,6 @@
 #include "common/errors.h"
 #include "common/latch.h"
 #include "common/logging/logging.h"
-#include "common/model/transaction_codec.h"
 #include "common/rpc/status.h"
 
 namespace kvs::server {
@@ -350,33 +348,24 @@ absl::Status LedgerLink::BeginSnapshot(const ::txn::v1::SnapshotBegin& begin) {
 
 absl::Status LedgerLink::ApplyPart(const ::txn::v1::SnapshotPart& part) {
   if (!snapshot_) return absl::DataLossError("the ledger sent a part of a snapshot that it did not announce");
-  google::protobuf::Arena arena;
-  auto* list = google::protobuf::Arena::CreateMessage<::txn::v1::TransactionList>(&arena);
-  if (!list->ParseFromString(part.transactions())) {
-    return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(), " cannot be read"));
-  }
-  for (const auto& stored : list->requests()) {
-    const absl::StatusOr<RememberedRequest> request = Decode(stored);
-    if (!request.ok() || request->revision > snapshot_->revision()) {
+  const auto check = [this](const Transaction& transaction) {
+    if (++snapshot_count_ > snapshot_->transactions()) return WrongCountInSnapshot();
+    if (transaction.revision > snapshot_->revision()) {
       return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(),
-                                              " holds a request that cannot be one of it"));
-    }
-    events_.remember(*request);
-  }
-  snapshot_count_ += list->transactions_size();
-  if (snapshot_count_ > snapshot_->transactions()) return WrongCountInSnapshot();
-  const auto check = [this](const absl::StatusOr<Transaction>& transaction) {
-    if (!transaction.ok()) {
-      return absl::DataLossError(absl::StrCat("a transaction in the snapshot of revision ", snapshot_->revision(), ": ",
-                                              transaction.status().message()));
-    }
-    if (transaction->revision > snapshot_->revision()) {
-      return absl::DataLossError(absl::StrCat("the snapshot of revision ", snapshot_->revision(),
-                                              " holds a transaction of revision ", transaction->revision));
+                                              " holds a transaction of revision ", transaction.revision));
     }
     return absl::OkStatus();
   };
-  if (absl::Status status = ApplyAll(*list, check); !status.ok()) return status;
+  TransactionListReader list([this](const RememberedRequest& request) {
+    if (request.revision > snapshot_->revision()) {
+      return absl::DataLossError(absl::StrCat("it holds a request of revision ", request.revision));
+    }
+    events_.remember(request);
+    return absl::OkStatus();
+  });
+  list.Reset(part.transactions());
+  const auto what = [this] { return absl::StrCat("the snapshot of revision ", snapshot_->revision()); };
+  if (absl::Status status = ApplyAll(&list, what, check); !status.ok()) return status;
   replay_crc_ = ExtendCrc32c(replay_crc_, part.transactions());
   if (snapshot_count_ > 0) {
     const double share = static_cast<double>(snapshot_count_) / static_cast<double>(snapshot_->transactions());
@@ -385,19 +374,22 @@ absl::Status LedgerLink::ApplyPart(const ::txn::v1::SnapshotPart& part) {
   return absl::OkStatus();
 }
 
-absl::Status LedgerLink::ApplyAll(const ::txn::v1::TransactionList& list,
-                                  absl::FunctionRef<absl::Status(const absl::StatusOr<Transaction>&)> check) {
+absl::Status LedgerLink::ApplyAll(TransactionListReader* list, absl::FunctionRef<std::string()> what,
+                                  absl::FunctionRef<absl::Status(const Transaction&)> check) {
   std::vector<Transaction> some;
   some.reserve(kApplyAtOnce);
-  for (const auto& stored : list.transactions()) {
-    absl::StatusOr<Transaction> transaction = Decode(stored);
-    if (absl::Status status = check(transaction); !status.ok()) return status;
-    some.push_back(*std::move(transaction));
+  while (true) {
+    const auto item = list->Next();
+    if (!item.ok()) {
+      return absl::DataLossError(absl::StrCat(what(), " cannot be read: ", item.status().message()));
+    }
+    if (!*item) return events_.apply(some);
+    if (absl::Status status = check((*item)->transaction); !status.ok()) return status;
+    some.push_back(std::move((*item)->transaction));
     if (some.size() < kApplyAtOnce) continue;
     if (absl::Status status = events_.apply(some); !status.ok()) return status;
     some.clear();
   }
-  return events_.apply(some);
 }
 
 absl::Status LedgerLink::WrongCountInSnapshot() const {
@@ -415,35 +407,26 @@ absl::Status LedgerLink::EndSnapshot() {
 }
 
 absl::Status LedgerLink::ApplyFrame(const ::txn::v1::Frame& frame) {
-  google::protobuf::Arena arena;
-  auto* list = google::protobuf::Arena::CreateMessage<::txn::v1::TransactionList>(&arena);
-  if (!list->ParseFromString(frame.transactions())) {
-    return absl::DataLossError(absl::StrCat("the replay after revision ", applied_revision_, " cannot be read"));
-  }
-  if (list->requests_size() > 0) {
-    return absl::DataLossError(
-        absl::StrCat("the replay after revision ", applied_revision_, " has what only snapshots hold"));
-  }
   uint64_t revision = applied_revision_;
   int64_t time_micros = 0;
-  const auto check = [&revision, &time_micros](const absl::StatusOr<Transaction>& transaction) {
-    if (!transaction.ok()) {
+  const auto check = [&revision, &time_micros](const Transaction& transaction) {
+    if (transaction.revision != revision + 1) {
       return absl::DataLossError(
-          absl::StrCat("the transaction after revision ", revision, ": ", transaction.status().message()));
+          absl::StrCat("the replay jumps from revision ", revision, " to ", transaction.revision));
     }
-    if (transaction->revision != revision + 1) {
-      return absl::DataLossError(
-          absl::StrCat("the replay jumps from revision ", revision, " to ", transaction->revision));
-    }
-    revision = transaction->revision;
-    time_micros = transaction->time_micros;
+    revision = transaction.revision;
+    time_micros = transaction.time_micros;
     return absl::OkStatus();
   };
-  if (absl::Status status = ApplyAll(*list, check); !status.ok()) return status;
-  applied_revision_ = revision;
-  replay_count_ += list->transactions_size();
+  TransactionListReader list;
+  list.Reset(frame.transactions());
+  const auto what = [&revision] { return absl::StrCat("the replay after revision ", revision); };
+  if (absl::Status status = ApplyAll(&list, what, check); !status.ok()) return status;
   replay_crc_ = ExtendCrc32c(replay_crc_, frame.transactions());
-  if (list->transactions_size() > 0) journal_->Replayed(applied_revision_, time_micros);
+  if (revision == applied_revision_) return absl::OkStatus();
+  replay_count_ += revision - applied_revision_;
+  applied_revision_ = revision;
+  journal_->Replayed(applied_revision_, time_micros);
   return absl::OkStatus();
 }
 

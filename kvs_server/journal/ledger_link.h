@@ -25,6 +25,7 @@
 
 #include "common/logging/logging.h"
 #include "common/model/transaction.h"
+#include "common/model/transaction_list.h"
 #include "common/rpc/event_loop.h"
 #include "kvs_server/journal/append_stream.h"
 #include "kvs_server/journal/journal.h"
@@ -98,9 +99,9 @@ class LedgerLink final : private AppendStream::Owner {
   absl::Status WrongCountInSnapshot() const;
   absl::Status EndSnapshot();
   absl::Status ApplyFrame(const ::txn::v1::Frame& frame);
-  // Has transactions applied, each of them if check(), which gets it or why it cannot be read, says that it may be.
-  absl::Status ApplyAll(const ::txn::v1::TransactionList& list,
-                        absl::FunctionRef<absl::Status(const absl::StatusOr<Transaction>&)> check);
+  // Has the transactions of a list applied, each of them if check() says that it may be; what() tells where they are.
+  absl::Status ApplyAll(TransactionListReader* list, absl::FunctionRef<std::string()> what,
+                        absl::FunctionRef<absl::Status(const Transaction&)> check);
   absl::Status CheckReplayEnd(const ::txn::v1::ReplayEnd& end) const;
   void Resume();
   void OnResumed(const grpc::Status& status, const ::txn::v1::ResumeResponse& response);

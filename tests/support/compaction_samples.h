@@ -8,34 +8,14 @@
 #include <utility>
 #include <vector>
 
-#include "common/model/transaction_codec.h"
 #include "tests/support/catch.h"
+#include "tests/support/list_entries.h"
 #include "tests/support/log_state.h"
 #include "tests/support/sample_frames.h"
 #include "txn_server/log/compaction/merge.h"
 #include "txn_server/log/txn_log.h"
 
 namespace kvs::txn {
-
-inline std::string Entry(const Transaction& transaction) {
-  EncodedTransaction encoded(transaction);
-  encoded.Stamp(transaction.revision, transaction.time_micros);
-  return encoded.bytes();
-}
-
-// A transaction as an entry of a list; its time is its revision.
-inline std::string Entry(uint64_t revision, uint64_t previous_revision, ValueType type, absl::string_view key,
-                         Operation operation) {
-  Transaction transaction;
-  transaction.revision = revision;
-  transaction.time_micros = static_cast<int64_t>(revision);
-  transaction.previous_revision = previous_revision;
-  transaction.actor = "spiffe://kvs/client/test";
-  transaction.type = type;
-  transaction.key = key;
-  transaction.operation = std::move(operation);
-  return Entry(transaction);
-}
 
 // Reads lists of transactions that are given as texts.
 class ListCursor : public SnapshotCursor {

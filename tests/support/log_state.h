@@ -16,7 +16,7 @@
 #include "common/model/key_state.h"
 #include "common/model/request_window.h"
 #include "common/model/transaction_codec.h"
-#include "txn_server/log/compaction/transaction_list.h"
+#include "common/model/transaction_list.h"
 #include "txn_server/log/txn_log.h"
 
 namespace kvs::txn {

@@ -7,6 +7,7 @@
 
 #include "common/limits.h"
 #include "tests/support/catch.h"
+#include "txn/v1/transaction.pb.h"
 
 namespace kvs {
 namespace {
@@ -39,6 +40,12 @@ pb::TransactionList ParseList(const std::string& bytes) {
   pb::TransactionList list;
   REQUIRE(list.ParseFromString(bytes));
   return list;
+}
+
+absl::StatusOr<Transaction> Decoded(const std::string& bytes) {
+  Transaction transaction;
+  if (absl::Status status = DecodeTransaction(bytes, &transaction); !status.ok()) return status;
+  return transaction;
 }
 
 // Doubles are compared by their bits: -0.0 is not 0.0 here.
@@ -92,7 +99,10 @@ void CheckRoundTrip(const Transaction& transaction) {
   INFO("operation " << transaction.operation.index() << " of " << TypeName(transaction.type));
   const pb::TransactionList list = ParseList(Encode(transaction));
   REQUIRE(list.transactions_size() == 1);
-  const auto decoded = Decode(list.transactions(0));
+  // Generated code writes the same bytes, but that it leaves out a time of 0.
+  CHECK((transaction.time_micros == 0 || list.SerializeAsString() == Encode(transaction)));
+  const std::string bytes = list.transactions(0).SerializeAsString();
+  const auto decoded = Decoded(bytes);
   INFO(decoded.status().ToString());
   REQUIRE(decoded.ok());
   CHECK(decoded->revision == transaction.revision);
@@ -263,7 +273,8 @@ TEST_CASE("the bytes of several transactions joined are one list") {
   const pb::TransactionList list = ParseList(joined);
   REQUIRE(list.transactions_size() == static_cast<int>(texts.size()));
   for (size_t i = 0; i < texts.size(); ++i) {
-    const auto decoded = Decode(list.transactions(static_cast<int>(i)));
+    const std::string bytes = list.transactions(static_cast<int>(i)).SerializeAsString();
+    const auto decoded = Decoded(bytes);
     REQUIRE(decoded.ok());
     CHECK(decoded->revision == 100 + i);
     CHECK(decoded->time_micros == static_cast<int64_t>(i));
@@ -277,15 +288,15 @@ TEST_CASE("a transaction keeps the request that it was made by") {
   CHECK(!ParseList(without).transactions(0).has_request());
   CHECK(!RequestOf(transaction));
   transaction.request.id = "id-1";
-  pb::TransactionList list = ParseList(Encode(transaction));
-  auto decoded = Decode(list.transactions(0));
+  std::string bytes = ParseList(Encode(transaction)).transactions(0).SerializeAsString();
+  auto decoded = Decoded(bytes);
   REQUIRE(decoded.ok());
   CHECK((decoded->request.id == "id-1"));
   CHECK(!decoded->request.answer);
   CHECK(!RequestOf(*decoded));
   transaction.request.answer = Answer{kGreatestUint, 7, ""};
-  list = ParseList(Encode(transaction));
-  decoded = Decode(list.transactions(0));
+  bytes = ParseList(Encode(transaction)).transactions(0).SerializeAsString();
+  decoded = Decoded(bytes);
   REQUIRE(decoded.ok());
   const auto request = RequestOf(*decoded);
   REQUIRE(request);
@@ -306,7 +317,9 @@ TEST_CASE("a remembered request is an entry of a list of its own kind") {
   const pb::TransactionList list = ParseList(bytes);
   CHECK(list.transactions_size() == 0);
   REQUIRE(list.requests_size() == 1);
-  const auto decoded = Decode(list.requests(0));
+  CHECK(list.SerializeAsString() == bytes);
+  const std::string message = list.requests(0).SerializeAsString();
+  const auto decoded = DecodeRequest(message);
   REQUIRE(decoded.ok());
   CHECK(decoded->revision == 300);
   CHECK(decoded->time_micros == kLeastInt);
@@ -333,7 +346,8 @@ TEST_CASE("a remembered request that could not have been written is DATA_LOSS an
     stored.mutable_request()->mutable_answer()->set_revisions(301);
     what = "a request of no known revisions";
   }
-  const auto decoded = Decode(stored);
+  const std::string bytes = stored.SerializeAsString();
+  const auto decoded = DecodeRequest(bytes);
   CHECK(decoded.status().code() == absl::StatusCode::kDataLoss);
   CHECK(decoded.status().message().find(what) != absl::string_view::npos);
 }
@@ -342,7 +356,7 @@ pb::Transaction Stored() { return ParseList(Encode(Of(ValueType::kInt, operation
 
 TEST_CASE("a stored transaction that could not have been written is DATA_LOSS and says what is wrong") {
   pb::Transaction stored = Stored();
-  REQUIRE(Decode(stored).ok());
+  REQUIRE(Decoded(stored.SerializeAsString()).ok());
   const char* what = "";
   SECTION("without a revision") {
     stored.clear_revision();
@@ -396,9 +410,88 @@ TEST_CASE("a stored transaction that could not have been written is DATA_LOSS an
     stored.mutable_request()->mutable_answer();
     what = "a request of no known revisions";
   }
-  const auto decoded = Decode(stored);
+  const std::string bytes = stored.SerializeAsString();
+  const auto decoded = Decoded(bytes);
   CHECK(decoded.status().code() == absl::StatusCode::kDataLoss);
   CHECK(decoded.status().message().find(what) != absl::string_view::npos);
+}
+
+TEST_CASE("what a later version adds to a stored transaction is passed over") {
+  const std::string later =
+      "\xa0\x06\x07"  // field 100, a varint
+      "\xa9\x06"
+      "12345678"  // field 101, fixed64
+      "\xb2\x06\x03"
+      "abc"  // field 102, bytes
+      "\xbd\x06"
+      "1234";  // field 103, fixed32
+  const std::string bytes = later + Stored().SerializeAsString() + later;
+  const auto decoded = Decoded(bytes);
+  REQUIRE(decoded.ok());
+  CHECK(decoded->revision == 7);
+  CHECK(std::get<int64_t>(std::get<operation::Put>(decoded->operation).value) == 5);
+}
+
+TEST_CASE("bytes that are no stored transaction are DATA_LOSS, wherever they end and whatever is wrong") {
+  Transaction transaction = Of(ValueType::kMap, operation::PutFields{{{"name", "value"}, {"other", ""}}});
+  transaction.request = {"id", Answer{1, 1, "answer"}};
+  const std::string whole = ParseList(Encode(transaction)).transactions(0).SerializeAsString();
+  REQUIRE(Decoded(whole).ok());
+  for (size_t size = 0; size < whole.size(); ++size) {
+    const std::string cut = whole.substr(0, size);
+    // A cut between two fields leaves a message, which lacks one.
+    CHECK(Decoded(cut).ok() == (pb::Transaction().ParseFromString(cut) && size > whole.find("other")));
+  }
+  for (const std::string& bad : {std::string("\x00\x01", 2), std::string("\x08\x01"), std::string("\x0b\x0c"),
+                                 std::string("\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
+                                 std::string("\xff\xff\xff\xff\xff\x01\x01"), std::string("\x32\xff")}) {
+    CHECK(Decoded(whole + bad).status().message() == "a stored transaction has bytes that cannot be read");
+  }
+}
+
+// Generated code is what says which bytes are a message.
+TEST_CASE("of a stored transaction that was changed, what is decoded is what generated code reads") {
+  const auto seed = std::random_device()();
+  INFO("seed " << seed);
+  std::mt19937_64 random(seed);
+  const std::vector<Operation> operations = {
+      operation::Put{int64_t{-5}},
+      operation::Put{uint64_t{500}},
+      operation::Put{0.5},
+      operation::Put{absl::string_view("text")},
+      operation::Put{Texts{"a", "b"}},
+      operation::Put{Fields{{"a", "1"}, {"b", ""}}},
+      operation::Delete{},
+      operation::IntIncrement{1, 2},
+      operation::UintIncrement{1, true, 2},
+      operation::FloatIncrement{1, 2},
+      operation::Append{"text"},
+      operation::AddMembers{{"a"}},
+      operation::RemoveMembers{{"a", "b"}},
+      operation::PutFields{{{"a", "1"}}},
+      operation::RemoveFields{{"a"}},
+      operation::SetExpiry{ValueView(int64_t{5})},
+  };
+  int agreed = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes = ParseList(Encode(Of(ValueType::kInt, operations[random() % operations.size()])))
+                            .transactions(0)
+                            .SerializeAsString();
+    bytes[random() % bytes.size()] = static_cast<char>(random());
+    const auto decoded = Decoded(bytes);
+    if (!decoded.ok()) continue;
+    pb::Transaction stored;
+    REQUIRE(stored.ParseFromString(bytes));
+    CHECK(decoded->revision == stored.revision());
+    CHECK(decoded->time_micros == stored.time_micros());
+    CHECK(decoded->previous_revision == stored.previous_revision());
+    CHECK(decoded->expires_at_micros == stored.expires_at_micros());
+    CHECK((decoded->key == stored.key()));
+    CHECK((decoded->actor == stored.actor()));
+    CHECK(decoded->batch_remaining == stored.batch_remaining());
+    ++agreed;
+  }
+  CHECK(agreed > 1000);
 }
 
 }  // namespace

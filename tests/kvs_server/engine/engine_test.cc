@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/errors.h"
+#include "common/model/transaction_list.h"
 #include "kvs_server/engine/verbs.h"
 #include "tests/kvs_server/support/manual_ledger.h"
 #include "tests/kvs_server/support/scan_all.h"
@@ -400,12 +401,12 @@ TEST_CASE_METHOD(EngineFixture, "threads write one history, and its replay gives
   ledger_.Persist();
   Store replayed(3);
   uint64_t revision = 0;
-  const ::txn::v1::TransactionList logged = ledger_.Transactions();
-  for (const auto& stored : logged.transactions()) {
-    const auto transaction = Decode(stored);
-    REQUIRE(transaction.ok());
-    REQUIRE(transaction->revision == ++revision);
-    REQUIRE(replayed.Apply(*transaction).ok());
+  const std::string logged = ledger_.Transactions().SerializeAsString();
+  TransactionListReader list;
+  list.Reset(logged);
+  for (auto item = list.Next(); item.ok() && *item; item = list.Next()) {
+    REQUIRE((*item)->transaction.revision == ++revision);
+    REQUIRE(replayed.Apply((*item)->transaction).ok());
   }
   CHECK(Dump(replayed) == Dump(store_));
 }

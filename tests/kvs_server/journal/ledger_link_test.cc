@@ -159,7 +159,7 @@ TEST_CASE_METHOD(LinkFixture, "link: a replay that cannot be decoded is data los
   ScriptedLedger::Replay bad;
   std::string message;
   SECTION("because its bytes are no message") {
-    message = "the replay after revision 1 cannot be read";
+    message = "the replay after revision 1 cannot be read: these bytes are no list of transactions";
     bad = [](ReplayCall& call) {
       call.Send(1, 1);
       call.SendBytes("\xFF\xFF");
@@ -167,7 +167,7 @@ TEST_CASE_METHOD(LinkFixture, "link: a replay that cannot be decoded is data los
     };
   }
   SECTION("because a transaction is none") {
-    message = "the transaction after revision 1";
+    message = "the replay after revision 1 cannot be read: a stored transaction has no key";
     bad = [](ReplayCall& call) {
       call.Send(1, 1);
       ::txn::v1::TransactionList list;

@@ -9,7 +9,7 @@
 
 #include "common/limits.h"
 #include "common/model/transaction_codec.h"
-#include "txn_server/log/compaction/transaction_list.h"
+#include "common/model/transaction_list.h"
 
 namespace kvs::txn {
 namespace {

@@ -3,8 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/model/transaction_list.h"
 #include "txn_server/log/compaction/change_table.h"
-#include "txn_server/log/compaction/transaction_list.h"
 
 namespace kvs::txn {
 namespace {

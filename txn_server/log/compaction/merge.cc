@@ -1,13 +1,12 @@
 #include "txn_server/log/compaction/merge.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <utility>
 
 #include "common/model/key_state.h"
 #include "common/model/transaction_codec.h"
-#include "txn_server/log/compaction/transaction_list.h"
+#include "common/model/transaction_list.h"
 
 namespace kvs::txn {
 namespace {
@@ -21,18 +20,18 @@ class Source {
   // 0 of the snapshot.
   size_t index() const { return index_; }
 
-  bool at_end() const { return !item_; }
+  bool at_end() const { return item_ == nullptr; }
   const TransactionListReader::Item& item() const { return *item_; }
   bool IsOf(ValueType type, absl::string_view key) const {
-    return item_ && item_->transaction.type == type && item_->transaction.key == key;
+    return item_ != nullptr && item_->transaction.type == type && item_->transaction.key == key;
   }
 
   absl::Status Advance() {
     while (true) {
-      auto item = list_.Next();
+      const auto item = list_.Next();
       if (!item.ok()) return item.status();
-      item_ = *std::move(item);
-      if (item_) return absl::OkStatus();
+      item_ = *item;
+      if (item_ != nullptr) return absl::OkStatus();
       const auto chunk = cursor_->Next();
       if (!chunk.ok()) return chunk.status();
       if (!*chunk) return absl::OkStatus();
@@ -44,7 +43,7 @@ class Source {
   const std::unique_ptr<SnapshotCursor> cursor_;
   const size_t index_;
   TransactionListReader list_;
-  std::optional<TransactionListReader::Item> item_;  // empty at the end
+  const TransactionListReader::Item* item_ = nullptr;  // of list_; null at the end
 };
 
 // Whether a comes after b; sources at the same key come in their order.

@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "common/errors.h"
-#include "txn_server/log/compaction/transaction_list.h"
+#include "common/model/transaction_list.h"
 #include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/log_files.h"
 #include "txn_server/log/file/log_inspector.h"

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "common/model/transaction.h"
-#include "txn_server/log/compaction/transaction_list.h"
+#include "common/model/transaction_list.h"
 #include "txn_server/log/postgres/binary_parameters.h"
 #include "txn_server/log/postgres/connection.h"
 #include "txn_server/log/postgres/key_ids.h"

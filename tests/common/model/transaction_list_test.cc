@@ -1,8 +1,11 @@
-#include "txn_server/log/compaction/transaction_list.h"
+#include "common/model/transaction_list.h"
 
-#include "tests/support/compaction_samples.h"
+#include <absl/strings/str_cat.h>
 
-namespace kvs::txn {
+#include "tests/support/catch.h"
+#include "tests/support/list_entries.h"
+
+namespace kvs {
 namespace {
 
 const operation::Put kPut{int64_t{7}};
@@ -16,28 +19,28 @@ TEST_CASE("the transactions of a list come one by one, with their bytes") {
     reader.Reset(list);
     auto item = reader.Next();
     REQUIRE(item.ok());
-    REQUIRE(item->has_value());
+    REQUIRE(*item != nullptr);
     CHECK((*item)->transaction.revision == 1);
     CHECK((*item)->transaction.key == "a");
     CHECK((*item)->entry == first);
     item = reader.Next();
     REQUIRE(item.ok());
-    REQUIRE(item->has_value());
+    REQUIRE(*item != nullptr);
     CHECK((*item)->transaction.revision == 2);
     CHECK((*item)->entry == second);
-    CHECK_FALSE(reader.Next()->has_value());
-    CHECK_FALSE(reader.Next()->has_value());
+    CHECK(*reader.Next() == nullptr);
+    CHECK(*reader.Next() == nullptr);
   }
 }
 
 TEST_CASE("an empty list has no transactions, also where nothing was given") {
   TransactionListReader reader;
-  CHECK_FALSE(reader.Next()->has_value());
+  CHECK(*reader.Next() == nullptr);
   reader.Reset("");
-  CHECK_FALSE(reader.Next()->has_value());
+  CHECK(*reader.Next() == nullptr);
 }
 
-TEST_CASE("a list may be larger than the memory that is kept for it") {
+TEST_CASE("what a list gives borrows from it, however much that is") {
   const std::string text(300'000, 'x');
   std::string list;
   for (uint64_t i = 1; i <= 20; ++i) {
@@ -48,7 +51,7 @@ TEST_CASE("a list may be larger than the memory that is kept for it") {
   for (uint64_t i = 1; i <= 20; ++i) {
     const auto item = reader.Next();
     REQUIRE(item.ok());
-    REQUIRE(item->has_value());
+    REQUIRE(*item != nullptr);
     const Transaction& transaction = (*item)->transaction;
     CHECK(transaction.key == absl::StrCat("key-", i));
     const bool same = std::get<absl::string_view>(std::get<operation::Put>(transaction.operation).value) == text;
@@ -71,10 +74,10 @@ TEST_CASE("remembered requests are given away on the way, and are data loss to w
   with.Reset(list);
   const auto item = with.Next();
   REQUIRE(item.ok());
-  REQUIRE(item->has_value());
+  REQUIRE(*item != nullptr);
   CHECK((*item)->entry == entry);
   CHECK(seen == 2);
-  CHECK_FALSE(with.Next()->has_value());
+  CHECK(*with.Next() == nullptr);
   with.Reset(list);
   CHECK(absl::IsAborted(with.Next().status()));
   for (size_t size = 1; size < Encode(request).size(); ++size) {
@@ -106,4 +109,4 @@ TEST_CASE("what is no list of transactions is data loss, at every place where it
 }
 
 }  // namespace
-}  // namespace kvs::txn
+}  // namespace kvs
