@@ -29,6 +29,8 @@ VARYING = [
     (re.compile(r"\b\d+ bytes\b"), "SIZE"),
     (re.compile(r"\b\d+ of them written\b"), "WRITTEN"),
     (re.compile(r'"bytesCopied":"\d+"'), "WRITTEN"),
+    # What localhost is besides 127.0.0.1, on machines with IPv6.
+    (re.compile(r"\[::1\]:\d+(: Connection refused)?, "), ""),
 ]
 
 
