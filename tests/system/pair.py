@@ -160,7 +160,10 @@ class Pair:
 
         read = lambda name: (self.certs / name).read_bytes()
         credentials = grpc.ssl_channel_credentials(read("ca.crt"), read("client.key"), read("client.crt"))
-        return grpc.secure_channel(f"localhost:{self.kvs_port}", credentials, [("grpc.enable_http_proxy", 0)])
+        channel = grpc.secure_channel(f"localhost:{self.kvs_port}", credentials, [("grpc.enable_http_proxy", 0)])
+        # The first attempt to connect now and then fails with an error number that gRPC has read too late; it makes another.
+        grpc.channel_ready_future(channel).result(timeout=DEADLINE_SECONDS)
+        return channel
 
     def __enter__(self):
         return self
