@@ -297,6 +297,7 @@ std::optional<Value> ShardView::SmallValue(const T& value, const Older<T>* older
 
 template <class T>
 void ShardView::ReadKeys(const Table<T>& table, std::deque<ViewedKey>* keys) {
+  if (view_->is_ended()) return;
   const Selection& selection = view_->selection();
   auto& olders = std::get<Olders<T>>(olders_);
   auto older = at_is_included_ ? olders.lower_bound(at_) : olders.upper_bound(at_);
@@ -339,6 +340,7 @@ void ShardView::ReadKeys(const Table<T>& table, std::deque<ViewedKey>* keys) {
 
 template <class T>
 void ShardView::ReadValue(Table<T>& table, size_t hash, ViewedKey* key) {
+  if (view_->is_ended()) return;
   auto& olders = std::get<Olders<T>>(olders_);
   const auto older = olders.find(at_);
   const bool is_older = older != olders.end();

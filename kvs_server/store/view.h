@@ -121,6 +121,9 @@ class ShardView {
   // Begins to read a type, which is the next one of the selection.
   void Begin(ValueType type);
 
+  // These two read nothing once the view is ended: what changed since then was not kept, so that a key they would come
+  // to may be gone.
+
   // Appends the next few keys of the current type, at least one unless others hide all that was looked at. A large
   // value is left out, and is the last one then: it has to be read with ReadValue before anything else.
   template <class T>

@@ -288,6 +288,31 @@ TEST_CASE_METHOD(ScannerFixture, "a view that keeps too much is overtaken, and c
   CHECK(store_.views().bytes() == 0);
 }
 
+// As a batch does while a scan waits for its locks.
+TEST_CASE_METHOD(ScannerFixture, "of a view that was overtaken nothing is read, since its keys may be gone") {
+  const std::string text(8 * kKiB, 'x');
+  Keys keys;
+  for (int i = 0; i < 300; ++i) keys.push_back(absl::StrCat("set-", 100 + i));
+  for (const std::string& key : keys) Apply(ValueType::kSet, key, operation::Put{Texts{text}});
+  const auto scanner = Open({.types = {ValueType::kSet}, .with_values = true});
+  const auto read = [&scanner](size_t max_steps) {
+    return scanner->Read(max_steps, [](ViewedKey&&) {
+      FAIL_CHECK("nothing is to be shown");
+      return true;
+    });
+  };
+  REQUIRE(read(1).ok());
+  SECTION("neither the large values that were left for later") {
+    for (size_t i = 0; i < store_.shards().size(); ++i) REQUIRE(read(1).ok());
+  }
+  SECTION("nor keys of which only a part was kept") {
+    for (const std::string& key : keys) Apply(ValueType::kSet, key, operation::AddMembers{{"another"}});
+  }
+  for (size_t i = keys.size(); i > 0; --i) Delete(keys[i - 1], ValueType::kSet);
+  CHECK(overtaken_ == 1);
+  CHECK(Is(read(1000), errors::kScanOvertaken));
+}
+
 TEST_CASE_METHOD(ScannerFixture, "what a view has kept is freed in pieces, and counts no more once it is closed") {
   const Keys keys = PutMany(3000);
   auto scanner = Open();
