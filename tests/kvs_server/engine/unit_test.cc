@@ -295,6 +295,27 @@ class LimitedUnit : public UnitFixture {
   std::unique_ptr<Engine> limited_engine_;
 };
 
+TEST_CASE_METHOD(LimitedUnit, "of two limits that are reached the one is named that fewer other keys would not help") {
+  const std::vector<std::string> keys = {"a", "b", "c"};
+  const auto put = [&](size_t first, size_t count, int64_t value) {
+    Operations operations(engine(), keys);
+    for (size_t i = first; i < first + count; ++i) operations.Put(keys[i], value);
+    return operations.Commit().status;
+  };
+  const size_t one = [&] {
+    Limit({.max_keys = 2});
+    REQUIRE(put(0, 1, 1).ok());
+    return static_cast<size_t>(Used().bytes);
+  }();
+  // Both are lacking for a third key.
+  Limit({.max_memory_bytes = 2 * one, .max_keys = 2});
+  REQUIRE(put(0, 2, 1).ok());
+  CHECK(Is(put(2, 1, 1), errors::kMemoryFull));
+  // There is never room for three.
+  Limit({.max_memory_bytes = one, .max_keys = 2});
+  CHECK(Is(put(0, 3, 1), errors::kTooManyKeys));
+}
+
 TEST_CASE_METHOD(LimitedUnit, "a unit is within the limits as a whole, or refused as a whole") {
   Limit({.max_keys = 2});
   const std::vector<std::string> keys = {"a", "b", "c"};
