@@ -3,6 +3,7 @@
 #include <absl/strings/match.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/strip.h>
 #include <absl/time/clock.h>
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
@@ -106,7 +107,10 @@ class Import {
   }
 
   static bool IsMarker(absl::string_view text, absl::string_view marker) {
-    return absl::StartsWith(text, absl::StrCat("{\"", marker, "\":"));
+    if (!absl::ConsumePrefix(&text, "{")) return false;
+    text = absl::StripLeadingAsciiWhitespace(text);
+    if (!absl::ConsumePrefix(&text, absl::StrCat("\"", marker, "\""))) return false;
+    return absl::StartsWith(absl::StripLeadingAsciiWhitespace(text), ":");
   }
 
   absl::Status TakeEnd(absl::string_view text) {
@@ -127,6 +131,9 @@ class Import {
     const bool goes_on = before_.more();
     if (goes_on && (entry.type() != before_.type() || entry.key() != before_.key())) {
       return Wrong(absl::StrCat("is about another key, but more of \"", before_.key(), "\" should follow"));
+    }
+    if ((goes_on || entry.more()) && !entry.value().has_set_value() && !entry.value().has_map_value()) {
+      return Wrong("has \"more\", but only a set or a map comes in several lines");
     }
     if (absl::Status status = Send(entry, goes_on); !status.ok()) return status;
     if (!entry.more()) ++keys_;

@@ -65,6 +65,9 @@ TEST_CASE("all lines before a bad one are imported, and none after it") {
       {R"({"type":"VALUE_TYPE_SET","key":"k","value":{"setValue":{"members":["x"]}},"more":true})"
        "\n",
        2, "line 4 is about another key"},
+      {R"({"type":"VALUE_TYPE_INT","key":"k","value":{"intValue":"1"},"more":true})"
+       "\n",
+       2, "line 3 has \"more\", but only a set or a map comes in several lines"},
   };
   for (const auto& test : kCases) {
     for (const std::vector<std::string>& flags : {std::vector<std::string>{}, {"--if-absent"}}) {
@@ -78,6 +81,14 @@ TEST_CASE("all lines before a bad one are imported, and none after it") {
     }
   }
   CHECK_THAT(Import(kvs, IntLine("a") + "x").err, ContainsText("; 1 key was imported before that"));
+}
+
+TEST_CASE("an export may have been written anew, with blanks where JSON may have them") {
+  PairCli kvs;
+  const std::string lines =
+      "{ \"export\" : {\"revision\": \"2\"} }\n" + IntLine("a") + " { \"end\" : {\"keys\": \"1\"}}\n";
+  CHECK(Import(kvs, lines).out == "imported 1 key\n");
+  CHECK_THAT(Import(kvs, lines + IntLine("b")).err, ContainsText("line 4 is behind the end of the export"));
 }
 
 // A text, and then what cannot be read.
