@@ -6,6 +6,7 @@ the revision whose time is meant in it. With --update the page is rewritten with
 
 import re
 import subprocess
+import time
 
 from page import Page, commands
 from pair import BIN, DEADLINE_SECONDS, SANITIZERS, SOURCE, Pair, check, check_equal, run
@@ -79,6 +80,13 @@ class Shell:
         return without_trailing_blanks(done.stdout)
 
 
+def wait_until_expired(shell, revision):
+    """Until the expiry that the page speaks of is in the ledger."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while shell.cluster.sql(f"SELECT operation FROM history WHERE revision = {revision}", DATABASE) != "expire":
+        check(time.monotonic() < deadline, f"revision {revision} is no expiry")
+
+
 def quoted(text):
     return "'" + text.replace("'", "''") + "'"
 
@@ -100,6 +108,8 @@ def run_page(shell, page):
         if block.language == "console":
             for who, command, expected in commands(block.lines, r"(\w+)\$ "):
                 page.show([f"{who}$ {command}"], expected, shell.run(who, command))
+                if "--ttl 1ms" in command:
+                    wait_until_expired(shell, 28)
                 if "analyst.sql" in command:
                     shell.cluster.sql(f"ALTER ROLE analyst PASSWORD {quoted(PASSWORD)}")
         elif block.language == "sql":
