@@ -96,33 +96,49 @@ LANGUAGE sql STABLE PARALLEL SAFE SET search_path FROM CURRENT AS $$
 $$;
 COMMENT ON FUNCTION map_value_at IS 'The fields of a map after one of its changes; null if it was absent.';
 
+-- The functions are called above the union: there PostgreSQL calls them after it sorted, for the rows of a LIMIT alone.
 CREATE VIEW history AS
-  SELECT t.id AS revision, t.insert_time AS time, t.actor, 'int' AS type, k.key, t.transaction_type AS operation,
-         p.result::text AS old_value, t.result::text AS new_value, t.batch, t.request_id
-  FROM visible_int_transactions t JOIN int_keys k ON k.id = t.key_id
-  LEFT JOIN visible_int_transactions p ON p.id = t.previous_id
-UNION ALL
-  SELECT t.id, t.insert_time, t.actor, 'uint', k.key, t.transaction_type, p.result::text, t.result::text, t.batch,
-         t.request_id
-  FROM visible_uint_transactions t JOIN uint_keys k ON k.id = t.key_id
-  LEFT JOIN visible_uint_transactions p ON p.id = t.previous_id
-UNION ALL
-  SELECT t.id, t.insert_time, t.actor, 'float', k.key, t.transaction_type, p.result::text, t.result::text, t.batch,
-         t.request_id
-  FROM visible_float_transactions t JOIN float_keys k ON k.id = t.key_id
-  LEFT JOIN visible_float_transactions p ON p.id = t.previous_id
-UNION ALL
-  SELECT t.id, t.insert_time, t.actor, 'string', k.key, t.transaction_type,
-         string_value_at(t.key_id, t.previous_id), string_value_at(t.key_id, t.id), t.batch, t.request_id
-  FROM visible_string_transactions t JOIN string_keys k ON k.id = t.key_id
-UNION ALL
-  SELECT t.id, t.insert_time, t.actor, 'set', k.key, t.transaction_type,
-         set_value_at(t.key_id, t.previous_id)::text, set_value_at(t.key_id, t.id)::text, t.batch, t.request_id
-  FROM visible_set_transactions t JOIN set_keys k ON k.id = t.key_id
-UNION ALL
-  SELECT t.id, t.insert_time, t.actor, 'map', k.key, t.transaction_type,
-         map_value_at(t.key_id, t.previous_id)::text, map_value_at(t.key_id, t.id)::text, t.batch, t.request_id
-  FROM visible_map_transactions t JOIN map_keys k ON k.id = t.key_id;
+  SELECT revision, time, actor, type, key, operation,
+         CASE type
+           WHEN 'string' THEN string_value_at(key_id, previous_id)
+           WHEN 'set' THEN set_value_at(key_id, previous_id)::text
+           WHEN 'map' THEN map_value_at(key_id, previous_id)::text
+           ELSE old_number
+         END AS old_value,
+         CASE type
+           WHEN 'string' THEN string_value_at(key_id, revision)
+           WHEN 'set' THEN set_value_at(key_id, revision)::text
+           WHEN 'map' THEN map_value_at(key_id, revision)::text
+           ELSE new_number
+         END AS new_value,
+         batch, request_id
+  FROM (
+    SELECT t.id AS revision, t.insert_time AS time, t.actor, 'int' AS type, k.key, t.transaction_type AS operation,
+           t.key_id, t.previous_id, p.result::text AS old_number, t.result::text AS new_number, t.batch, t.request_id
+    FROM visible_int_transactions t JOIN int_keys k ON k.id = t.key_id
+    LEFT JOIN visible_int_transactions p ON p.id = t.previous_id
+    UNION ALL
+    SELECT t.id, t.insert_time, t.actor, 'uint', k.key, t.transaction_type, t.key_id, t.previous_id, p.result::text,
+           t.result::text, t.batch, t.request_id
+    FROM visible_uint_transactions t JOIN uint_keys k ON k.id = t.key_id
+    LEFT JOIN visible_uint_transactions p ON p.id = t.previous_id
+    UNION ALL
+    SELECT t.id, t.insert_time, t.actor, 'float', k.key, t.transaction_type, t.key_id, t.previous_id, p.result::text,
+           t.result::text, t.batch, t.request_id
+    FROM visible_float_transactions t JOIN float_keys k ON k.id = t.key_id
+    LEFT JOIN visible_float_transactions p ON p.id = t.previous_id
+    UNION ALL
+    SELECT t.id, t.insert_time, t.actor, 'string', k.key, t.transaction_type, t.key_id, t.previous_id, NULL::text,
+           NULL::text, t.batch, t.request_id
+    FROM visible_string_transactions t JOIN string_keys k ON k.id = t.key_id
+    UNION ALL
+    SELECT t.id, t.insert_time, t.actor, 'set', k.key, t.transaction_type, t.key_id, t.previous_id, NULL::text,
+           NULL::text, t.batch, t.request_id
+    FROM visible_set_transactions t JOIN set_keys k ON k.id = t.key_id
+    UNION ALL
+    SELECT t.id, t.insert_time, t.actor, 'map', k.key, t.transaction_type, t.key_id, t.previous_id, NULL::text,
+           NULL::text, t.batch, t.request_id
+    FROM visible_map_transactions t JOIN map_keys k ON k.id = t.key_id) AS changes;
 COMMENT ON VIEW history IS 'Every change of every key.';
 COMMENT ON COLUMN history.revision IS 'The place of the change in the order of all changes.';
 COMMENT ON COLUMN history.time IS 'When it was made.';

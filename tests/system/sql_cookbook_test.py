@@ -138,6 +138,17 @@ def check_rights(shell):
     check_equal(len(re.findall("^ERROR: .*(denied|must be|cannot|is not)", answer, re.MULTILINE)), len(changes))
 
 
+def check_calls(shell):
+    """A value is put together for each row that is shown, and for none that a LIMIT leaves out."""
+    for kind, key in (("string", "banner"), ("set", "customers:vip"), ("map", "order:1002")):
+        answer = shell.cluster.sql(
+            "BEGIN; SET LOCAL track_functions = 'all';"
+            f"SELECT old_value, new_value FROM history WHERE type = '{kind}' AND key = '{key}' ORDER BY revision DESC LIMIT 1;"
+            f"SELECT calls FROM pg_stat_xact_user_functions WHERE funcname = '{kind}_value_at'; COMMIT", DATABASE
+        )
+        check_equal((kind, answer.splitlines()[-1]), (kind, "2"))
+
+
 with Cluster() as cluster:
     cluster.sql(f"CREATE ROLE kvs LOGIN PASSWORD {quoted(PASSWORD)}")
     cluster.sql(f"CREATE DATABASE {DATABASE} OWNER kvs")
@@ -149,5 +160,6 @@ with Cluster() as cluster:
         page = Page(PAGE, VARYING)
         run_page(shell, page)
         check_rights(shell)
+        check_calls(shell)
         check_equal(PASSWORD in pair.txn.log(), False)
     page.finish()
