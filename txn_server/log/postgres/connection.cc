@@ -28,7 +28,10 @@ constexpr char kSetUpSession[] =
     "SET default_transaction_isolation = 'read committed';"
     "SET default_transaction_deferrable = off;"
     "SET jit = off;"
-    "SET plan_cache_mode = force_generic_plan";
+    "SET plan_cache_mode = force_generic_plan;"
+    // Not every server has these: idle_session_timeout came with 14, transaction_timeout with 17.
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', "
+    "'transaction_timeout')";
 
 constexpr char kAskServer[] =
     "SELECT current_setting('server_version_num'), current_setting('server_version'), current_setting('fsync'),"

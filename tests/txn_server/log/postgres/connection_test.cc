@@ -66,6 +66,25 @@ TEST_CASE("postgres connection: a database that is set to read only is none to w
   CHECK_THAT(std::string(status.message()), ContainsText("default_transaction_read_only"));
 }
 
+TEST_CASE("postgres connection: no time of database or role ends a session or its statements") {
+  PostgresCluster& cluster = PostgresCluster::Shared();
+  const std::string database = cluster.NewDatabase();
+  // Those that this server knows.
+  const std::string times =
+      "('statement_timeout', 'lock_timeout', 'idle_session_timeout', 'transaction_timeout', "
+      "'idle_in_transaction_session_timeout')";
+  cluster.Query(database,
+                "DO $$ DECLARE setting text; BEGIN FOR setting IN SELECT name FROM pg_settings WHERE name IN " + times +
+                    " LOOP EXECUTE 'ALTER DATABASE " + database + " SET ' || setting || ' = ''1h'''; END LOOP; END $$");
+  auto connection = Connection::Open(cluster.Url(database));
+  REQUIRE(connection.ok());
+  const std::string ask =
+      "SELECT string_agg(name, ' ') FROM pg_settings WHERE setting = '3600000' AND name IN " + times;
+  const auto left = (*connection)->Exec(ask.c_str());
+  REQUIRE(left.ok());
+  CHECK(std::string((*left)[0][0].c_str()) == "");
+}
+
 TEST_CASE("postgres connection: what PostgreSQL does not let in is told in its words") {
   PostgresCluster& cluster = PostgresCluster::Shared();
   cluster.Query("postgres", "CREATE ROLE stranger NOLOGIN");
