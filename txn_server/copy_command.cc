@@ -79,8 +79,9 @@ absl::StatusOr<Copied> Copy(const LedgerName& from, const LedgerName& to, const 
 
 std::string Text(const Copied& copied) {
   const CopyReport& report = copied.report;
+  const char* const left_out = report.snapshot_revision > 0 ? " without the history before it" : "";
   return absl::StrCat("copied revision ", report.revision, ": a snapshot of revision ", report.snapshot_revision,
-                      " and ", report.transactions, " transactions, as the new ledger ",
+                      left_out, " and ", report.transactions, " transactions, as the new ledger ",
                       absl::BytesToHexString(copied.position.log_id), "\n");
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/exit_codes.h"
 #include "tests/support/catch.h"
+#include "tests/support/postgres_ledger.h"
 #include "tests/support/read_all.h"
 #include "tests/support/temp_dir.h"
 #include "txn_server/log/file/file_txn_log.h"
@@ -69,6 +70,28 @@ TEST_CASE("a ledger is copied with its revisions, and told as text or JSON") {
   CHECK(json.code == kExitClean);
   CHECK_THAT(json.out,
              ContainsText("\"revision\":\"3\",\"epoch\":\"1\",\"snapshotRevision\":\"0\",\"transactions\":\"3\"}\n"));
+}
+
+TEST_CASE("of a ledger that has removed history the copy begins with a snapshot, and that is told") {
+  PostgresLedger ledger;
+  ledger.options().compaction.min_bytes = 1;
+  ledger.Open();
+  ledger.Begin();
+  REQUIRE(ledger.Append(PostgresHistory()
+                            .Add(ValueType::kInt, "lives", 0, operation::Put{int64_t{1}})
+                            .Add(ValueType::kInt, "lives", 1, operation::Put{int64_t{2}})
+                            .Add(ValueType::kInt, "goes", 0, operation::Put{int64_t{3}})
+                            .Add(ValueType::kInt, "goes", 3, operation::Delete{})
+                            .frame()) == absl::OkStatus());
+  ledger.WaitFor("SELECT compacted_revision FROM ledger", "4");
+  CHECK(ledger.Query("SELECT count(*) FROM history WHERE key = 'lives'") == "2");
+  const TempDir directory;
+  const Result copied =
+      Copy({"--from=postgres:" + PostgresLedger::cluster().Url(ledger.database()), "--to=file:" + (directory / "new")});
+  INFO(copied.err);
+  CHECK(copied.code == kExitClean);
+  CHECK_THAT(copied.out, ContainsText("copied revision 4: a snapshot of revision 4 without the history before it and 0 "
+                                      "transactions, as the new ledger "));
 }
 
 TEST_CASE("what keeps a ledger from being copied is told as JSON where that is wanted") {
