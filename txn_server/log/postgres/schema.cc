@@ -31,10 +31,20 @@ const std::string& kRecord = *new std::string(
 
 absl::Status UnusableTables(absl::string_view why) { return Error(errors::kUnusableDatabase, why); }
 
+// The schema, and whether it has all columns of kRecords. Other programs name a table like this too.
+constexpr char kFindRecords[] =
+    "SELECT relnamespace::regnamespace, (SELECT count(*) = 5 FROM pg_attribute WHERE attrelid = pg_class.oid AND"
+    "  attname IN ('number', 'name', 'checksum', 'applied_time', 'applied_by'))"
+    " FROM pg_class WHERE oid = to_regclass('schema_migrations')";
+
 absl::StatusOr<bool> HasRecords(Connection& connection) {
-  const auto found = connection.Exec("SELECT to_regclass('schema_migrations') IS NOT NULL");
+  const auto found = connection.Exec(kFindRecords);
   if (!found.ok()) return found.status();
-  return TextOf((*found)[0][0]) == "t";
+  if (found->empty()) return false;
+  if (TextOf((*found)[0][1]) == "t") return true;
+  return UnusableTables(absl::StrCat("the table schema_migrations in the schema ", TextOf((*found)[0][0]),
+                                     " is of another program; keep the ledger in another database, or in a schema of "
+                                     "its own: options=-csearch_path=SCHEMA in --postgres-url"));
 }
 
 absl::Status CheckRecord(Connection& connection, const Migration& migration, absl::string_view checksum) {

@@ -576,6 +576,13 @@ TEST_CASE("postgres: servers, databases and roles that will not do are refused")
   REQUIRE(open(cluster.Url(database)) == absl::OkStatus());
   CHECK(open(cluster.Url(database), MigrateMode::kCheck) == absl::OkStatus());
 
+  const std::string shared = cluster.NewDatabase();
+  cluster.Query(shared, "CREATE TABLE schema_migrations (version text PRIMARY KEY); CREATE SCHEMA own");
+  for (const MigrateMode mode : {MigrateMode::kAuto, MigrateMode::kCheck}) {
+    refused(open(cluster.Url(shared), mode), "schema_migrations in the schema public is of another program");
+  }
+  CHECK(open(cluster.Url(shared, "user=postgres options=-csearch_path=own")) == absl::OkStatus());
+
   cluster.Query("postgres", "CREATE ROLE reader LOGIN");
   refused(open(cluster.Url(database, "user=reader")), "permission denied");
   refused(open(cluster.Url(cluster.NewDatabase(), "user=reader")), "permission denied");
