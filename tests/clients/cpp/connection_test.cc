@@ -14,6 +14,7 @@
 #include "tests/clients/support/scripted_server.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/tls_fixture.h"
 
 namespace kvs::client {
 namespace {
@@ -184,6 +185,30 @@ TEST_CASE("options that cannot be used are refused at once") {
   CHECK(Is(refused({.certificate = dir / "text"}), errors::kInvalidCredentials));
   CHECK(Is(refused({.key = dir / "text"}), errors::kInvalidCredentials));
   CHECK(refused({.ca = dir / "absent", .plaintext = true}).ok());
+}
+
+TEST_CASE("certificate files that cannot be used are refused at once and by name") {
+  const TempDir dir;
+  const TestCa ca;
+  const TlsFiles good = ca.Issue(dir, "good", "");
+  const TlsFiles other = ca.Issue(dir, "other", "");
+  const std::string cut = dir / "cut";
+  std::ofstream(cut) << "-----BEGIN CERTIFICATE-----\nfoo";
+  const auto refusal = [](const TlsFiles& files) {
+    const absl::Status status =
+        Client::Connect({.ca = files.ca, .certificate = files.certificate, .key = files.key}).status();
+    CHECK(Is(status, errors::kInvalidCredentials));
+    return std::string(status.message());
+  };
+  CHECK(Client::Connect({.ca = good.ca, .certificate = good.certificate, .key = good.key}).ok());
+  CHECK(refusal({good.ca, good.certificate, other.key}) ==
+        "the key file " + other.key + " does not belong to the certificate file " + good.certificate);
+  CHECK_THAT(refusal({.ca = cut}), ContainsText("the ca file " + cut + " holds "));
+  CHECK_THAT(refusal({good.ca, cut, good.key}), ContainsText("the certificate file " + cut + " holds "));
+  CHECK(refusal({good.ca, good.key, good.key}) ==
+        "the certificate file " + good.key + " holds no certificate in PEM form");
+  CHECK(refusal({good.ca, good.certificate, good.certificate}) ==
+        "the key file " + good.certificate + " holds no private key in PEM form");
 }
 
 TEST_CASE("a proxy in the environment is not used") {
