@@ -56,12 +56,16 @@ absl::Status NotANumber(absl::string_view text, absl::string_view expected) {
 
 }  // namespace
 
+std::optional<std::string> NearestTypeName(absl::string_view name) {
+  const std::vector<absl::string_view> names = absl::StrSplit(kTypeNames, ' ');
+  return Nearest(name, names);
+}
+
 absl::StatusOr<ValueType> ParseType(absl::string_view name) {
   for (const ValueType type : kValueTypes) {
     if (TypeName(type) == name) return type;
   }
-  const std::vector<absl::string_view> names = absl::StrSplit(kTypeNames, ' ');
-  const auto nearest = Nearest(name, names);
+  const auto nearest = NearestTypeName(name);
   return UsageError(absl::StrCat("there is no type \"", name, "\"; ",
                                  nearest ? absl::StrCat("did you mean ", *nearest, "? ") : "",
                                  "the types are int, uint, float, string, set and map"));

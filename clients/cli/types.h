@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ namespace kvs::cli {
 
 // The type names of the command line, separated by spaces.
 inline constexpr absl::string_view kTypeNames = "int uint float string set map";
+
+// The type name that `name` is a misspelling of, if there is one.
+std::optional<std::string> NearestTypeName(absl::string_view name);
 
 // kUsageError, with the nearest name, if there is no such type.
 absl::StatusOr<ValueType> ParseType(absl::string_view name);

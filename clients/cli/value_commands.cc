@@ -34,9 +34,12 @@ std::optional<std::string> GuessWithType(absl::string_view verb, ValueType type,
 
 bool IsType(const std::string& word) { return ParseType(word).ok(); }
 
-// Whoever leaves the type out gets it by the look of the value.
+// Whoever leaves the type out gets it by the look of the value. Whoever misspells it does not: what is a value here was
+// to be a key. A number that nothing follows is a value all the same.
 std::optional<std::string> GuessPut(const std::vector<std::string>& words) {
   if (words.size() < 2 || IsType(words[0])) return std::nullopt;
+  const bool is_number_alone = words.size() == 2 && GuessType(words[1]) != ValueType::kString;
+  if (NearestTypeName(words[0]) && !is_number_alone) return std::nullopt;
   if (words.size() == 2) return GuessWithType("put", GuessType(words[1]), words);
   const bool has_fields = ParseFields(absl::MakeConstSpan(words).subspan(1)).ok();
   return GuessWithType("put", has_fields ? ValueType::kMap : ValueType::kSet, words);

@@ -153,6 +153,10 @@ TEST_CASE("mistakes say what to write instead") {
   CHECK_THAT(kvs.Err(2, {"put", "int", "visits", "many"}), ContainsText("\"many\" is not a whole number"));
   CHECK_THAT(kvs.Err(2, {"put", "map", "m", "city"}), ContainsText("NAME=VALUE"));
   CHECK_THAT(kvs.Err(2, {"get", "strin", "a"}), ContainsText("did you mean string?"));
+  CHECK_THAT(kvs.Err(2, {"put", "strng", "a", "1"}), ContainsText("did you mean string?"));
+  CHECK_THAT(kvs.Err(2, {"put", "flot", "a", "1.5"}), ContainsText("did you mean float?"));
+  CHECK_THAT(kvs.Err(2, {"put", "strng", "a"}), ContainsText("did you mean string?"));
+  CHECK_THAT(kvs.Err(2, {"put", "pint", "41"}), ContainsText("did you mean `kvs put int pint 41`?"));
   CHECK_THAT(kvs.Err(2, {"incr", "string", "a"}), ContainsText("numbers are int, uint and float"));
   CHECK_THAT(kvs.Err(2, {"append", "log", "line"}), ContainsText("did you mean `kvs append string log line`?"));
 }
