@@ -13,6 +13,7 @@ absl::StatusOr<int> Init(const Context& context) {
   DevCertificateOptions options;
   options.client_name = context.FlagValue("name").value_or("");
   const auto report = MakeDevCertificates(directory, options);
+  if (absl::IsInvalidArgument(report.status())) return UsageError(report.status().message());
   if (!report.ok()) return report.status();
   for (const DevCertificateReport::Entry& entry : report->entries) {
     const std::string path = absl::StrCat(directory, "/", entry.file);

@@ -102,6 +102,16 @@ std::string Uri(const Leaf& leaf, const std::string& trust_domain) {
   return absl::StrCat("spiffe://", trust_domain, "/", leaf.role, "/", leaf.name);
 }
 
+absl::Status CheckNames(const DevCertificateOptions& options) {
+  const std::string& trust_domain = options.trust_domain;
+  for (const Leaf& leaf : Leaves(options)) {
+    if (ParseIdentity(Uri(leaf, trust_domain), trust_domain).ok()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("\"", leaf.name, "\" in the trust domain \"", trust_domain,
+                                                   "\" cannot be an identity: letters, digits, '.', '-' and '_' only"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<DevCertificateReport> Maker::Run() {
   if (absl::Status status = PrepareCa(); !status.ok()) return status;
   for (const Leaf& leaf : Leaves(options_)) {
@@ -149,10 +159,6 @@ absl::Status Maker::MakeCa(const std::string& why) {
 
 absl::Status Maker::PrepareLeaf(const Leaf& leaf) {
   const std::string file = absl::StrCat(leaf.file_name, ".crt");
-  if (auto identity = ParseIdentity(Uri(leaf, options_.trust_domain), options_.trust_domain); !identity.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("\"", leaf.name, "\" in the trust domain \"", options_.trust_domain,
-                                                   "\" cannot be an identity: letters, digits, '.', '-' and '_' only"));
-  }
   const std::optional<std::string> why = WhyNotGood(leaf);
   if (why) {
     if (absl::Status status = MakeLeaf(leaf); !status.ok()) return status;
@@ -205,6 +211,7 @@ bool DevCertificateReport::changed() const {
 
 absl::StatusOr<DevCertificateReport> MakeDevCertificates(const std::string& directory,
                                                          const DevCertificateOptions& options) {
+  if (absl::Status status = CheckNames(options); !status.ok()) return status;
   if (absl::Status status = MakeDirectories(directory, 0700); !status.ok()) return status;
   const int fd = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const absl::Cleanup unlock = [fd] { close(fd); };

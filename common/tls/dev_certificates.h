@@ -47,7 +47,8 @@ struct DevCertificateReport {
 // What exists and is good stays. A certificate that is missing, damaged, without its key, of another CA or identity, or
 // within 30 days of its end is made anew by the same CA; a CA in that state, with everything. Only a readable ca.crt
 // whose key is missing is an error, since it may be somebody's own CA. Each file is replaced atomically; a second
-// caller waits for the first.
+// caller waits for the first. INVALID_ARGUMENT, before anything is made, if a name or the trust domain cannot be part
+// of an identity.
 absl::StatusOr<DevCertificateReport> MakeDevCertificates(const std::string& directory,
                                                          const DevCertificateOptions& options = {});
 

@@ -22,6 +22,15 @@ TEST_CASE("certificates are made once and then kept") {
              ContainsText("{\"file\":\"" + dir + "/ca.crt\",\"made\":false,\"reason\":\"\"}"));
 }
 
+TEST_CASE("a name that cannot be that of a client is wrong usage, and nothing is made") {
+  const TestCli kvs;
+  const std::string dir = kvs.dir() / "certs";
+  const CommandResult result = kvs({"certs", "init", dir, "--name", "a b/c"});
+  CHECK(result.status == 2);
+  CHECK_THAT(result.err, ContainsText("\"a b/c\""));
+  CHECK_FALSE(std::filesystem::exists(dir));
+}
+
 TEST_CASE("a folder that cannot be made is told") {
   const TestCli kvs;
   const CommandResult result = kvs({"certs", "init", "/proc/nowhere/certs"});

@@ -152,6 +152,13 @@ TEST_CASE("what is damaged, mismatched or missing is made anew, the rest stays")
   CHECK(certificates.Uris("kvs") == std::vector<std::string>{"spiffe://kvs/writer/kvs"});
 }
 
+TEST_CASE("a name that cannot be an identity is refused before anything is made") {
+  const Certificates certificates;
+  CHECK(absl::IsInvalidArgument(MakeDevCertificates(certificates.path, {.client_name = "a b/c"}).status()));
+  CHECK(absl::IsInvalidArgument(MakeDevCertificates(certificates.path, {.clients = {".."}}).status()));
+  CHECK_FALSE(std::filesystem::exists(certificates.path));
+}
+
 TEST_CASE("a damaged CA is made anew with everything") {
   Certificates certificates;
   certificates.Make();
