@@ -33,7 +33,8 @@ std::vector<Command> CertsCommands() {
        .details =
            "Makes in DIR an authority of its own (ca.crt) and the certificates with their keys that both servers\n"
            "(kvs.crt, txn.crt) and a client (client.crt) need. What exists and is good is kept; what is missing,\n"
-           "damaged or near its end is made anew. For development: whoever reads DIR can be anybody.",
+           "damaged, near its end or not good for its use is made anew. For development: whoever reads DIR can be\n"
+           "anybody.",
        .example = "kvs certs init .kvs/certs",
        .min_arguments = 1,
        .max_arguments = 1,

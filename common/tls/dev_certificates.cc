@@ -3,6 +3,7 @@
 #include <absl/cleanup/cleanup.h>
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@ constexpr absl::Duration kCaValidity = absl::Hours(24 * 3650);
 constexpr absl::Duration kLeafValidity = absl::Hours(24 * 365);
 constexpr absl::Duration kRenewBefore = absl::Hours(24 * 30);
 constexpr absl::Duration kBackdate = absl::Hours(1);  // For clocks that are behind.
-constexpr absl::string_view kServerNames = "DNS:localhost,DNS:kvs,DNS:txn,IP:127.0.0.1,IP:::1";
+constexpr absl::string_view kServerNames[] = {"DNS:localhost", "DNS:kvs", "DNS:txn", "IP:127.0.0.1", "IP:::1"};
 
 // A certificate that the directory should hold.
 struct Leaf {
@@ -102,6 +103,15 @@ std::string Uri(const Leaf& leaf, const std::string& trust_domain) {
   return absl::StrCat("spiffe://", trust_domain, "/", leaf.role, "/", leaf.name);
 }
 
+// The first name of the pair that the certificate of a server is not for, as a reason.
+std::optional<std::string> MissingName(const X509& certificate) {
+  for (const absl::string_view name : kServerNames) {
+    const std::string host(name.substr(name.find(':') + 1));
+    if (!IsForHost(certificate, host)) return absl::StrCat("the old one was not for ", host);
+  }
+  return std::nullopt;
+}
+
 absl::Status CheckNames(const DevCertificateOptions& options) {
   const std::string& trust_domain = options.trust_domain;
   for (const Leaf& leaf : Leaves(options)) {
@@ -170,16 +180,18 @@ absl::Status Maker::PrepareLeaf(const Leaf& leaf) {
 std::optional<std::string> Maker::WhyNotGood(const Leaf& leaf) const {
   const TlsFiles files = DevTlsFiles(directory_, leaf.file_name);
   if (access(files.certificate.c_str(), F_OK) != 0) return "there was none";
-  const auto keys = LoadKeySet(files, options_.now);
+  const auto keys = LoadKeySet(files, options_.now, {.by_server = leaf.is_server, .by_client = leaf.is_client});
   if (!keys.ok()) return std::string(keys.status().message());
   if (keys->not_after - options_.now <= kRenewBefore) return "the old one was about to expire";
   const auto certificates = ParseCertificates(keys->certificate_pem);
-  const auto identity = IdentityFromUris(UriNames(*certificates->front()), options_.trust_domain);
+  const X509& certificate = *certificates->front();
+  const auto identity = IdentityFromUris(UriNames(certificate), options_.trust_domain);
   if (!identity.ok()) return std::string(identity.status().message());
   if (identity->role != leaf.role || (identity->name != leaf.name && !leaf.any_name)) {
     return absl::StrCat("the old one was of ", identity->uri);
   }
-  return std::nullopt;
+  // Whoever keeps the key of the CA elsewhere chose the names too, and those that are missing here may never be used.
+  return leaf.is_server && ca_.key != nullptr ? MissingName(certificate) : std::nullopt;
 }
 
 absl::Status Maker::MakeLeaf(const Leaf& leaf) {
@@ -189,13 +201,14 @@ absl::Status Maker::MakeLeaf(const Leaf& leaf) {
                      " is not there or not that of ca.crt; to start over, remove ca.crt"));
   }
   const std::string uri = absl::StrCat("URI:", Uri(leaf, options_.trust_domain));
-  auto issued = IssueCertificate({.common_name = leaf.file_name,
-                                  .alternative_names = leaf.is_server ? absl::StrCat(kServerNames, ",", uri) : uri,
-                                  .for_servers = leaf.is_server,
-                                  .for_clients = leaf.is_client,
-                                  .not_before = options_.now - kBackdate,
-                                  .not_after = std::min(options_.now + kLeafValidity, NotAfter(*ca_.certificate))},
-                                 &ca_);
+  auto issued = IssueCertificate(
+      {.common_name = leaf.file_name,
+       .alternative_names = leaf.is_server ? absl::StrCat(absl::StrJoin(kServerNames, ","), ",", uri) : uri,
+       .for_servers = leaf.is_server,
+       .for_clients = leaf.is_client,
+       .not_before = options_.now - kBackdate,
+       .not_after = std::min(options_.now + kLeafValidity, NotAfter(*ca_.certificate))},
+      &ca_);
   if (!issued.ok()) return issued.status();
   const TlsFiles files = DevTlsFiles(directory_, leaf.file_name);
   absl::Status status = WriteFileAtomically(files.key, ToPem(*issued->key), 0600);

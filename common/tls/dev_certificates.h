@@ -44,11 +44,12 @@ struct DevCertificateReport {
 //   client.crt   a client, spiffe://TRUST_DOMAIN/client/NAME
 // all for a year, those of the servers for localhost, kvs, txn, 127.0.0.1 and ::1. Keys are ECDSA P-256.
 //
-// What exists and is good stays. A certificate that is missing, damaged, without its key, of another CA or identity, or
-// within 30 days of its end is made anew by the same CA; a CA in that state, with everything. Only a readable ca.crt
-// whose key is missing is an error, since it may be somebody's own CA. Each file is replaced atomically; a second
-// caller waits for the first. INVALID_ARGUMENT, before anything is made, if a name or the trust domain cannot be part
-// of an identity.
+// What exists and is good stays. A certificate that is missing, damaged, without its key, of another CA or identity,
+// not usable for what it is for, or within 30 days of its end is made anew by the same CA; a CA in that state, with
+// everything. Only a readable ca.crt whose key is missing is an error where a certificate has to be made, since it may
+// be somebody's own CA. A server's certificate that lacks one of the names is made anew only where the CA's key is
+// there. Each file is replaced atomically; a second caller waits for the first. INVALID_ARGUMENT, before anything is
+// made, if a name or the trust domain cannot be part of an identity.
 absl::StatusOr<DevCertificateReport> MakeDevCertificates(const std::string& directory,
                                                          const DevCertificateOptions& options = {});
 

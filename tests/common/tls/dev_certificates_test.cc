@@ -49,6 +49,19 @@ struct Certificates {
     REQUIRE(WriteFileAtomically(path + "/" + name, contents, 0600).ok());
   }
 
+  // Puts a certificate there that the CA of the directory signed.
+  void Issue(const std::string& name, CertificateRequest request) const {
+    const IssuedCertificate ca{ParsePrivateKey(Read("ca.key")).value(),
+                               std::move(ParseCertificates(Read("ca.crt")).value().front())};
+    request.common_name = name;
+    request.not_before = kNow - absl::Hours(1);
+    request.not_after = kNow + 300 * kDay;
+    const auto issued = IssueCertificate(request, &ca);
+    REQUIRE(issued.ok());
+    Write(name + ".crt", ToPem(*issued->certificate));
+    Write(name + ".key", ToPem(*issued->key));
+  }
+
   const TempDir dir;
   const std::string path = dir / "below/certs";
 };
@@ -150,6 +163,54 @@ TEST_CASE("what is damaged, mismatched or missing is made anew, the rest stays")
   CHECK(made[0].find("kvs.crt: ") == 0);
   CHECK(certificates.Read("txn.crt") == txn);
   CHECK(certificates.Uris("kvs") == std::vector<std::string>{"spiffe://kvs/writer/kvs"});
+}
+
+// All but the identity of the certificates of servers.
+constexpr char kPairNames[] = "DNS:localhost,DNS:kvs,DNS:txn,IP:127.0.0.1,IP:::1";
+
+TEST_CASE("what is not good for its use is made anew") {
+  Certificates certificates;
+  certificates.Make();
+  const std::string pair_names(kPairNames);
+  const std::string txn_names = pair_names + ",URI:spiffe://kvs/ledger/txn";
+  const std::string kvs_names = pair_names + ",URI:spiffe://kvs/writer/kvs";
+  std::string file;
+  SECTION("txn.crt is only for clients") {
+    certificates.Issue("txn", {.alternative_names = txn_names, .for_clients = true});
+    file = "txn.crt";
+  }
+  SECTION("kvs.crt is only for servers") {
+    certificates.Issue("kvs", {.alternative_names = kvs_names, .for_servers = true});
+    file = "kvs.crt";
+  }
+  SECTION("client.crt is only for servers") {
+    certificates.Issue("client", {.alternative_names = "URI:spiffe://kvs/client/dev", .for_servers = true});
+    file = "client.crt";
+  }
+  const auto made = certificates.Made();
+  REQUIRE(made.size() == 1);
+  CHECK_THAT(made[0], ContainsText(file + ": "));
+  CHECK_THAT(made[0], ContainsText(" is not a certificate for "));
+  CHECK(certificates.Made().empty());
+}
+
+TEST_CASE("a certificate of a server is for every name of the pair, or made anew") {
+  Certificates certificates;
+  certificates.Make();
+  certificates.Issue("txn", {.alternative_names = "DNS:foo,URI:spiffe://kvs/ledger/txn", .for_servers = true});
+  SECTION("with the key of the CA") {
+    CHECK(certificates.Made() == std::vector<std::string>{"txn.crt: the old one was not for localhost"});
+    CHECK(certificates.Made().empty());
+  }
+  SECTION("but where none can be made, its owner knows better") {
+    std::filesystem::remove(certificates.path + "/ca.key");
+    CHECK(certificates.Made().empty());
+  }
+  SECTION("more names do no harm") {
+    certificates.Issue("txn", {.alternative_names = std::string(kPairNames) + ",DNS:foo,URI:spiffe://kvs/ledger/txn",
+                               .for_servers = true});
+    CHECK(certificates.Made().empty());
+  }
 }
 
 TEST_CASE("a name that cannot be an identity is refused before anything is made") {
