@@ -23,6 +23,10 @@ namespace {
 constexpr absl::string_view kStart =
     "start the pair with `make run`; kvs_server listens at port 5050, txn_server at 5051";
 
+constexpr absl::string_view kIdentity =
+    "give --cert a certificate with exactly one URI, spiffe://TRUST_DOMAIN/client/NAME, where TRUST_DOMAIN is the "
+    "--trust-domain of kvs_server, which is kvs where none is set";
+
 // A certificate that ends within this time is worth a warning.
 constexpr absl::Duration kNearExpiry = absl::Hours(24 * 14);
 
@@ -369,6 +373,7 @@ bool Examination::Ledger(const v1::LedgerStatus& ledger) {
 
 bool Examination::Caller(const client::Client& client) {
   const auto echo = client.maintenance().Echo("doctor", {.timeout = timeout_});
+  if (Is(echo.status(), errors::kNotPermitted)) return Fail("caller", echo.status().message(), kIdentity);
   if (!echo.ok()) return Fail("caller", echo.status().message(), "read the server's log");
   return Ok("caller", absl::StrCat("the server takes you for ", echo->actor()));
 }

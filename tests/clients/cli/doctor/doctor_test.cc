@@ -251,6 +251,27 @@ TEST_CASE("doctor: the client certificate is of another authority") {
   CheckFailure(server.Doctor(foreign), 3, "client name", "does not take the client's certificate", foreign.certificate);
 }
 
+TEST_CASE("doctor: the client certificate names no identity that the server knows") {
+  const TempDir dir;
+  const TestCa ca;
+  Pair pair;
+  pair.kvs_config().has_ledger = false;
+  pair.kvs_config().insecure = false;
+  pair.kvs_config().tls = ca.Issue(dir, "kvs", "DNS:localhost,URI:spiffe://kvs/writer/kvs");
+  pair.StartKvs();
+  const auto doctor = [&](const std::string& names) {
+    const TlsFiles files = ca.Issue(dir, "client", names);
+    return Doctor({"--address", "localhost:" + std::to_string(pair.kvs().port()), "--ca", files.ca, "--cert",
+                   files.certificate, "--key", files.key});
+  };
+  CHECK(doctor(kClientNames).status == 0);
+  const std::string remedy = "give --cert a certificate with exactly one URI, spiffe://TRUST_DOMAIN/client/NAME";
+  CheckFailure(doctor("URI:foo://bar"), 1, "caller", "is not of the form", remedy);
+  CheckFailure(doctor("URI:spiffe://kvs/client/a,URI:spiffe://kvs/client/b"), 1, "caller", "has 2 URIs", remedy);
+  CheckFailure(doctor("URI:spiffe://other/client/a"), 1, "caller", "of the trust domain other, not kvs", remedy);
+  CheckFailure(doctor(""), 1, "caller", "has no identity", remedy);
+}
+
 TEST_CASE("doctor: anonymous where certificates are optional") {
   const TlsServer server;
   const CommandResult result = server.AnonymousDoctor();
