@@ -88,6 +88,15 @@ std::string HelpFor(const CommandLine& line) {
   return line.group.empty() ? OverviewHelp() : GroupHelp(line.group);
 }
 
+int ShowHelpOrVersion(const CommandLine& line, const Environment& environment) {
+  Output output(Format::kText, environment.out, environment.err);
+  output.Plain(line.help ? HelpFor(line) : absl::StrCat("kvs ", Version(), "\n"));
+  if (output.Flush()) return kSuccess;
+  const absl::Status error = CannotWrite(/*is_done=*/false);
+  output.Error(error, Settings());
+  return ExitStatusOf(error);
+}
+
 }  // namespace
 
 int Run(const std::vector<std::string>& words, const Environment& environment) {
@@ -100,11 +109,7 @@ int Run(const std::vector<std::string>& words, const Environment& environment) {
     Output(FormatOf(settings), environment.out, environment.err).Error(line.status(), settings);
     return kUsage;
   }
-  if (line->help || line->version) {
-    Output output(Format::kText, environment.out, environment.err);
-    output.Plain(line->help ? HelpFor(*line) : absl::StrCat("kvs ", Version(), "\n"));
-    return kSuccess;
-  }
+  if (line->help || line->version) return ShowHelpOrVersion(*line, environment);
   return RunCommand(*std::move(line), environment);
 }
 

@@ -63,6 +63,11 @@ TEST_CASE("output that cannot be written is an error") {
   out.setstate(std::ios::badbit);
   CHECK(Run({"completion", "bash"}, kvs.MakeEnvironment(in, out, err)) == 1);
   CHECK(err.str() == "kvs: cannot write to the standard output\n");
+  for (const char* flag : {"--help", "--version"}) {
+    err.str("");
+    CHECK(Run({flag}, kvs.MakeEnvironment(in, out, err)) == 1);
+    CHECK(err.str() == "kvs: cannot write to the standard output\n");
+  }
 }
 
 TEST_CASE("a change whose result cannot be written was made all the same, and its error says so") {
