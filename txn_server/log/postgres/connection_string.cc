@@ -49,6 +49,12 @@ bool IsPort(const Options& options) {
   return port == options.end() || port->second.find_first_not_of("0123456789,") == std::string::npos;
 }
 
+// A URL in the place of a database's name, which some programs take, is none here. Errors would name it as it is.
+bool IsDatabaseName(const Options& options) {
+  const auto name = options.find("dbname");
+  return name == options.end() || !absl::StrContains(name->second, "://");
+}
+
 // What the URL says; InvalidArgument if it says nothing that libpq understands, or not what was meant. The message of
 // libpq would quote the URL, and with it the password.
 absl::StatusOr<Options> Parse(const std::string& url) {
@@ -60,7 +66,7 @@ absl::StatusOr<Options> Parse(const std::string& url) {
   for (const PQconninfoOption* option = parsed.get(); option != nullptr && option->keyword != nullptr; ++option) {
     if (option->val != nullptr) options[option->keyword] = option->val;
   }
-  if (!parsed || MayLeakPassword(url) || !IsPort(options)) {
+  if (!parsed || MayLeakPassword(url) || !IsPort(options) || !IsDatabaseName(options)) {
     return absl::InvalidArgumentError(
         "--postgres-url is neither a URL, such as postgresql://user@host:5432/database, nor a connection string, such "
         "as \"host=/run/postgresql dbname=kvs\"; a special character in a URL is written as %XX");
