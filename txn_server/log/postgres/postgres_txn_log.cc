@@ -21,6 +21,7 @@
 #include "txn_server/log/postgres/key_ids.h"
 #include "txn_server/log/postgres/ledger_row.h"
 #include "txn_server/log/postgres/postgres_view.h"
+#include "txn_server/log/postgres/size_meter.h"
 
 namespace kvs::txn {
 namespace {
@@ -37,10 +38,6 @@ constexpr char kAskPast[] =
     "SELECT compacted_revision, (SELECT count(*) FROM replay_windows WHERE last_id >"
     " coalesce((SELECT max(revision) FROM snapshots), 0)), EXISTS (SELECT FROM hidden_history) FROM ledger";
 constexpr char kTouchRow[] = "UPDATE ledger SET confirmations = confirmations + 1";
-constexpr char kSize[] =
-    "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c"
-    " WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'ledger'::regclass)";
-
 // Of two at the same time one finds the row as it wants it.
 constexpr char kBeginImport[] =
     "UPDATE ledger SET importing = true WHERE NOT importing AND epoch = 0 AND durable_revision = 0";
@@ -148,6 +145,7 @@ class PostgresTxnLog : public TxnLog {
         position_(position),
         compacted_revision_(past.compacted_revision),
         snapshot_revision_(past.snapshot ? past.snapshot->revision : 0),
+        size_meter_(connection_string_),
         compactor_(CompactorSettings(), past.snapshot ? past.snapshot->bytes : 0, past.windows * kWindowBytes,
                    past.hides) {}
 
@@ -161,7 +159,7 @@ class PostgresTxnLog : public TxnLog {
     return position;
   }
 
-  uint64_t size_bytes() const override;
+  uint64_t size_bytes() const override { return size_meter_.size_bytes(); }
   absl::StatusOr<uint64_t> BeginEpoch(absl::string_view writer_id) override;
   absl::Status Append(uint64_t epoch, absl::Span<const Frame> frames) override;
   std::unique_ptr<LogGroup> NewGroup() override { return std::make_unique<Group>(this); }
@@ -254,9 +252,7 @@ class PostgresTxnLog : public TxnLog {
   uint64_t snapshot_revision_ ABSL_GUARDED_BY(mutex_);
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
 
-  mutable Mutex size_mutex_;
-  mutable std::unique_ptr<Connection> size_connection_ ABSL_GUARDED_BY(size_mutex_);
-  mutable uint64_t size_ ABSL_GUARDED_BY(size_mutex_) = 0;
+  mutable SizeMeter size_meter_;
 
   PostgresCompactor compactor_;
 };
@@ -535,22 +531,6 @@ absl::Status PostgresTxnLog::ImportChunk(const SnapshotChunk& chunk, uint64_t* t
   if (absl::Status status = connection_->Commit(); !status.ok()) return status;
   writer.RememberKeys();
   return absl::OkStatus();
-}
-
-uint64_t PostgresTxnLog::size_bytes() const {
-  MutexLock lock(&size_mutex_);
-  if (!size_connection_) {
-    auto connection = Connection::Open(connection_string_);
-    if (!connection.ok()) return size_;
-    size_connection_ = *std::move(connection);
-  }
-  const auto rows = size_connection_->Exec(kSize);
-  if (!rows.ok()) {
-    size_connection_.reset();
-  } else if (!absl::SimpleAtoi(TextOf((*rows)[0][0]), &size_)) {
-    size_ = 0;
-  }
-  return size_;
 }
 
 absl::Status PostgresTxnLog::Close() {
