@@ -12,7 +12,7 @@ enum ExitCode : int {
   kExitFenced = 5,        // kvs_server: another one took the ledger over. Must not be restarted by itself
   kExitDataLoss = 6,      // the log is damaged, or is not the history of the state. Restarting does not help
   kExitLogFailed = 7,     // txn_server: a write or sync failed. A restart finds out what is durable
-  kExitForced = 8,        // a second signal came before the drain was over
+  kExitForced = 8,        // a second signal came before the drain was over, or txn_server's ledger did not let it end
   kExitUnconfirmed = 9,   // kvs_server: drained, but its ledger has not confirmed every change. Their callers were told
 };
 

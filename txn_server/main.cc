@@ -22,6 +22,9 @@
 namespace kvs::txn {
 namespace {
 
+// How long what is being written may take once calls have ended.
+constexpr absl::Duration kForceAfterDrain = absl::Seconds(5);
+
 ExitCode ExitCodeFor(const absl::Status& status) { return absl::IsDataLoss(status) ? kExitDataLoss : kExitStartFailed; }
 
 void WarnOfExposedPassword(const std::string& config_path) {
@@ -70,6 +73,10 @@ int Main(int argc, char** argv) {
   InitLogging(config.log);
   RaiseFileLimit();
   WarnOfExposedPassword(parser.config_path());
+  if (const absl::Status status = TxnServer::CheckStart(config); !status.ok()) {
+    LogError("cannot start", {{"status", status}});
+    return kExitStartFailed;
+  }
   auto log = OpenTxnLog(config);
   if (!log.ok()) {
     LogError("cannot open the ledger", {{"status", log.status()}});
@@ -82,6 +89,8 @@ int Main(int argc, char** argv) {
     return kExitStartFailed;
   }
   const ExitCode code = shutdown.Wait();
+  // A database that is locked, or a disk that hangs, lets nobody stop waiting for it.
+  Shutdown::ForceAfter(config.drain_timeout + kForceAfterDrain);
   (*server)->Drain();
   return code;
 }

@@ -52,6 +52,16 @@ void Shutdown::Listen() {
   _exit(kExitForced);
 }
 
+void Shutdown::ForceAfter(absl::Duration time) {
+  std::thread([time] {
+    absl::SleepFor(time);
+    LogError(
+        "the drain does not end, as something does not answer; ending without it. Nothing is lost that was "
+        "acknowledged");
+    _exit(kExitForced);
+  }).detach();
+}
+
 void Shutdown::Request(ExitCode code) {
   MutexLock lock(&mutex_);
   if (stop_) return;

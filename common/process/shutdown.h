@@ -2,6 +2,8 @@
 // process at once.
 #pragma once
 
+#include <absl/time/time.h>
+
 #include "common/exit_codes.h"
 #include "common/sync.h"
 
@@ -18,6 +20,9 @@ class Shutdown {
 
   // Returns the exit code once a stop was asked for.
   ExitCode Wait() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Ends the process when so much time has passed, unless it has ended by itself.
+  static void ForceAfter(absl::Duration time);
 
  private:
   void Listen();

@@ -105,13 +105,13 @@ class Cluster:
 
 
 class LockedTable:
-    """A session that keeps everybody from writing ints to a database of the cluster."""
+    """A session that keeps everybody from using a table of a database of the cluster; from writing ints, if it is not told which."""
 
-    def __init__(self, cluster, database):
+    def __init__(self, cluster, database, table="int_transactions", mode="EXCLUSIVE"):
         self.session = subprocess.Popen(
             ["psql", "-XAtq", "-d", database], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=cluster.environment(), text=True
         )
-        self.session.stdin.write("BEGIN; LOCK TABLE int_transactions IN EXCLUSIVE MODE; SELECT 'locked';\n")
+        self.session.stdin.write(f"BEGIN; LOCK TABLE {table} IN {mode} MODE; SELECT 'locked';\n")
         self.session.stdin.flush()
         check_equal(self.session.stdout.readline(), "locked\n")
 
@@ -122,3 +122,17 @@ class LockedTable:
 def pair_on(cluster, database, txn_args=()):
     """A pair whose ledger is in a database of the cluster."""
     return Pair(ledger=["--ledger=postgres", f"--postgres-url=dbname={database}", *txn_args], txn_variables=cluster.variables)
+
+
+# Sessions of txn_server, as pg_stat_activity has them.
+STUCK = "application_name = 'txn_server' AND wait_event_type = 'Lock'"
+IDLE = "application_name = 'txn_server' AND state = 'idle in transaction'"
+
+
+def wait_for_session(cluster, condition):
+    query = f"SELECT count(*) FROM pg_stat_activity WHERE {condition}"
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while cluster.sql(query) == "0":
+        sessions = cluster.sql("SELECT application_name, state, wait_event_type, query FROM pg_stat_activity")
+        check(time.monotonic() < deadline, f"no session is so: {condition}\n{sessions}")
+        time.sleep(0.02)

@@ -3,23 +3,9 @@ takes over, and the first one finds itself fenced when it goes on."""
 
 import signal
 import threading
-import time
 
-from pair import DEADLINE_SECONDS, check, check_equal
-from postgres import Cluster, LockedTable, pair_on
-
-STUCK = "application_name = 'txn_server' AND wait_event_type = 'Lock'"
-IDLE = "application_name = 'txn_server' AND state = 'idle in transaction'"
-
-
-def wait_for_session(cluster, condition):
-    query = f"SELECT count(*) FROM pg_stat_activity WHERE {condition}"
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while cluster.sql(query) == "0":
-        sessions = cluster.sql("SELECT application_name, state, wait_event_type, query FROM pg_stat_activity")
-        check(time.monotonic() < deadline, f"no session is so: {condition}\n{sessions}")
-        threading.Event().wait(0.02)
-
+from pair import check, check_equal
+from postgres import IDLE, STUCK, Cluster, LockedTable, pair_on, wait_for_session
 
 with Cluster() as cluster:
     cluster.sql("CREATE DATABASE kvs")
