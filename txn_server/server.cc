@@ -1,6 +1,7 @@
 #include "txn_server/server.h"
 
 #include <absl/strings/str_cat.h>
+#include <absl/time/clock.h>
 
 #include <string>
 #include <utility>
@@ -9,9 +10,18 @@
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/logging/logging.h"
+#include "common/rpc/listen_address.h"
 #include "common/tls/identity.h"
+#include "common/tls/key_set.h"
 
 namespace kvs::txn {
+namespace {
+
+CertificateUse UseOfCertificate(const Config& config) {
+  return {.by_server = true, .role = std::string(kLedgerRole), .trust_domain = config.trust_domain};
+}
+
+}  // namespace
 
 TxnServer::TxnServer(const Config& config, std::unique_ptr<TxnLog> log, Fatal fatal)
     : config_(config), log_(std::move(log)) {
@@ -23,14 +33,20 @@ TxnServer::TxnServer(const Config& config, std::unique_ptr<TxnLog> log, Fatal fa
       [fatal = std::move(fatal)](const absl::Status& status) mutable { fatal(kExitLogFailed, status); });
 }
 
+absl::Status TxnServer::CheckStart(const Config& config) {
+  if (!config.insecure) {
+    const auto keys = LoadKeySet(config.tls, absl::Now(), UseOfCertificate(config));
+    if (!keys.ok()) return keys.status();
+  }
+  return rpc::CheckListenAddress(config.listen.ToString());
+}
+
 absl::StatusOr<std::unique_ptr<TxnServer>> TxnServer::Start(const Config& config, std::unique_ptr<TxnLog> log,
                                                             Fatal fatal) {
   std::unique_ptr<TxnServer> server(new TxnServer(config, std::move(log), std::move(fatal)));
   if (!config.insecure) {
     ReloadOptions options;
-    options.use.by_server = true;
-    options.use.role = std::string(kLedgerRole);
-    options.use.trust_domain = config.trust_domain;
+    options.use = UseOfCertificate(config);
     auto credentials = ReloadingCredentials::Create(config.tls, std::move(options));
     if (!credentials.ok()) return credentials.status();
     server->credentials_ = *std::move(credentials);

@@ -31,6 +31,10 @@ class TxnServer {
 
   int port() const { return server_->port(); }
 
+  // Whether a server could start with these settings now, as far as that does not depend on the log. To be asked before
+  // a log is opened, which makes one where there is none.
+  static absl::Status CheckStart(const Config& config);
+
   // Ends streams, commits what is queued, and closes the log. Called once.
   void Drain();
 

@@ -61,7 +61,7 @@ std::string NextStep(const absl::Status& status, const AdviceFor& advice_for) {
   }
   if (advice_for.changes && client::MayHaveHappened(status)) return NextStepOfUnknown(advice_for);
   if (Is(status, errors::kReplaying) || Is(status, errors::kNotApplied)) {
-    return "`kvs status` shows how far it is; a longer --timeout waits for it";
+    return "`kvs status` shows how it is; where that passes, a longer --timeout waits for it";
   }
   if (ExitStatusOf(status) == kUnreachable) return "try again, with a longer --timeout; `kvs doctor` finds out more";
   if (IsOtherServer(status)) {

@@ -19,8 +19,13 @@ Journal::Journal(JournalOptions options)
 
 absl::Status Journal::CheckWritable(absl::Span<const EncodedTransaction> transactions) const {
   if (!IsWritable(state_)) {
-    return Error(errors::kNotApplied, absl::StrCat("nothing was changed: the ledger cannot persist it (", detail_,
-                                                   "); reads are still served, and it is safe to try again"));
+    const absl::string_view advice =
+        IsFinal(state_)
+            ? "; this does not end by itself: reads are still served, so save what is here with `kvs export` "
+              "before anything is restarted"
+            : "; reads are still served, and it is safe to try again";
+    return Error(errors::kNotApplied,
+                 absl::StrCat("nothing was changed: the ledger cannot persist it (", detail_, ")", advice));
   }
   if (waiters_.size() >= options_.max_waiting_replies) {
     return Error(

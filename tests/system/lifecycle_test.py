@@ -1,6 +1,7 @@
 """How the programs start and end: exit codes, drains, bad settings, ports and data directories in use."""
 
 import json
+import os
 import signal
 import subprocess
 
@@ -29,6 +30,7 @@ with Pair() as pair:
     # The same port, and the same data directory, once more.
     tls = pair.tls("txn")
     refused("txn_server", [f"--listen=127.0.0.1:{pair.txn_port}", f"--data-dir={pair.data}2", *tls], 1, "in use")
+    check(not os.path.exists(f"{pair.data}2"), "a start that failed has made a ledger")
     refused("txn_server", ["--listen=127.0.0.1:0", f"--data-dir={pair.data}", *tls], 1, f"process {pair.txn.process.pid} holds")
 
     # A second writer is refused, and told by whom the ledger is held.
@@ -41,6 +43,7 @@ with Pair() as pair:
     refused("kvs_server", [listen, f"--ledger-address=127.0.0.1:{pair.txn_port}", *pair.tls("client")], 1, "client.crt")
     refused("kvs_server", [listen, f"--ledger-address=127.0.0.1:{pair.txn_port}", *pair.tls("txn")], 1, "txn.crt")
     refused("txn_server", [listen, f"--data-dir={pair.data}2", *pair.tls("kvs")], 1, "kvs.crt")
+    check(not os.path.exists(f"{pair.data}2"), "a start that failed has made a ledger")
 
     # With --take-over the first one is fenced and ends with its own code.
     first = pair.kvs
