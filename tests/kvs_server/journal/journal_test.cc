@@ -101,6 +101,8 @@ TEST_CASE_METHOD(JournalFixture, "mutations are taken while the link is up or wa
     const absl::Status status = Enqueue().status();
     CHECK(Is(status, errors::kNotApplied));
     CHECK_THAT(std::string(status.message()), ContainsText("the reason"));
+    CHECK_THAT(std::string(status.message()),
+               ContainsText(IsFinal(state) ? "save what is here with `kvs export`" : "it is safe to try again"));
   }
   CHECK(journal().status().latest_revision == 2);
 }
