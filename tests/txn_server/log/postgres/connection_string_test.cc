@@ -35,9 +35,9 @@ TEST_CASE(
         "postgres://kvs:p/w77@nohost", "postgresql://kvs:12/w77@nohost/kvs", "postgresql://kvs:p@w/w77@nohost/kvs",
         "postgresql://kvs:p@w:w77@nohost", "postgresql://kvs:p@w?user=w77@nohost", "postgresql://kvs:p@@nohost",
         "postgresql://kvs:p%w77@nohost/kvs", "postgresql://kvs:p@[w77@nohost/kvs",
-        "postgresql://kvs@corp:w77@nohost/kvs", "kvs:w77@nohost", "hots=x password=w77",
-        "postgresql://kvs:[w/@nohost", "dbname=postgresql://kvs:w77@nohost/kvs",
-        "host=h dbname='postgres://kvs:w77@nohost'", "postgresql://h/?dbname=postgresql%3A//kvs:w77@h"}) {
+        "postgresql://kvs@corp:w77@nohost/kvs", "kvs:w77@nohost", "hots=x password=w77", "postgresql://kvs:[w/@nohost",
+        "dbname=postgresql://kvs:w77@nohost/kvs", "host=h dbname='postgres://kvs:w77@nohost'",
+        "postgresql://h/?dbname=postgresql%3A//kvs:w77@h"}) {
     INFO(url);
     CHECK(HasPassword(url));
     const absl::Status status = ConnectionString(url).status();
