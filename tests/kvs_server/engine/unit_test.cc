@@ -307,11 +307,14 @@ TEST_CASE_METHOD(LimitedUnit, "of two limits that are reached the one is named t
     REQUIRE(put(0, 1, 1).ok());
     return static_cast<size_t>(Used().bytes);
   }();
-  // Both are lacking for a third key.
   Limit({.max_memory_bytes = 2 * one, .max_keys = 2});
   REQUIRE(put(0, 2, 1).ok());
-  CHECK(Is(put(2, 1, 1), errors::kMemoryFull));
-  // There is never room for three.
+  CHECK(Is(put(2, 1, 1), errors::kTooManyKeys));
+  // There is never memory for two more, while there may be two keys.
+  Limit({.max_memory_bytes = one, .max_keys = 2});
+  REQUIRE(put(0, 1, 1).ok());
+  CHECK(Is(put(1, 2, 1), errors::kMemoryFull));
+  // There may never be three.
   Limit({.max_memory_bytes = one, .max_keys = 2});
   CHECK(Is(put(0, 3, 1), errors::kTooManyKeys));
 }
