@@ -79,22 +79,24 @@ void AddBytes(Out& out, uint32_t field, absl::string_view bytes) {
   if (!bytes.empty()) out.Bytes(field, bytes);
 }
 
-// Writes what belongs into a message, field by field in the order of their numbers, as generated code does.
+// Write: what belongs into a message, field by field in the order of their numbers, as generated code does.
 template <class Out>
-struct TextsWriter {
-  Out& out;
-  void operator()(const Texts& texts) const {
-    for (const absl::string_view text : texts) out.Bytes(pb::Texts::kTextsFieldNumber, text);
-  }
-  void operator()(const Fields& fields) const {
+void WriteTexts(Out& out, uint32_t field, const Texts& texts) {
+  out.Message(field, [&texts](auto& to) {
+    for (const absl::string_view text : texts) to.Bytes(pb::Texts::kTextsFieldNumber, text);
+  });
+}
+template <class Out>
+void WriteTexts(Out& out, uint32_t field, const Fields& fields) {
+  out.Message(field, [&fields](auto& map) {
     for (const auto& [name, value] : fields) {
-      out.Message(pb::StringMap::kFieldsFieldNumber, [&name = name, &value = value](auto& field) {
-        AddBytes(field, pb::Field::kNameFieldNumber, name);
-        AddBytes(field, pb::Field::kValueFieldNumber, value);
+      map.Message(pb::StringMap::kFieldsFieldNumber, [&name = name, &value = value](auto& to) {
+        AddBytes(to, pb::Field::kNameFieldNumber, name);
+        AddBytes(to, pb::Field::kValueFieldNumber, value);
       });
     }
-  }
-};
+  });
+}
 
 template <class Out>
 struct ValueWriter {
@@ -105,14 +107,8 @@ struct ValueWriter {
     out.Fixed64(pb::Value::kFloatValueFieldNumber, absl::bit_cast<uint64_t>(value));
   }
   void operator()(absl::string_view value) const { out.Bytes(pb::Value::kStringValueFieldNumber, value); }
-  void operator()(const Texts& value) const { WriteTexts(pb::Value::kSetValueFieldNumber, value); }
-  void operator()(const Fields& value) const { WriteTexts(pb::Value::kMapValueFieldNumber, value); }
-
- private:
-  template <class Value>
-  void WriteTexts(uint32_t field, const Value& value) const {
-    out.Message(field, [&value](auto& texts) { TextsWriter<std::decay_t<decltype(texts)>>{texts}(value); });
-  }
+  void operator()(const Texts& value) const { WriteTexts(out, pb::Value::kSetValueFieldNumber, value); }
+  void operator()(const Fields& value) const { WriteTexts(out, pb::Value::kMapValueFieldNumber, value); }
 };
 
 template <class Out>
@@ -153,26 +149,22 @@ struct OperationWriter {
   }
   void operator()(const operation::Append& op) const { out.Bytes(Transaction::kAppendFieldNumber, op.text); }
   void operator()(const operation::AddMembers& op) const {
-    WriteTexts(Transaction::kAddMembersFieldNumber, op.members);
+    WriteTexts(out, Transaction::kAddMembersFieldNumber, op.members);
   }
   void operator()(const operation::RemoveMembers& op) const {
-    WriteTexts(Transaction::kRemoveMembersFieldNumber, op.members);
+    WriteTexts(out, Transaction::kRemoveMembersFieldNumber, op.members);
   }
-  void operator()(const operation::PutFields& op) const { WriteTexts(Transaction::kPutFieldsFieldNumber, op.fields); }
+  void operator()(const operation::PutFields& op) const {
+    WriteTexts(out, Transaction::kPutFieldsFieldNumber, op.fields);
+  }
   void operator()(const operation::RemoveFields& op) const {
-    WriteTexts(Transaction::kRemoveFieldsFieldNumber, op.names);
+    WriteTexts(out, Transaction::kRemoveFieldsFieldNumber, op.names);
   }
   void operator()(const operation::SetExpiry& op) const {
     out.Message(Transaction::kSetExpiryFieldNumber, [&op](auto& set_expiry) {
       if (!op.number) return;
       set_expiry.Message(pb::SetExpiry::kNumberFieldNumber, [&op](auto& number) { WriteValue(number, *op.number); });
     });
-  }
-
- private:
-  template <class Value>
-  void WriteTexts(uint32_t field, const Value& value) const {
-    out.Message(field, [&value](auto& texts) { TextsWriter<std::decay_t<decltype(texts)>>{texts}(value); });
   }
 };
 
@@ -253,11 +245,8 @@ std::optional<ValueView> ReadValue(wire::Reader& from) {
 // What is wrong with a transaction or a request, if anything is; the first thing counts.
 class Flaw {
  public:
-  void Note(const char* what) {
-    if (what_ == nullptr) what_ = what;
-  }
   void NoteIf(bool is_wrong, const char* what) {
-    if (is_wrong) Note(what);
+    if (is_wrong && what_ == nullptr) what_ = what;
   }
   bool is_none() const { return what_ == nullptr; }
   absl::Status status() const {
@@ -268,16 +257,13 @@ class Flaw {
   const char* what_ = nullptr;
 };
 
-constexpr char kUnknownValue[] = "a value of no known type";
 constexpr char kUnreadable[] = "bytes that cannot be read";
 
 ValueView ReadKnownValue(wire::Reader& from, Flaw* flaw) {
   std::optional<ValueView> value = ReadValue(from);
-  flaw->NoteIf(!value, kUnknownValue);
+  flaw->NoteIf(!value, "a value of no known type");
   return value ? *std::move(value) : ValueView();
 }
-
-operation::Put ReadPut(wire::Reader& from, Flaw* flaw) { return {ReadKnownValue(from, flaw)}; }
 
 operation::Delete ReadDelete(wire::Reader& from, Flaw* flaw) {
   using Cause = operation::Delete::Cause;
@@ -361,7 +347,7 @@ operation::SetExpiry ReadSetExpiry(wire::Reader& from, Flaw* flaw) {
 bool ReadOperation(wire::Reader& in, Operation* operation, Flaw* flaw) {
   switch (in.field()) {
     case pb::Transaction::kPutFieldNumber:
-      *operation = ReadPut(in, flaw);
+      *operation = operation::Put{ReadKnownValue(in, flaw)};
       return true;
     case pb::Transaction::kDeleteFieldNumber:
       *operation = ReadDelete(in, flaw);
