@@ -34,9 +34,8 @@ bool Evictor::IsTooMuch(const Size& growth, const SparedKeys& spared) const {
     least += shard.SizeOf(hash, now_micros);
   }
   const UsageLimits& limits = store_.usage().limits();
-  const auto exceeds = [](int64_t size, uint64_t limit) { return limit != 0 && size > static_cast<int64_t>(limit); };
-  return (growth.bytes > 0 && exceeds(least.bytes, limits.max_memory_bytes)) ||
-         (growth.keys > 0 && exceeds(least.keys, limits.max_keys));
+  return (growth.bytes > 0 && Exceeds(least.bytes, limits.max_memory_bytes)) ||
+         (growth.keys > 0 && Exceeds(least.keys, limits.max_keys));
 }
 
 absl::Status Evictor::MakeRoom(const Size& growth, const SparedKeys& spared) {

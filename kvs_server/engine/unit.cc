@@ -295,10 +295,9 @@ absl::Status Unit::Reserve() {
   const Size used = usage.total();
   // Where keys are evicted, what is to be done depends on whether that can help: Engine::WithRoom tells.
   const absl::string_view advice = limits.evict() ? "" : "; delete keys, let some expire, or raise the limit";
-  const auto exceeds = [](int64_t size, uint64_t limit) { return limit != 0 && size > static_cast<int64_t>(limit); };
   // Where there is neither, the one is named that other keys cannot give.
-  const bool lacks_keys = growth_.keys > 0 && exceeds(used.keys + growth_.keys, limits.max_keys) &&
-                          (!exceeds(growth_.bytes, limits.max_memory_bytes) || exceeds(growth_.keys, limits.max_keys));
+  const bool lacks_keys = growth_.keys > 0 && Exceeds(used.keys + growth_.keys, limits.max_keys) &&
+                          (!Exceeds(growth_.bytes, limits.max_memory_bytes) || Exceeds(growth_.keys, limits.max_keys));
   if (limits.max_memory_bytes == 0 || lacks_keys) {
     return Error(errors::kTooManyKeys,
                  absl::StrCat("nothing was changed: there are ", used.keys, " keys of the ", limits.max_keys,

@@ -22,7 +22,7 @@ void Usage::Clear() {
 
 bool Usage::Fits(const Size& growth, const Size& taken) const {
   const auto fits = [](int64_t more, int64_t used, uint64_t limit) {
-    return limit == 0 || more <= 0 || used + more <= static_cast<int64_t>(limit);
+    return more <= 0 || !Exceeds(used + more, limit);
   };
   const Size used = total();
   return fits(growth.bytes, used.bytes + taken.bytes, limits_.max_memory_bytes) &&

@@ -44,6 +44,9 @@ struct UsageLimits {
   bool evict() const { return exist() && policy == MemoryPolicy::kLru; }
 };
 
+// Whether there is such a limit, and this is more.
+inline bool Exceeds(int64_t size, uint64_t limit) { return limit != 0 && size > static_cast<int64_t>(limit); }
+
 class Usage {
  public:
   explicit Usage(const UsageLimits& limits) : limits_(limits) {}
