@@ -38,6 +38,7 @@ constexpr char kAskPast[] =
     "SELECT compacted_revision, (SELECT count(*) FROM replay_windows WHERE last_id >"
     " coalesce((SELECT max(revision) FROM snapshots), 0)), EXISTS (SELECT FROM hidden_history) FROM ledger";
 constexpr char kTouchRow[] = "UPDATE ledger SET confirmations = confirmations + 1";
+
 // Of two at the same time one finds the row as it wants it.
 constexpr char kBeginImport[] =
     "UPDATE ledger SET importing = true WHERE NOT importing AND epoch = 0 AND durable_revision = 0";
