@@ -495,11 +495,11 @@ TEST_CASE("a full disk stops appends, and freed space lets them go on") {
   const absl::Time deadline = absl::Now() + absl::Seconds(20);
   while (attempts == 0 && absl::Now() < deadline) std::this_thread::yield();
   CHECK(Is(append(&written), errors::kNoSpace));
+  const int before = snapshots;
   std::filesystem::remove(disk.path() + "/ballast");
   CHECK(append(&written) == absl::OkStatus());
   CHECK(ReadAll(**log)->bytes == written);
   // And snapshots: the compaction has not stopped for good.
-  const int before = snapshots;
   while (snapshots == before && absl::Now() < deadline) {
     if (!append(&written).ok()) std::this_thread::yield();
   }
