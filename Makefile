@@ -9,7 +9,7 @@ KVS_STATE ?= .kvs
 export YES KVS_PORT TXN_PORT KVS_STATE
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check test-asan test-tsan test-compose bench bench-full bench-micro clean
+.PHONY: help build run test check test-long test-asan test-tsan test-compose bench bench-full bench-micro clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -25,7 +25,11 @@ test:  ## Build and run every test but that of docker-compose.yaml
 	@deploy/dev/install_packages.sh build test
 	@deploy/dev/test.sh release
 
-test-asan:  ## The same under AddressSanitizer and UndefinedBehaviorSanitizer
+test-long:  ## The same with every case of the sweeps instead of a sample, 2,000 kills and fuzzing; takes hours
+	@deploy/dev/install_packages.sh build test
+	@deploy/dev/test.sh release long
+
+test-asan:  ## The tests of make test under AddressSanitizer and UndefinedBehaviorSanitizer
 	@deploy/dev/install_packages.sh build test
 	@deploy/dev/test.sh asan
 

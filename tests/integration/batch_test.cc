@@ -16,6 +16,7 @@
 #include "tests/integration/support/api_pair.h"
 #include "tests/integration/support/random_commands.h"
 #include "tests/integration/support/sample_requests.h"
+#include "tests/support/test_size.h"
 
 namespace kvs {
 namespace {
@@ -306,7 +307,7 @@ TEST_CASE("an atomic batch ends as its operations one by one, if all of them suc
     using Batches::RunAtomic;
     Lines Dump() const { return client().Dump(); }
   };
-  const unsigned seed = SeedOfCommands();
+  const uint64_t seed = TestSeed();
   INFO("KVS_SEED=" << seed);
   Server batched;
   Server single;

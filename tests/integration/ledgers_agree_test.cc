@@ -10,6 +10,7 @@
 #include "tests/integration/support/random_commands.h"
 #include "tests/support/postgres_cluster.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_size.h"
 #include "txn_server/log/file/file_txn_log.h"
 #include "txn_server/log/postgres/postgres_txn_log.h"
 
@@ -70,7 +71,7 @@ class TwoLedgers {
 };
 
 TEST_CASE("the file ledger and PostgreSQL agree on a random history of all types, also after a restart") {
-  const unsigned seed = SeedOfCommands();
+  const uint64_t seed = TestSeed();
   INFO("KVS_SEED=" << seed);
   TwoLedgers ledgers;
   PairOn& file = ledgers.file();
@@ -95,7 +96,7 @@ TEST_CASE("the file ledger and PostgreSQL agree on a random history of all types
 }
 
 TEST_CASE("with either ledger the state after a restart is that before it, evictions included") {
-  const unsigned seed = SeedOfCommands();
+  const uint64_t seed = TestSeed();
   INFO("KVS_SEED=" << seed);
   TwoLedgers ledgers;
   PairOn& file = ledgers.file();

@@ -10,6 +10,7 @@
 #include "tests/support/api_client.h"
 #include "tests/support/gate.h"
 #include "tests/support/pair.h"
+#include "tests/support/test_size.h"
 
 namespace kvs {
 namespace {
@@ -181,7 +182,7 @@ struct Counter {
 
 TEST_CASE("a ledger that restarts under load loses nothing and does nothing twice") {
   const int event_loops = GENERATE(1, 3);
-  const unsigned seed = std::random_device{}();
+  const uint64_t seed = TestSeed();
   CAPTURE(seed, event_loops);
   std::mt19937 random(seed);
   Pair pair;

@@ -17,6 +17,7 @@
 #include "tests/integration/support/sample_requests.h"
 #include "tests/support/postgres_cluster.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_size.h"
 #include "txn_server/log/file/file_txn_log.h"
 #include "txn_server/log/postgres/postgres_txn_log.h"
 
@@ -215,8 +216,8 @@ TEST_CASE_METHOD(RequestIds, "every mutation refuses what is no request_id, and 
 }
 
 TEST_CASE("a random history with ids is answered the same by every ledger, live, restarted and compacted") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   Ledgers ledgers;
   std::vector<std::unique_ptr<RequestIds>> pairs;
   for (const Ledger& ledger : ledgers.all()) pairs.push_back(std::make_unique<RequestIds>(ledger.open));

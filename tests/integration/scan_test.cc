@@ -12,6 +12,7 @@
 #include "kvs/v1/keys.grpc.pb.h"
 #include "tests/integration/support/api_pair.h"
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs {
 namespace {
@@ -41,8 +42,8 @@ class ScanOfPair : public ApiPair {
 
 TEST_CASE_METHOD(ScanOfPair,
                  "while batches move amounts between keys, every scan has the same sum, and so has a restart") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::string all;
   for (int i = 0; i < kAccounts; ++i) absl::StrAppend(&all, "keys: 'account-", 10000 + i, "' values: 100 ");
   Ask("IntStore.MultiPut", all);

@@ -17,6 +17,7 @@
 #include "tests/integration/support/sample_requests.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_size.h"
 #include "txn_server/log/file/file_txn_log.h"
 
 namespace kvs {
@@ -93,8 +94,8 @@ class SnapshotTest : protected LogInMemory, public ApiPair {
 
 TEST_CASE_METHOD(SnapshotTest,
                  "a random history is the same live, from snapshot and tail, and from the segments alone") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   options_.compaction.retention = txn::Retention::kFull;
   for (int round = 0; round < 5; ++round) {
@@ -120,8 +121,8 @@ TEST_CASE_METHOD(SnapshotTest,
 
 TEST_CASE_METHOD(SnapshotTest,
                  "a random history is the same after restarts while what snapshots stand for is removed") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 5; ++round) {
     INFO("round " << round);

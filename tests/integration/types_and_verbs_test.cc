@@ -12,6 +12,7 @@
 #include "tests/integration/support/api_pair.h"
 #include "tests/integration/support/sample_requests.h"
 #include "tests/support/raw_call.h"
+#include "tests/support/test_size.h"
 
 namespace kvs {
 namespace {
@@ -393,8 +394,8 @@ TEST_CASE_METHOD(ApiPair, "fields of a map are on the wire in the byte order of 
 // ---- Everything at once. ----
 
 TEST_CASE_METHOD(ApiPair, "a random history of all verbs is the same after a restart") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   for (int i = 0; i < 2000; ++i) {
     const SampleRequest& sample = SampleRequests()[random() % SampleRequests().size()];

@@ -5,14 +5,13 @@ for each call whose outcome is unknown. A third of the writers increment several
 are equal whenever they are looked at. Another third gives each call a request_id and sends it again until it is answered: of
 these no outcome is unknown."""
 
-import os
-import random
 import shutil
 import threading
 import time
 import uuid
 
 from pair import DEADLINE_SECONDS, check, check_equal, import_generated
+from size import seeded
 
 generated = import_generated()
 
@@ -148,9 +147,7 @@ def kill_both(pair):
 
 def survive(pair, kills, victims):
     """Kills one of the victims after the other, at random moments; each is a function that kills and returns how to restart."""
-    seed = int(os.environ.get("KVS_SEED", random.randrange(1 << 30)))
-    print(f"KVS_SEED={seed}", flush=True)
-    chance = random.Random(seed)
+    chance = seeded()
     order = [victims[i % len(victims)] for i in range(kills)]
     chance.shuffle(order)
     counters = [(Writer, BatchWriter, RetryingWriter)[i % 3](pair, f"counter-{i}") for i in range(WRITERS)]

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::bench {
 namespace {
@@ -31,8 +32,8 @@ TEST_CASE("a histogram is exact for small values and for the largest") {
 }
 
 TEST_CASE("percentiles are wrong by less than one step of their power of two") {
-  const auto seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937_64 random(seed);
   std::vector<uint64_t> values;
   Histogram histogram;

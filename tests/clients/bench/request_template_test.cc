@@ -8,6 +8,7 @@
 #include "common/rpc/message.h"
 #include "kvs/v1/string_store.pb.h"
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::bench {
 namespace {
@@ -64,7 +65,7 @@ TEST_CASE("what is appended is what is made") {
 }
 
 TEST_CASE("random keys are drawn uniformly from all of them") {
-  KeyNumbers numbers = KeyNumbers::Random(10, std::random_device{}());
+  KeyNumbers numbers = KeyNumbers::Random(10, TestSeed());
   std::map<uint64_t, int> drawn;
   for (int i = 0; i < 10000; ++i) ++drawn[numbers.Next()];
   REQUIRE(drawn.size() == 10);
@@ -78,7 +79,7 @@ TEST_CASE("random keys are drawn uniformly from all of them") {
 
 TEST_CASE("distinct keys are different as long as asked for, and are drawn from all of them") {
   for (const uint64_t in_a_row : {1, 7, 50}) {
-    KeyNumbers numbers = KeyNumbers::Distinct(50, in_a_row, std::random_device{}());
+    KeyNumbers numbers = KeyNumbers::Distinct(50, in_a_row, TestSeed());
     std::set<uint64_t> all;
     for (int i = 0; i < 1000; ++i) {
       std::set<uint64_t> some;

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs {
 namespace {
@@ -107,8 +108,8 @@ TEST_CASE("bytes that are not UTF-8 become U+FFFD") {
 }
 
 TEST_CASE("JSON is valid for random bytes in every place") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   std::uniform_int_distribution<int> byte(0, 255);
   for (int round = 0; round < 2000; ++round) {

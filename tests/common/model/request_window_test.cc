@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs {
 namespace {
@@ -101,8 +102,8 @@ TEST_CASE("a request window tells the newest of two requests of the same name") 
 }
 
 TEST_CASE("what a request window holds does not depend on the order, nor on a wider window before it") {
-  const auto seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 200; ++round) {
     const RequestWindowBounds bounds{1 + random() % 20, static_cast<int64_t>(random() % 30), 20 + random() % 200};

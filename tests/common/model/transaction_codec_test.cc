@@ -7,6 +7,7 @@
 
 #include "common/limits.h"
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 #include "txn/v1/transaction.pb.h"
 
 namespace kvs {
@@ -258,8 +259,8 @@ TEST_CASE("the revision before is filled in with the revision, where it is one o
 }
 
 TEST_CASE("the bytes of several transactions joined are one list") {
-  const auto seed = std::random_device()();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937_64 random(seed);
   std::vector<std::string> texts;
   for (int i = 0; i < 200; ++i) texts.emplace_back(random() % 400, static_cast<char>(random()));
@@ -451,8 +452,8 @@ TEST_CASE("bytes that are no stored transaction are DATA_LOSS, wherever they end
 
 // Generated code is what says which bytes are a message.
 TEST_CASE("of a stored transaction that was changed, what is decoded is what generated code reads") {
-  const auto seed = std::random_device()();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937_64 random(seed);
   const std::vector<Operation> operations = {
       operation::Put{int64_t{-5}},

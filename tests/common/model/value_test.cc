@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs {
 namespace {
@@ -92,8 +93,8 @@ TEST_CASE("equality looks at the contents and not at the way to them") {
 }
 
 TEST_CASE("sets and maps agree with those of the standard library, and count their bytes, under random operations") {
-  const auto seed = std::random_device()();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   const auto text = [&](size_t alphabet) {
     return std::string(random() % 4, static_cast<char>('a' + random() % alphabet));

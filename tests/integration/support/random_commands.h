@@ -4,7 +4,6 @@
 #include <absl/strings/escaping.h>
 #include <absl/strings/str_cat.h>
 
-#include <cstdlib>
 #include <random>
 #include <string>
 #include <utility>
@@ -14,16 +13,10 @@
 
 namespace kvs {
 
-// What KVS_SEED says, so that a failure can be repeated, otherwise another seed each time; tests print it.
-inline unsigned SeedOfCommands() {
-  const char* given = std::getenv("KVS_SEED");
-  return given != nullptr ? static_cast<unsigned>(std::atoi(given)) : std::random_device{}();
-}
-
 // Commands as no client would choose them: small keys that meet again, and texts and numbers at the edges.
 class RandomCommands {
  public:
-  explicit RandomCommands(unsigned seed) : random_(seed) {}
+  explicit RandomCommands(uint64_t seed) : random_(seed) {}
 
   // Method and request, as ApiClient takes them.
   std::pair<std::string, std::string> Next() {

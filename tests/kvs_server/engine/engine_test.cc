@@ -12,6 +12,7 @@
 #include "tests/kvs_server/support/manual_ledger.h"
 #include "tests/kvs_server/support/scan_all.h"
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::server {
 namespace {
@@ -370,8 +371,8 @@ TEST_CASE_METHOD(EngineFixture, "a count is that of one moment while keys come a
 }
 
 TEST_CASE_METHOD(EngineFixture, "threads write one history, and its replay gives the same state") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   constexpr int kThreads = 4, kEach = 2000;
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {

@@ -16,6 +16,7 @@
 #include "kvs_server/engine/engine.h"
 #include "tests/kvs_server/support/manual_ledger.h"
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::server {
 namespace {
@@ -144,8 +145,8 @@ TEST_CASE_METHOD(EvictorFixture, "keys whose time has come go before those that 
 }
 
 TEST_CASE_METHOD(EvictorFixture, "memory stays within its limit, whatever the sizes are") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   Begin({.max_memory_bytes = 100'000, .policy = MemoryPolicy::kLru});
   for (int i = 0; i < 3000; ++i) {

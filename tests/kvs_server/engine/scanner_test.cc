@@ -18,6 +18,7 @@
 #include "tests/kvs_server/support/manual_ledger.h"
 #include "tests/kvs_server/support/scan_all.h"
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::server {
 namespace {
@@ -588,8 +589,8 @@ class ModelFixture : public ScannerFixture {
 };
 
 TEST_CASE_METHOD(ModelFixture, "whatever changes meanwhile, each scan shows the moment at which it began") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   random_.seed(seed);
   std::vector<Scan> scans;
   int finished = 0;
@@ -626,8 +627,8 @@ TEST_CASE_METHOD(ModelFixture, "whatever changes meanwhile, each scan shows the 
 }
 
 TEST_CASE("while others move amounts between keys, every scan has the same sum") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   constexpr int kAccounts = 500;
   constexpr int64_t kTotal = kAccounts * int64_t{100};
   ManualLedger ledger;

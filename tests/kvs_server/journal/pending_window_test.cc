@@ -8,6 +8,7 @@
 
 #include "common/limits.h"
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::server {
 namespace {
@@ -296,7 +297,7 @@ class RandomWindow : public WindowFixture {
     REQUIRE(window_.bytes() == bytes);
   }
 
-  const unsigned seed_ = std::random_device{}();
+  const uint64_t seed_ = TestSeed();
   std::mt19937 random_{seed_};
   uint64_t latest_ = 0;
   uint64_t durable_ = 0;
@@ -307,7 +308,7 @@ class RandomWindow : public WindowFixture {
 };
 
 TEST_CASE_METHOD(RandomWindow, "whatever is added, sent, lost and acknowledged, the ledger gets one history") {
-  INFO("seed " << seed());
+  INFO("KVS_SEED=" << seed());
   for (int i = 0; i < 5000; ++i) Step();
   Finish();
 }

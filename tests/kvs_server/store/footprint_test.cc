@@ -6,6 +6,7 @@
 
 #include "common/model/fold.h"
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::server {
 namespace {
@@ -29,7 +30,7 @@ class Checked {
 
 class Random {
  public:
-  Random() : seed_(std::random_device{}()), random_(seed_) {}
+  Random() : seed_(TestSeed()), random_(seed_) {}
 
   unsigned seed() const { return seed_; }
   size_t Below(size_t bound) { return random_() % bound; }
@@ -66,7 +67,7 @@ TEST_CASE("short texts live in the string itself") {
 
 TEST_CASE("what a string takes after an operation is known before") {
   Random random;
-  INFO("seed " << random.seed());
+  INFO("KVS_SEED=" << random.seed());
   Checked<StringValue> checked;
   for (int i = 0; i < 500; ++i) {
     const std::string text = random.Text();
@@ -82,7 +83,7 @@ TEST_CASE("what a string takes after an operation is known before") {
 
 TEST_CASE("what a set takes after an operation is known before") {
   Random random;
-  INFO("seed " << random.seed());
+  INFO("KVS_SEED=" << random.seed());
   Checked<SetValue> checked;
   for (int i = 0; i < 2000; ++i) {
     const std::string text = random.Text();
@@ -98,7 +99,7 @@ TEST_CASE("what a set takes after an operation is known before") {
 
 TEST_CASE("what a map takes after an operation is known before") {
   Random random;
-  INFO("seed " << random.seed());
+  INFO("KVS_SEED=" << random.seed());
   Checked<MapValue> checked;
   for (int i = 0; i < 2000; ++i) {
     const std::string name = random.Text();

@@ -7,6 +7,7 @@
 
 #include "kvs_server/store/footprint.h"
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::server {
 namespace {
@@ -182,8 +183,8 @@ int64_t BytesOfAll(Store& store) {
 }
 
 TEST_CASE_METHOD(StoreFixture, "the bytes of each type are those of its entries, and none when all are gone") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   std::map<std::pair<ValueType, std::string>, uint64_t> revisions;
   const auto change = [&](ValueType type, const std::string& key, Operation operation) {
@@ -361,8 +362,8 @@ TEST_CASE("keys spread evenly over the shards") {
 
 // Random histories against a reference that knows the operations by heart.
 TEST_CASE_METHOD(StoreFixture, "the state after a random history is that of the reference") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   std::map<std::string, std::pair<int64_t, uint64_t>> reference;  // value and revision
   for (int i = 0; i < 20000; ++i) {

@@ -9,6 +9,7 @@
 
 #include "kvs_server/store/store.h"
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::server {
 namespace {
@@ -182,18 +183,18 @@ class RandomTable : public TableFixture {
     REQUIRE(table_.size() == reference_.size());
   }
 
-  const unsigned seed_ = std::random_device{}();
+  const uint64_t seed_ = TestSeed();
   std::mt19937 random_{seed_};
   std::map<std::string, std::string> reference_;
 };
 
 TEST_CASE_METHOD(RandomTable, "a table agrees with std::map over 100,000 random changes") {
-  INFO("seed " << seed());
+  INFO("KVS_SEED=" << seed());
   Run(100000, 5000);
 }
 
 TEST_CASE_METHOD(RandomTable, "a table agrees with std::map where nearly all hashes collide") {
-  INFO("seed " << seed());
+  INFO("KVS_SEED=" << seed());
   hashes_ = 7;
   Run(20000, 300);
 }

@@ -6,6 +6,7 @@
 #include "common/limits.h"
 #include "tests/support/catch.h"
 #include "tests/support/sample_frames.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::txn {
 namespace {
@@ -154,8 +155,8 @@ void CheckAgainstDecoder(const SampleFrame& sample) {
 }
 
 TEST_CASE("whatever bytes a frame has, an accepted one decodes to what was checked") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 20000; ++round) {
     SampleFrame frame = round % 2 == 0 ? MakeFrame(1, 3) : MakeBatchFrame(1, 3);

@@ -10,6 +10,7 @@
 #include "tests/support/random_history.h"
 #include "tests/support/read_all.h"
 #include "tests/support/sample_frames.h"
+#include "tests/support/test_size.h"
 #include "tests/support/txn_log_factory.h"
 #include "txn_server/log/frame.h"
 #include "txn_server/log/txn_log.h"
@@ -372,8 +373,8 @@ TEST_CASE("contract: the state of an empty log is empty") {
 
 TEST_CASE("contract: the state is that of the transactions, with a snapshot and without") {
   Contract contract;
-  const uint32_t seed = std::random_device()();
-  INFO(contract.name() << ", seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO(contract.name() << ", KVS_SEED=" << seed);
   RandomHistory history(seed);
   contract.Begin();
   WriteHistory(contract, history, 3000);
@@ -396,8 +397,8 @@ TEST_CASE("contract: the state is that of the transactions, with a snapshot and 
 
 TEST_CASE("contract: a state is that of when it was asked for, and says of what revision and time its snapshot is") {
   Contract contract;
-  const uint32_t seed = std::random_device()();
-  INFO(contract.name() << ", seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO(contract.name() << ", KVS_SEED=" << seed);
   RandomHistory history(seed);
   contract.Begin();
   WriteHistory(contract, history, 50'000);

@@ -3,6 +3,7 @@
 #include "common/limits.h"
 #include "tests/support/compaction_samples.h"
 #include "tests/support/random_history.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::txn {
 namespace {
@@ -136,8 +137,8 @@ TEST_CASE("chunks are of about a frame's target size, also where one key has man
 }
 
 TEST_CASE("a table stands for the run that it was made of") {
-  const uint32_t seed = std::random_device()();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   RandomHistory history(seed);
   std::string before;
   for (int i = 0; i < 300; ++i) before += history.Next();

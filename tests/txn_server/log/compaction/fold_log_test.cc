@@ -3,6 +3,7 @@
 #include "common/limits.h"
 #include "tests/support/compaction_samples.h"
 #include "tests/support/random_history.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::txn {
 namespace {
@@ -35,8 +36,8 @@ Folded Fold(
 constexpr size_t kTinyTable = 10'000;
 
 TEST_CASE("a log folds to its state, however often the table is spilled") {
-  const uint32_t seed = std::random_device()();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   for (const size_t table_bytes : {size_t{0}, size_t{500}, kTinyTable, size_t{1} << 30}) {
     INFO("table of " << table_bytes);
     RandomHistory history(seed);

@@ -5,6 +5,7 @@
 #include "tests/support/compacting_ledger.h"
 #include "tests/support/compaction_samples.h"
 #include "tests/support/fault_injection.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::txn {
 namespace {
@@ -317,12 +318,12 @@ void Prepare(CompactingLedger& ledger) {
 }
 
 TEST_CASE("a crash at any place of a compaction leaves the whole state, before or after it") {
-  const uint32_t seed = std::random_device()();
+  const uint64_t seed = TestSeed();
   std::mt19937 random(seed);
   size_t stops = 0;
   for (size_t n = 1;; ++n) {
     for (const bool power_cut : {false, true}) {
-      INFO("seed " << seed << ", stop at change " << n << (power_cut ? ", power cut" : ""));
+      INFO("KVS_SEED=" << seed << ", stop at change " << n << (power_cut ? ", power cut" : ""));
       CompactingLedger ledger(seed);
       Prepare(ledger);
       {
@@ -498,10 +499,10 @@ TEST_CASE("on a full disk a damaged snapshot goes at once only if the one before
 }
 
 TEST_CASE("a power cut during a compaction loses nothing that was acknowledged") {
-  const uint32_t seed = std::random_device()();
+  const uint64_t seed = TestSeed();
   std::mt19937 random(seed);
   for (int round = 0; round < 40; ++round) {
-    INFO("seed " << seed << ", round " << round);
+    INFO("KVS_SEED=" << seed << ", round " << round);
     CompactingLedger ledger(seed + static_cast<uint32_t>(round));
     Prepare(ledger);
     const size_t stop = 1 + random() % 60;
@@ -527,8 +528,8 @@ TEST_CASE("a power cut during a compaction loses nothing that was acknowledged")
 }
 
 TEST_CASE("whatever is logged and compacted when, snapshot and tail give the same state as the segments alone") {
-  const uint32_t seed = std::random_device()();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 10; ++round) {
     INFO("round " << round);

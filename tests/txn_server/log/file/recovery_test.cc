@@ -4,6 +4,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/support/file_ledger.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::txn {
 namespace {
@@ -472,8 +473,8 @@ std::string AppendUntilFailure(TxnLog& log, std::mt19937& random) {
 }
 
 TEST_CASE("after a power cut at any time every acknowledged group is there and no part of another") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   FileLedger ledger;
   std::string acknowledged;

@@ -6,6 +6,7 @@
 #include "tests/support/fault_injection.h"
 #include "tests/support/file_ledger.h"
 #include "tests/support/snapshot_samples.h"
+#include "tests/support/test_size.h"
 #include "tests/support/text_state.h"
 #include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/read_only_log.h"
@@ -357,8 +358,8 @@ TEST_CASE("a snapshot of another ledger is told and left out") {
 }
 
 TEST_CASE("whatever sectors are damaged, every frame without one is salvaged") {
-  const uint32_t seed = std::random_device()();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 30; ++round) {
     FileLedger ledger;

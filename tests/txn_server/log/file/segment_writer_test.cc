@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tests/support/catch.h"
+#include "tests/support/test_size.h"
 
 namespace kvs::txn {
 namespace {
@@ -17,8 +18,8 @@ bool ZeroSectorIn(const std::string& bytes) {
 }
 
 TEST_CASE("a sector of zeros is found wherever the pieces are divided") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   for (int round = 0; round < 2000; ++round) {
     std::string bytes(1 + random() % 3000, '\0');

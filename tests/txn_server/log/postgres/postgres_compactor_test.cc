@@ -14,6 +14,7 @@
 #include "tests/support/postgres_cluster.h"
 #include "tests/support/random_history.h"
 #include "tests/support/read_all.h"
+#include "tests/support/test_size.h"
 #include "txn_server/log/postgres/postgres_txn_log.h"
 
 namespace kvs::txn {
@@ -143,7 +144,7 @@ class Writer {
 };
 
 TEST_CASE("postgres: random histories are the same from rows and from snapshots with what follows") {
-  const auto seed = static_cast<uint32_t>(std::random_device()());
+  const uint64_t seed = TestSeed();
   CAPTURE(seed);
   RandomHistory history(seed);
   CompactionOptions options = Options(GENERATE(Retention::kOnDelete, Retention::kFull), 4 * kKiB);

@@ -12,6 +12,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/postgres_ledger.h"
 #include "tests/support/small_disk.h"
+#include "tests/support/test_size.h"
 #include "txn_server/log/postgres/postgres_txn_log.h"
 
 namespace kvs::txn {
@@ -209,8 +210,8 @@ std::string Incompressible(size_t bytes, int character_bytes, std::mt19937& rand
 }
 
 TEST_CASE("postgres: the longest texts that do not compress, and the views of them") {
-  const unsigned seed = std::random_device{}();
-  INFO("seed " << seed);
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
   std::mt19937 random(seed);
   PostgresLedger ledger;
   ledger.Begin();
