@@ -1,7 +1,7 @@
 # The few commands of everyday work. CMakePresets.json and deploy/dev/ do what they name.
 #
 # Variables: YES=1 installs packages without asking. KVS_PORT and TXN_PORT (5050, 5051) and KVS_STATE (.kvs) are for
-# run. ARGS is for bench, such as ARGS='--only unary_get --rounds 1'.
+# run. SOAK_MINUTES and SOAK_RATE are for soak. ARGS is for bench, such as ARGS='--only unary_get --rounds 1'.
 
 KVS_PORT ?= 5050
 TXN_PORT ?= 5051
@@ -9,7 +9,7 @@ KVS_STATE ?= .kvs
 export YES KVS_PORT TXN_PORT KVS_STATE
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check test-long test-asan test-tsan test-compose bench bench-full bench-micro clean
+.PHONY: help build run test check test-long test-asan test-tsan test-compose soak bench bench-full bench-micro clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,11 @@ test-tsan:  ## The same under ThreadSanitizer
 
 test-compose:  ## Build the image and bring docker-compose.yaml up for real; takes minutes and a Docker engine
 	@KVS_BIN=build/release/bin KVS_SOURCE=$(CURDIR) /usr/bin/python3 tests/system/compose_test.py
+
+soak:  ## Put a mixed load on both servers for SOAK_MINUTES (60): memory and file descriptors must stay flat
+	@deploy/dev/install_packages.sh build test
+	@deploy/dev/build.sh release kvs_server txn_server kvs
+	@KVS_BIN=build/release/bin KVS_SOURCE=$(CURDIR) /usr/bin/python3 tests/system/soak.py
 
 bench:  ## Compare with Redis, etcd, PostgreSQL and an empty gRPC server: build/bench/results.md; 8 to 20 minutes
 	@deploy/dev/install_packages.sh build bench
