@@ -75,14 +75,18 @@ LogTip TipAtStartOf(const SegmentHeader& header, uint32_t header_crc32c) {
 absl::StatusOr<absl::string_view> FileWindow::View(uint64_t offset, size_t size) {
   if (offset < start_ || offset + size > start_ + filled_) {
     const size_t wanted = std::max(size, kReadAheadBytes);
-    if (buffer_.size() < wanted) buffer_.resize(wanted);
+    if (capacity_ < wanted) {
+      buffer_ = std::make_unique_for_overwrite<char[]>(wanted);
+      capacity_ = wanted;
+    }
     filled_ = 0;
-    const auto read = file_.ReadAt(offset, buffer_.data(), wanted);
+    const auto read = file_.ReadAt(offset, buffer_.get(), wanted);
     if (!read.ok()) return read.status();
     start_ = offset;
     filled_ = *read;
   }
-  return absl::string_view(buffer_).substr(offset - start_, std::min<uint64_t>(size, start_ + filled_ - offset));
+  return absl::string_view(buffer_.get(), filled_)
+      .substr(offset - start_, std::min<uint64_t>(size, start_ + filled_ - offset));
 }
 
 absl::StatusOr<FrameReading> ReadFrame(FileWindow& window, const SegmentHeader& segment, uint64_t offset,

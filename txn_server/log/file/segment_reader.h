@@ -5,7 +5,9 @@
 #include <absl/status/statusor.h>
 #include <absl/strings/string_view.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "txn_server/log/file/file_system.h"
@@ -47,8 +49,9 @@ class FileWindow {
 
  private:
   File& file_;
-  std::string buffer_;
-  uint64_t start_ = 0;
+  std::unique_ptr<char[]> buffer_;
+  size_t capacity_ = 0;  // of buffer_
+  uint64_t start_ = 0;   // of what is in it, in the file
   size_t filled_ = 0;
 };
 
