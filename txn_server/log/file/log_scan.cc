@@ -124,7 +124,8 @@ class Scanner {
         const std::string foreign = OfAnotherLedger(*summary);
         status = Error(errors::kDamagedLog,
                        foreign.empty() ? absl::StrCat(summary->path, " is snapshot ", summary->header.snapshot_id)
-                                       : absl::StrCat(summary->path, ": ", foreign));
+                                       : absl::StrCat(summary->path, ": ", foreign),
+                       {{"file", summary->path}, {"offset", "0"}});
       }
       if (status.ok() && (!relied_on || options_.check_all_snapshots)) {
         total_bytes_ += summary->header.file_bytes;
