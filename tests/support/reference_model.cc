@@ -1,4 +1,4 @@
-#include "tests/integration/support/reference_model.h"
+#include "tests/support/reference_model.h"
 
 #include <absl/status/status.h>
 #include <absl/strings/ascii.h>
