@@ -46,7 +46,7 @@ class ChangeTable::Sorted : public SnapshotCursor {
       if (!rest_.empty()) {
         status = WriteRest();
       } else if (next_ < sorted_.size()) {
-        status = WriteFirst(sorted_[next_++]->second);
+        status = WriteFirst(sorted_[next_++].change->second);
       } else if (type_ + 1 < types_.size()) {
         ++type_;
         SortType();
@@ -60,17 +60,49 @@ class ChangeTable::Sorted : public SnapshotCursor {
   }
 
  private:
+  // A key of the type in its place. Most comparisons need only the number.
+  struct Place {
+    uint64_t order = 0;
+    const KeyChanges::value_type* change = nullptr;
+  };
+
   void SortType() {
+    const KeyChanges& changes = types_[type_];
+    const size_t shared = SharedPrefix(changes);
     sorted_.clear();
     next_ = 0;
-    sorted_.reserve(types_[type_].size());
-    for (const auto& change : types_[type_]) sorted_.push_back(&change);
-    std::sort(sorted_.begin(), sorted_.end(), [](const auto* a, const auto* b) { return a->first < b->first; });
+    sorted_.reserve(changes.size());
+    for (const auto& change : changes) sorted_.push_back({OrderOf(change.first, shared), &change});
+    std::sort(sorted_.begin(), sorted_.end(), [](const Place& a, const Place& b) {
+      return a.order != b.order ? a.order < b.order : a.change->first < b.change->first;
+    });
+  }
+
+  // How many bytes all keys begin with alike.
+  static size_t SharedPrefix(const KeyChanges& changes) {
+    absl::string_view shared;
+    for (const auto& [key, change] : changes) {
+      if (shared.data() == nullptr) shared = key;
+      const auto differ = std::mismatch(shared.begin(), shared.end(), key.begin(), key.end());
+      shared = shared.substr(0, static_cast<size_t>(differ.first - shared.begin()));
+    }
+    return shared.size();
+  }
+
+  // The eight bytes of a key from `begin` on, as a number: keys of different numbers are in the order of these.
+  static uint64_t OrderOf(absl::string_view key, size_t begin) {
+    uint64_t order = 0;
+    for (size_t i = begin; i < begin + sizeof(order); ++i) {
+      order = order << 8 | (i < key.size() ? static_cast<uint8_t>(key[i]) : 0);
+    }
+    return order;
   }
 
   // The first transaction has to name the revision before all that it stands for.
   absl::Status WriteFirst(const Changes& changes) {
     list_.Reset(changes.transactions);
+    rest_ = changes.transactions;
+    if (changes.first_previous == changes.revision_before) return WriteRest();
     const auto first = list_.Next();
     if (!first.ok()) return first.status();
     Transaction transaction = (*first)->transaction;
@@ -78,7 +110,7 @@ class ChangeTable::Sorted : public SnapshotCursor {
     EncodedTransaction encoded(transaction);
     encoded.Stamp(transaction.revision, transaction.time_micros);
     chunk_ += encoded.bytes();
-    rest_ = absl::string_view(changes.transactions).substr((*first)->entry.size());
+    rest_.remove_prefix((*first)->entry.size());
     return absl::OkStatus();
   }
 
@@ -98,7 +130,7 @@ class ChangeTable::Sorted : public SnapshotCursor {
   const std::array<KeyChanges, kValueTypeCount> types_;
   TransactionListReader list_;
   size_t type_ = 0;
-  std::vector<const KeyChanges::value_type*> sorted_;  // of the type
+  std::vector<Place> sorted_;  // of the type
   size_t next_ = 0;
   absl::string_view rest_;  // transactions of the key before that were not written yet
   std::string chunk_;
@@ -126,6 +158,7 @@ absl::Status ChangeTable::Add(const Transaction& transaction, absl::string_view 
   }
   key.revision = deleted ? 0 : transaction.revision;
   if (std::visit(IsWhole(), transaction.operation)) key.transactions.clear();
+  if (key.transactions.empty()) key.first_previous = transaction.previous_revision;
   key.transactions.append(entry.data(), entry.size());
   memory_bytes_ += key.transactions.capacity();
   return absl::OkStatus();

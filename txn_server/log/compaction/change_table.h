@@ -37,6 +37,7 @@ class ChangeTable {
   struct Changes {
     uint64_t revision_before = 0;  // 0 if the key was absent
     uint64_t revision = 0;         // 0 if the key is absent now
+    uint64_t first_previous = 0;   // the previous revision that the first of `transactions` names
     std::string transactions;      // a serialized txn.v1.TransactionList
   };
   using KeyChanges = absl::flat_hash_map<std::string, Changes>;

@@ -1,5 +1,10 @@
 #include "txn_server/log/compaction/change_table.h"
 
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
 #include "common/limits.h"
 #include "tests/support/compaction_samples.h"
 #include "tests/support/random_history.h"
@@ -37,6 +42,33 @@ TEST_CASE("changes come by type, then by the bytes of the key, then in their ord
       Entry(6, 0, ValueType::kString, "a", kPutText) + Entry(7, 4, ValueType::kString, "b", operation::Append{"y"});
   CHECK(Sorted(list) == Lines{"int z 5<0 put", "string a 6<0 put", "string b 2<0 put", "string b 4<2 append",
                               "string b 7<4 append", "string \xc3\xa4 3<0 put", "map a 1<0 fields"});
+}
+
+TEST_CASE("keys come in the order of their bytes, whatever they begin with and however long they are") {
+  const std::string shared = "user:0000:";
+  std::vector<std::string> keys = {shared};
+  for (const std::string& tail : {std::string(1, '\0'), std::string(2, '\0'), std::string("\0a", 2), std::string("a"),
+                                  std::string("a\0", 2), std::string("b2345678"), std::string("b23456780"),
+                                  std::string("b23456789"), std::string("\xff"), std::string("\x7f")}) {
+    keys.push_back(shared + tail);
+  }
+  for (const std::string& other : {std::string(), std::string("us")}) {
+    if (!other.empty()) keys.push_back(other);
+    std::shuffle(keys.begin(), keys.end(), std::mt19937_64(TestSeed()));
+    INFO("KVS_SEED=" << TestSeed());
+    std::string list;
+    uint64_t revision = 0;
+    for (const std::string& key : keys) list += Entry(++revision, 0, ValueType::kString, key, kPutText);
+    ChangeTable table;
+    REQUIRE(AddAll(table, list) == absl::OkStatus());
+    std::vector<std::string> found;
+    const std::string sorted = ReadList(*table.TakeSorted());
+    TransactionListReader reader;
+    reader.Reset(sorted);
+    for (auto item = reader.Next(); *item; item = reader.Next()) found.emplace_back((*item)->transaction.key);
+    std::sort(keys.begin(), keys.end());
+    CHECK(found == keys);
+  }
 }
 
 TEST_CASE("what tells the whole state of a key replaces what was before, and names the revision before the run") {
