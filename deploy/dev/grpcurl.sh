@@ -9,15 +9,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 module=github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3
 tools=$PWD/build/tools
-# The official archive of Go is unpacked here and often not on the PATH of services.
-PATH=$PATH:/usr/local/go/bin
-
-# Go before 1.21 can neither build the module nor fetch a newer Go by itself.
-usable_go() {
-  local version
-  version=$(go env GOVERSION 2>/dev/null) || return 1
-  [[ $version =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21))
-}
+# shellcheck source=deploy/dev/usable_go.sh
+. deploy/dev/usable_go.sh
 
 find_grpcurl() {
   local candidate gopath

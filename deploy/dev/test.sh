@@ -18,8 +18,9 @@ attribute() {
 
 rm -f "$results" "$counts"
 deploy/dev/build.sh "$preset"
-# A test asks for it again and says why it is not there.
+# Tests ask for them again and say why they are not there.
 deploy/dev/grpcurl.sh install >/dev/null || true
+deploy/dev/porcupine.sh >/dev/null || true
 
 wrapper=()
 if [[ $preset == tsan ]] && setarch -R true 2>/dev/null; then wrapper=(setarch -R); fi

@@ -1,12 +1,12 @@
 """Load on a pair, and servers that are killed, stopped and gone on meanwhile."""
 
-import json
+import math
 import os
 import signal
 import subprocess
 import time
 
-from pair import BIN, check
+from pair import check
 
 # How long a server stands still: past COMMIT_WAIT, so that answers are given that the ledger did not confirm.
 STOP_SECONDS = 0.6
@@ -50,25 +50,48 @@ FAULTS = [kill_kvs, kill_txn, kill_both, stop_kvs, stop_txn]
 
 
 class Load:
-    """A program that makes calls and tells how many: a number on each line, then "done"."""
+    """A program that makes calls on a pair and tells how many: a number on each line, then "done"."""
 
-    def __init__(self, arguments):
+    def __init__(self, program, pair, calls, seed):
+        certificates = [pair.certs / name for name in ("ca.crt", "client.crt", "client.key")]
+        arguments = [program, f"localhost:{pair.kvs_port}", *certificates, calls, seed]
         self.process = subprocess.Popen(
             [str(argument) for argument in arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )
+        self.done = 0
 
     def wait_for(self, calls):
-        """Until there are so many, or no more."""
-        for line in self.process.stdout:
-            if line == "done\n" or int(line) >= calls:
-                return
-        raise AssertionError("the load ended:\n" + self.process.stderr.read())
+        """Until there are so many."""
+        while self.done < calls:
+            self._read()
+
+    def wait_for_end(self):
+        while self.done < math.inf:
+            self._read()
+
+    def _read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise AssertionError("the load ended:\n" + self.process.stderr.read())
+        self.done = math.inf if line == "done\n" else int(line)
 
     def finish(self, text, seconds):
-        """Gives it the rest of its input; what it printed then, and its exit status."""
+        """Gives it its input; what it printed then, and its exit status."""
         out, err = self.process.communicate(text, timeout=seconds)
-        return out.split("done\n")[-1], err, self.process.returncode
+        return out, err, self.process.returncode
+
+
+def run_with_faults(program, pair, calls, faults, chance):
+    """The load, with so many faults at random moments, until it is over."""
+    load = Load(program, pair, calls, chance.randrange(1 << 60))
+    kinds = [FAULTS[i % len(FAULTS)] for i in range(faults)]
+    chance.shuffle(kinds)
+    for i, fault in enumerate(kinds):
+        load.wait_for((i * calls + chance.randrange(calls)) // (faults + 1))
+        fault(pair)
+    load.wait_for_end()
+    return load
 
 
 def check_figures(figures):

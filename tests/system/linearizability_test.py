@@ -4,31 +4,18 @@ compares all that they were told with the ledger, see tests/support/linearizabil
 import json
 import time
 
-from linearizability import COMMIT_WAIT, FAULTS, Load, check_figures
-from pair import BIN, DEADLINE_SECONDS, Pair, check, check_equal
+from linearizability import COMMIT_WAIT, check_figures, run_with_faults
+from pair import BIN, DEADLINE_SECONDS, Pair, check_equal
 from size import LONG, seeded
 
 CALLS = 1_000_000 if LONG else 100_000
-ROUNDS = 100 if LONG else 15
-
-
-def run(pair, calls, rounds, chance):
-    certificates = [pair.certs / name for name in ("ca.crt", "client.crt", "client.key")]
-    load = Load([BIN / "linearizability_load", f"localhost:{pair.kvs_port}", *certificates, calls, chance.randrange(1 << 60)])
-    faults = [FAULTS[i % len(FAULTS)] for i in range(rounds)]
-    chance.shuffle(faults)
-    for i, fault in enumerate(faults):
-        load.wait_for(calls * i // (rounds + 1) + chance.randrange(calls // (rounds + 1)))
-        fault(pair)
-    load.wait_for(calls)
-    return load
-
+FAULTS = 100 if LONG else 15
 
 with Pair(txn_args=["--retention=full"], kvs_args=[COMMIT_WAIT]) as pair:
     pair.start()
     chance = seeded()
     begin = time.monotonic()
-    load = run(pair, CALLS, ROUNDS, chance)
+    load = run_with_faults(BIN / "linearizability_load", pair, CALLS, FAULTS, chance)
     pair.stop()
     print(f"{time.monotonic() - begin:.1f} s of load")
     begin = time.monotonic()

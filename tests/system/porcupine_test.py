@@ -1,0 +1,34 @@
+"""Linearizability as porcupine sees it: clients of the generated Go code, with the servers killed and stopped in the middle. It
+knows nothing of revisions or of the ledger, and has to find an order by itself; so of a few keys at a time."""
+
+import json
+import subprocess
+import sys
+import time
+
+from linearizability import COMMIT_WAIT, run_with_faults
+from pair import DEADLINE_SECONDS, SOURCE, Pair, check, check_equal
+from size import LONG, seeded
+
+SKIPPED = 77
+CALLS = 300_000 if LONG else 20_000
+FAULTS = 60 if LONG else 6
+
+# Built where there is Go; skipped where there is none.
+built = subprocess.run([SOURCE / "deploy" / "dev" / "porcupine.sh"], stdout=subprocess.PIPE, text=True, timeout=600)
+if built.returncode != 0:
+    sys.exit(SKIPPED if built.returncode == SKIPPED else 1)
+
+with Pair(kvs_args=[COMMIT_WAIT]) as pair:
+    pair.start()
+    chance = seeded()
+    begin = time.monotonic()
+    load = run_with_faults(built.stdout.strip(), pair, CALLS, FAULTS, chance)
+    print(f"{time.monotonic() - begin:.1f} s of load")
+    begin = time.monotonic()
+    out, err, status = load.finish("", 20 * DEADLINE_SECONDS)
+    print(f"{time.monotonic() - begin:.1f} s of checking\n{out}{err}")
+    check_equal(status, 0)
+    figures = json.loads(out)
+    check(figures["calls"] >= 0.9 * CALLS, figures)
+    check(figures["unknown"] >= 0.01 * CALLS, figures)
