@@ -67,11 +67,12 @@ void PostgresCompactor::BeginEpoch(uint64_t epoch) {
   changed_.SignalAll();
 }
 
-void PostgresCompactor::Appended(uint64_t bytes, bool hides) {
+void PostgresCompactor::Appended(uint64_t epoch, uint64_t bytes, bool hides) {
   MutexLock lock(&mutex_);
+  const bool comes = std::exchange(epoch_, epoch) != epoch;
   idle_ = false;
   growth_bytes_ += bytes;
-  const bool wakes = hides && !hides_;
+  const bool wakes = comes || (hides && !hides_);
   hides_ = hides_ || hides;
   const bool grew_enough = attempts_.MayTry(growth_bytes_, absl::Now()) && IsDue(absl::InfinitePast());
   if (wakes || grew_enough) changed_.SignalAll();

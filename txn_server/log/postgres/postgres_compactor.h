@@ -64,8 +64,9 @@ class PostgresCompactor {
 
   // The process is the writer of this epoch from now on; before that nothing is done.
   void BeginEpoch(uint64_t epoch);
-  // So much was appended; `hides` if it hides history. Cheap.
-  void Appended(uint64_t bytes, bool hides);
+  // So much was appended by the writer of this epoch, which may have begun before this process did; `hides` if it hides
+  // history. Cheap.
+  void Appended(uint64_t epoch, uint64_t bytes, bool hides);
   // Nothing has been appended for a while.
   void Idle();
 

@@ -445,7 +445,7 @@ absl::Status PostgresTxnLog::AppendGroup(uint64_t epoch, Group& group) {
   if (!status.ok()) return status;
   group.writer_.RememberKeys();
   window_bytes_ = (ends_window ? 0 : window_bytes_) + bytes;
-  compactor_.Appended(bytes, group.writer_.has_hidden());
+  compactor_.Appended(epoch, bytes, group.writer_.has_hidden());
   return absl::OkStatus();
 }
 

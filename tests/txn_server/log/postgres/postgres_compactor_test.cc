@@ -52,11 +52,16 @@ class CompactingLedger {
   TxnLog& log() { return *log_; }
 
   void Open() {
+    OpenForSameWriter();
+    REQUIRE(log_->BeginEpoch("a writer").ok());
+  }
+
+  // As a txn_server does whose writer goes on with the epoch that it has.
+  void OpenForSameWriter() {
     log_.reset();
     auto log = OpenPostgresTxnLog(options_);
     REQUIRE(log.status() == absl::OkStatus());
     log_ = *std::move(log);
-    REQUIRE(log_->BeginEpoch("a writer").ok());
   }
 
   void Append(const SampleFrame& frame) {
@@ -291,6 +296,16 @@ TEST_CASE("postgres: a writer whose epoch has ended makes no snapshot") {
   CHECK_THAT(ledger.AwaitFailure(), ContainsText("epoch 1 has ended"));
   CHECK(ledger.Query("SELECT count(*) FROM snapshots") == "0");
   CHECK(ledger.log().position().snapshot_revision == 0);
+}
+
+TEST_CASE("postgres: a start whose writer goes on with its epoch makes snapshots") {
+  CompactingLedger ledger(Options(Retention::kOnDelete, 1));
+  Writer writer;
+  ledger.Append(writer.Frame(ValueType::kInt, "k", {operation::Put{int64_t{1}}}));
+  ledger.AwaitSnapshot(1);
+  ledger.OpenForSameWriter();
+  ledger.Append(writer.Frame(ValueType::kInt, "k", {operation::Put{int64_t{2}}}));
+  ledger.WaitFor("SELECT max(revision) FROM snapshots", "2");
 }
 
 TEST_CASE("postgres: a database that is put back to an older copy gets no snapshot of what it has lost") {
