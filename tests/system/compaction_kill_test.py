@@ -1,15 +1,15 @@
-"""kill -9 of txn_server while it makes a snapshot, under load on all types: afterwards the state that kvs_server holds is the state
-that it gets when it starts again, from the snapshot that is there and what follows it. Where all segments are kept, it is also what they
-alone make."""
+"""kill -9 of txn_server, now and then of one that was stopped before, while it makes a snapshot, under load on all types: afterwards
+the state that kvs_server holds is the state that it gets when it starts again, from the snapshot that is there and what follows it.
+Where all segments are kept, it is also what they alone make."""
 
-import os
 import random
-import shutil
+import signal
 import threading
 
 from pair import BIN, Pair, check, check_equal, import_generated, run
+from size import LONG, seeded
 
-generated = import_generated()
+import_generated()
 
 import grpc  # noqa: E402
 from google.protobuf import duration_pb2  # noqa: E402
@@ -30,14 +30,12 @@ from kvs.v1 import (  # noqa: E402
     uint_store_pb2_grpc,
 )
 
-KILLS = 3
+KILLS = 100 if LONG else 3
 WRITERS = 3
 STRINGS = 60
 STRING_BYTES = 128 * 1024
 
-seed = int(os.environ.get("KVS_SEED", random.randrange(1 << 30)))
-print(f"KVS_SEED={seed}")
-chance = random.Random(seed)
+chance = seeded()
 
 
 class Stubs:
@@ -158,6 +156,9 @@ def kill_in_compaction(pair):
         writers[0].join(0.001)
     while (half_made(pair) or size) < size:
         pass
+    if chance.randrange(2) == 0:
+        pair.txn.process.send_signal(signal.SIGSTOP)
+        threading.Event().wait(chance.uniform(0.01, 0.5))
     pair.txn.kill()
     interrupted = half_made(pair) is not None
     for writer in writers:
@@ -203,5 +204,3 @@ def run_kills(retention):
 met = {retention: run_kills(retention) for retention in ("on-delete", "full")}
 check(sum(met.values()) > 0, "no kill met a snapshot that was being made")
 print(f"{KILLS} kills with each retention; kills while a snapshot was being made: {met}")
-
-shutil.rmtree(generated)

@@ -1,180 +1,190 @@
-"""Servers that are killed under load: what was acknowledged is there afterwards, and nothing else is.
+"""Programs that are killed or stopped at random moments, while writers go on: see writers.py for what is checked.
 
-Each writer increments a counter of its own. After each kill a counter stands between what was acknowledged and that plus one
-for each call whose outcome is unknown. A third of the writers increment several counters by one atomic batch each time, which
-are equal whenever they are looked at. Another third gives each call a request_id and sends it again until it is answered: of
-these no outcome is unknown."""
+A strike hits a program in one of three manners, kill -9, SIGSTOP with SIGCONT after a while, and SIGSTOP with kill -9 after a while,
+and at one of three moments: under load, in a replay, and while a snapshot is made."""
 
-import shutil
+import collections
+import itertools
+import os
+import pathlib
+import random
+import signal
 import threading
 import time
-import uuid
 
-from pair import DEADLINE_SECONDS, check, check_equal, import_generated
-from size import seeded
+from pair import DEADLINE_SECONDS, check, check_equal
+from writers import await_acknowledged, check_values, start_writers
 
-generated = import_generated()
+from kvs.v1 import int_store_pb2, int_store_pb2_grpc, string_store_pb2, string_store_pb2_grpc  # noqa: E402
 
-import grpc  # noqa: E402
-from kvs.v1 import batch_pb2, batch_pb2_grpc, int_store_pb2, int_store_pb2_grpc  # noqa: E402
+KILL, STOP, STOP_AND_KILL = "kill", "stop", "stop and kill"
+MANNERS = (KILL, STOP_AND_KILL, STOP)
+# Longer than either server waits for a word of the other one.
+LONG_PAUSE_SECONDS = 6
+# A log whose replay takes a while.
+LONG_LOG_CALLS = 50
+KEYS_OF_A_CALL = 10_000
+# Keys whose values make a snapshot take a while.
+LARGE_KEYS = 60
+LARGE_BYTES = 100 * 1024
 
-shutil.rmtree(generated)
-WRITERS = 6
-TWINS = 20
-MIN_CALLS_BETWEEN_KILLS = 200
+
+class Program:
+    """What is hit. `processes(pair)` are the process ids; `restart(pair)` takes leave of what was killed and starts it again."""
+
+    def __init__(self, name, processes, restart):
+        self.name = name
+        self.processes = processes
+        self.restart = restart
 
 
-class Writer(threading.Thread):
-    def __init__(self, pair, name):
-        # A test that fails does not wait for it.
-        super().__init__(daemon=True)
-        self.pair = pair
-        self.key = name
-        self.acknowledged = 0
-        self.unknown = 0
-        self.calls = 0
-        self.stop = threading.Event()
+def restart_txn(pair):
+    pair.txn.wait()
+    pair.start_txn()
 
-    def run(self):
-        channel = self.pair.channel()
-        while not self.stop.is_set():
-            self.calls += 1
-            try:
-                self.increment(channel)
-                self.acknowledged += 1
-            except grpc.RpcError as error:
-                if "nothing was changed" not in error.details():
-                    self.unknown += 1
-        channel.close()
 
-    def increment(self, channel):
-        stub = int_store_pb2_grpc.IntStoreStub(channel)
-        stub.Increment(int_store_pb2.IntStoreIncrementRequest(key=self.key), timeout=20, wait_for_ready=True)
+def restart_kvs(pair):
+    pair.kvs.wait()
+    pair.start_kvs()
 
-    def keys(self):
-        """Every key whose value is that of the counter."""
-        return [self.key]
 
-    def check_twins(self, channel, found):
+def restart_both(pair):
+    restart_txn(pair)
+    restart_kvs(pair)
+
+
+TXN = Program("txn_server", lambda pair: [pair.txn.process.pid], restart_txn)
+KVS = Program("kvs_server", lambda pair: [pair.kvs.process.pid], restart_kvs)
+BOTH = Program("both servers", lambda pair: [pair.txn.process.pid, pair.kvs.process.pid], restart_both)
+
+
+def send(number, processes):
+    for process in processes:
+        try:
+            os.kill(process, number)
+        except ProcessLookupError:
+            pass  # a child of what was killed before it
+
+
+def strike(pair, program, manner, chance):
+    processes = program.processes(pair)
+    if manner != KILL:
+        send(signal.SIGSTOP, processes)
+        threading.Event().wait(LONG_PAUSE_SECONDS if chance.randrange(20) == 0 else chance.uniform(0.01, 0.5))
+    if manner == STOP:
+        send(signal.SIGCONT, processes)
+        return
+    send(signal.SIGKILL, processes)
+    program.restart(pair)
+
+
+class Moments:
+    """When to strike; `snapshot_under_way(pair)` tells whether one is made, and is asked up to `looks` times while it goes on."""
+
+    def __init__(self, chance, snapshot_under_way, looks):
+        self.chance = chance
+        self.snapshot_under_way = snapshot_under_way
+        self.looks = looks
+        self.replay_seconds = 0.0
+
+    def load(self, pair):
         pass
 
-
-class BatchWriter(Writer):
-    def increment(self, channel):
-        batch_pb2_grpc.BatchStub(channel).Execute(self.batch("int_increment"), timeout=20, wait_for_ready=True)
-
-    def keys(self):
-        return [self.key] + [f"{self.key}-twin-{i}" for i in range(TWINS)]
-
-    def batch(self, field):
-        operations = [batch_pb2.BatchOperation(**{field: {"key": key}}) for key in self.keys()]
-        return batch_pb2.BatchExecuteRequest(operations=operations, atomic=True)
-
-    def check_twins(self, channel, found):
-        if found == 0:
-            return
-        results = batch_pb2_grpc.BatchStub(channel).Execute(self.batch("int_get"), timeout=20).results
-        check_equal([result.int_get.value for result in results], [found] * (1 + TWINS))
-
-
-class RetryingWriter(Writer):
-    def increment(self, channel):
-        stub = int_store_pb2_grpc.IntStoreStub(channel)
-        request = int_store_pb2.IntStoreIncrementRequest(key=self.key, request_id=uuid.uuid4().hex)
+    def replay(self, pair):
+        """Ends anywhere in a replay."""
+        pair.kvs.kill()
+        began = time.monotonic()
+        kvs = pair.start_kvs()
+        if self.replay_seconds == 0:
+            kvs.wait_for(r"\bserving\b")
+            self.replay_seconds = time.monotonic() - began
         deadline = time.monotonic() + DEADLINE_SECONDS
-        while True:
-            try:
-                reply = stub.Increment(request, timeout=20, wait_for_ready=True)
-            except grpc.RpcError:
-                if time.monotonic() > deadline:
-                    raise
-                threading.Event().wait(0.02)
-            else:
-                # Each takes effect after the one before it was answered, and none twice.
-                check_equal(reply.value, self.acknowledged + 1)
-                return
+        while any(" serving" in line for line in kvs.lines):
+            check(time.monotonic() < deadline, "every replay is over too soon")
+            pair.kvs.kill()
+            kvs = pair.start_kvs()
+            threading.Event().wait(self.chance.uniform(0, self.replay_seconds / 2))
+
+    def compaction(self, pair):
+        """Ends while a snapshot is made, for which it writes."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        with pair.channel() as channel:
+            stub = string_store_pb2_grpc.StringStoreStub(channel)
+            put = put_large(stub, self.chance, self.chance.randrange(LARGE_KEYS))
+            while not (self.snapshot_under_way(pair) and self.goes_on(pair)):
+                check(time.monotonic() < deadline, "no snapshot is made")
+                if put.done():
+                    put = put_large(stub, self.chance, self.chance.randrange(LARGE_KEYS))
+
+    def goes_on(self, pair):
+        return all(self.snapshot_under_way(pair) for _ in range(self.chance.randrange(self.looks + 1)))
 
 
-def value(stub, key):
-    """The value of a counter, waiting for the ledger where that has not confirmed it yet."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while True:
+def put_large(stub, chance, key):
+    """Puts a value that takes its place in every snapshot, and does not wait for it."""
+    text = chance.randbytes(LARGE_BYTES // 2).hex()
+    request = string_store_pb2.StringStorePutRequest(key=f"large-{key}", value=text)
+    return stub.Put.future(request, timeout=DEADLINE_SECONDS, wait_for_ready=True)
+
+
+def fill_for_snapshots(pair):
+    with pair.channel() as channel:
+        stub = string_store_pb2_grpc.StringStoreStub(channel)
+        for key in range(LARGE_KEYS):
+            put_large(stub, random.Random(key), key).result()
+
+
+def fill_for_replays(pair, calls=LONG_LOG_CALLS):
+    with pair.channel() as channel:
+        stub = int_store_pb2_grpc.IntStoreStub(channel)
+        for call in range(calls):
+            keys = [f"filler-{call % 4}-{i}" for i in range(KEYS_OF_A_CALL)]
+            request = int_store_pb2.IntStoreMultiPutRequest(keys=keys, values=range(KEYS_OF_A_CALL))
+            check(not stub.MultiPut(request, timeout=DEADLINE_SECONDS, wait_for_ready=True).errors, "a key was refused")
+
+
+def file_snapshot_under_way(pair):
+    return any(pair.data.glob("*.snap.tmp"))
+
+
+def survive(pair, strikes, moments, chance):
+    """Strikes programs one after the other; each strike is a program, a manner and the name of a method of `moments`. Returns the
+    writers, which have stopped, and the values of their counters, as they are after another start of both servers."""
+    writers = start_writers(pair.channel)
+    await_acknowledged(writers, 0, each=1)
+    for number, (program, manner, moment) in enumerate(strikes):
+        what = f"strike {number}: {manner} {program.name}, {moment}"
         try:
-            return stub.Get(int_store_pb2.IntStoreGetRequest(key=key), timeout=20).value
-        except grpc.RpcError as error:
-            if error.code() == grpc.StatusCode.NOT_FOUND:
-                return 0
-            check(error.code() == grpc.StatusCode.UNAVAILABLE and time.monotonic() < deadline, error)
-            threading.Event().wait(0.05)
-
-
-def values(pair, writers):
-    channel = pair.channel()
-    stub = int_store_pb2_grpc.IntStoreStub(channel)
-    found = {writer.key: value(stub, writer.key) for writer in writers}
+            await_acknowledged(writers, chance.randrange(20, 200))
+            getattr(moments, moment)(pair)
+            strike(pair, program, manner, chance)
+            # An answer of each writer shows that what it had before is there.
+            await_acknowledged(writers, 0, each=1)
+        except AssertionError as error:
+            raise AssertionError(what) from error
     for writer in writers:
-        writer.check_twins(channel, found[writer.key])
-    channel.close()
-    return found
-
-
-def kill_kvs(pair):
-    pair.kvs.kill()
-    return lambda: pair.start_kvs().wait_for(r"\bserving\b")
-
-
-def kill_txn(pair):
-    pair.txn.kill()
-
-    def restart():
-        pair.start_txn()
-        pair.kvs.wait_for(r"the ledger is back")
-        pair.kvs.lines.clear()
-
-    return restart
-
-
-def kill_both(pair):
-    pair.txn.kill()
-    pair.kvs.kill()
-
-    def restart():
-        pair.start_txn()
-        pair.start_kvs().wait_for(r"\bserving\b")
-
-    return restart
-
-
-def survive(pair, kills, victims):
-    """Kills one of the victims after the other, at random moments; each is a function that kills and returns how to restart."""
-    chance = seeded()
-    order = [victims[i % len(victims)] for i in range(kills)]
-    chance.shuffle(order)
-    counters = [(Writer, BatchWriter, RetryingWriter)[i % 3](pair, f"counter-{i}") for i in range(WRITERS)]
-    for kill, victim in enumerate(order):
-        writers = [type(w)(pair, w.key) for w in counters]
-        for writer, before in zip(writers, counters):
-            writer.acknowledged, writer.unknown = before.acknowledged, before.unknown
-        counters = writers
-        for writer in writers:
-            writer.start()
-        goal = MIN_CALLS_BETWEEN_KILLS + chance.randrange(400)
-        while sum(w.calls for w in writers) < goal:
-            writers[0].join(0.001)
-        restart = victim(pair)
-        for writer in writers:
-            writer.stop.set()
-        restart()
-        for writer in writers:
-            writer.join()
-        for key, value in values(pair, writers).items():
-            writer = next(w for w in writers if w.key == key)
-            low, high = writer.acknowledged, writer.acknowledged + writer.unknown
-            check(low <= value <= high, f"after {kill}, {victim.__name__}: {key} is {value}, not in {low}..{high}")
-    before = values(pair, counters)
-    check_equal(pair.kvs.terminate(), 0)
-    check_equal(pair.txn.terminate(), 0)
+        writer.stop()
+    values = check_values(pair, writers)
+    pair.stop()
     pair.start()
-    check_equal(values(pair, counters), before)
-    print(f"{kills} kills, {sum(w.acknowledged for w in counters)} acknowledged, {sum(w.unknown for w in counters)} unknown")
-    return counters
+    check_equal(check_values(pair, writers), values)
+    return writers, values
+
+
+def choose_strikes(programs, moments, count, chance):
+    """So many of all combinations, each as often as the others."""
+    all_of_them = list(itertools.product(programs, MANNERS, moments))
+    chosen = []
+    while len(chosen) < count:
+        chance.shuffle(all_of_them)
+        chosen += all_of_them[: count - len(chosen)]
+    return chosen
+
+
+def tell(strikes, writers):
+    moments = collections.Counter(moment for _, _, moment in strikes)
+    print(
+        f"{len(strikes)} strikes ({', '.join(f'{count} in {moment}' for moment, count in moments.items())}), "
+        f"{sum(w.acknowledged for w in writers)} calls acknowledged, {sum(w.unknown for w in writers)} unknown",
+        flush=True,
+    )

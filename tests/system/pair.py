@@ -1,11 +1,15 @@
 """The real programs, as a user runs them: certificates, txn_server and kvs_server as processes on free ports, over mTLS."""
 
+import atexit
+import functools
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,13 +27,13 @@ SANITIZERS = {name: value for name, value in os.environ.items() if name == "LSAN
 class Process:
     """A server whose log is read line by line."""
 
-    def __init__(self, name, args, variables=None):
-        """`variables` are set in its environment beside those of the test."""
+    def __init__(self, name, args, variables=None, under=()):
+        """`variables` are set in its environment beside those of the test; `under` is a command that becomes the server."""
         self.name = name
         self.lines = []
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
-            [str(BIN / name), *args],
+            [*under, str(BIN / name), *args],
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
@@ -84,6 +88,19 @@ class Process:
         return code
 
 
+def free_port():
+    """A port that nobody listens at, also not a while later: no connection is given one below 32768 by the system."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass  # taken
+
+
 class Pair:
     """Both servers, on the file ledger in `data` or on what `ledger` names, as flags of txn_server; `txn_variables` are added
     to its environment. A context manager, which removes everything in the end."""
@@ -98,20 +115,29 @@ class Pair:
         self.kvs_args = list(kvs_args)
         self.txn = None
         self.kvs = None
-        self.txn_port = 0
-        self.kvs_port = 0
+        self.txn_under = ()  # a command that runs txn_server
+        self.txn_host = "127.0.0.1"
+        self.ledger_address = None  # where kvs_server finds txn_server, if there is something between them
+        self.txn_port = free_port()
+        self.kvs_port = free_port()
         run([BIN / "kvs", "certs", "init", self.certs])
 
     def tls(self, name):
         return [f"--tls-ca={self.certs}/ca.crt", f"--tls-certificate={self.certs}/{name}.crt", f"--tls-key={self.certs}/{name}.key"]
 
-    def start_txn(self):
+    def begin_txn(self, under=()):
+        """Starts txn_server and does not wait for it; `under` is a command that runs it."""
         ledger = self.ledger or [f"--data-dir={self.data}"]
         self.txn = Process(
             "txn_server",
-            [f"--listen=127.0.0.1:{self.txn_port}", *ledger, *self.tls("txn"), *self.txn_args],
+            [f"--listen={self.txn_host}:{self.txn_port}", *ledger, *self.tls("txn"), *self.txn_args],
             self.txn_variables,
+            under,
         )
+        return self.txn
+
+    def start_txn(self):
+        self.begin_txn(self.txn_under)
         self.txn_port = self.txn.port()
         return self.txn
 
@@ -120,7 +146,7 @@ class Pair:
             "kvs_server",
             [
                 f"--listen=127.0.0.1:{self.kvs_port}",
-                f"--ledger-address=127.0.0.1:{self.txn_port}",
+                f"--ledger-address={self.ledger_address or f'{self.txn_host}:{self.txn_port}'}",
                 *self.tls("kvs"),
                 *self.kvs_args,
                 *extra,
@@ -155,12 +181,20 @@ class Pair:
             found[kind, key["key"]] = self.cli("--output=json", "get", kind, key["key"]).stdout
         return found
 
-    def channel(self):
+    def channel(self, port=None, host="localhost"):
+        """A channel to kvs_server, or to what is at another port before it."""
         import grpc
 
         read = lambda name: (self.certs / name).read_bytes()
         credentials = grpc.ssl_channel_credentials(read("ca.crt"), read("client.key"), read("client.crt"))
-        channel = grpc.secure_channel(f"localhost:{self.kvs_port}", credentials, [("grpc.enable_http_proxy", 0)])
+        options = [
+            ("grpc.enable_http_proxy", 0),
+            # Channels to one address would share a connection.
+            ("grpc.use_local_subchannel_pool", 1),
+            ("grpc.initial_reconnect_backoff_ms", 50),
+            ("grpc.max_reconnect_backoff_ms", 500),
+        ]
+        channel = grpc.secure_channel(f"{host}:{port or self.kvs_port}", credentials, options)
         # The first attempt to connect now and then fails with an error number that gRPC has read too late; it makes another.
         grpc.channel_ready_future(channel).result(timeout=DEADLINE_SECONDS)
         return channel
@@ -186,16 +220,17 @@ def run(args, check=True, env=None, input=None):
     return done
 
 
+@functools.cache
 def import_generated():
-    """Generates the Python client from the proto files, as a user would, and puts it on the path."""
+    """Generates the Python client from the proto files, as a user would, and puts it on the path until the process ends."""
     out = tempfile.mkdtemp(prefix="kvs-python-")
+    atexit.register(shutil.rmtree, out)
     protos = [str(p) for p in sorted((SOURCE / "proto" / "kvs" / "v1").glob("*.proto"))]
     # Part of googleapis-common-protos, which users have.
     protos.append(str(SOURCE / "proto" / "google" / "rpc" / "status.proto"))
     plugin = shutil.which("grpc_python_plugin")
     run(["protoc", f"-I{SOURCE}/proto", f"--python_out={out}", f"--grpc_python_out={out}", f"--plugin=protoc-gen-grpc_python={plugin}", *protos])
     sys.path.insert(0, out)
-    return out
 
 
 def check(condition, message):

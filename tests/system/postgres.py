@@ -21,6 +21,20 @@ def find_programs():
     return versions[-1] / "bin"
 
 
+def read_if_there(path):
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def works_in(process, directory):
+    try:
+        return os.readlink(process / "cwd") == str(directory)
+    except OSError:
+        return False  # gone, or somebody else's
+
+
 class Cluster:
     """Made in a temporary directory with the newest server programs, with the default settings, on a Unix socket alone. Runs as
     an unprivileged user where the test is root. A context manager, which removes everything in the end."""
@@ -59,25 +73,45 @@ class Cluster:
             check(time.monotonic() < deadline and self.process.poll() is None, f"PostgreSQL does not start:\n{self.log()}")
             time.sleep(0.02)
 
+    def processes(self):
+        """The process that started all others, and these."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *map(int, children)]
+
+    def sessions(self, database):
+        """The processes that serve a database."""
+        names = {process: pathlib.Path(f"/proc/{process}/cmdline") for process in self.processes()[1:]}
+        return [process for process, name in names.items() if f" {database} " in read_if_there(name)]
+
     def crash(self):
         """Ends the server and all of its processes without any preparation."""
         if self.process is None:
             return
-        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        self.process.kill()
-        for child in children:
+        for process in self.processes():
             try:
-                os.kill(int(child), signal.SIGKILL)
+                os.kill(process, signal.SIGKILL)
             except ProcessLookupError:
                 pass
+        self.await_end()
+
+    def await_end(self):
+        """Waits until a server that was killed is gone, with those of its processes that notice that by themselves."""
         self.process.wait(DEADLINE_SECONDS)
         self.process = None
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while any(works_in(process, self.data) for process in pathlib.Path("/proc").glob("[0-9]*")):
+            check(time.monotonic() < deadline, "the processes of PostgreSQL do not end")
+            time.sleep(0.005)
 
     def log(self):
         return (self.directory / "server.log").read_text()
 
     def environment(self):
         return {**os.environ, **self.variables}
+
+    def begin_sql(self, text):
+        """Runs this as superuser and does not wait for it."""
+        return subprocess.Popen(["psql", "-XAtqc", text], env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     def sql(self, text, database="postgres"):
         """What psql prints for this, bare, as superuser."""
