@@ -41,7 +41,8 @@ python3-grpcio          the Python client of a system test
 python3-protobuf        its messages
 postgresql              the ledger in a database
 openssl                 damaged and foreign certificates
-strace                  shows that data is synced before it is acknowledged
+strace                  fails and ends system calls of txn_server
+iproute2                networks of a test's own, to divide them
 LIST
       ;;
     check)

@@ -10,6 +10,7 @@ import time
 import grpc
 
 from pair import Pair, Process, check, check_equal
+from proxy import Proxy
 
 DRAIN_SECONDS = 1
 # Far more than a drain takes, far less than the 20 s after which the system gives up a connection by itself.
@@ -42,37 +43,6 @@ def flood(port, path, message, calls):
         out += frame(1, 4, 2 * call + 1, headers) + frame(0, 1, 2 * call + 1, body)
     client.sendall(out)
     return client
-
-
-class Proxy:
-    """Forwards connections until it is told to swallow what goes over those that are there."""
-
-    def __init__(self, target):
-        self.target = target
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.swallowed = threading.Event()
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            near, _ = self.listener.accept()
-            far = socket.create_connection(("127.0.0.1", self.target))
-            if self.swallowed.is_set():
-                self.swallowed = threading.Event()
-            for source, sink in ((near, far), (far, near)):
-                threading.Thread(target=self.forward, args=(source, sink, self.swallowed), daemon=True).start()
-
-    @staticmethod
-    def forward(source, sink, swallowed):
-        try:
-            while data := source.recv(65536):
-                if not swallowed.is_set():
-                    sink.sendall(data)
-        except OSError:
-            pass
-        if not swallowed.is_set():
-            sink.close()
 
 
 with Pair() as pair:
@@ -113,14 +83,13 @@ with Pair() as pair:
     client.close()
 
     # The ledger cannot be reached over the old connection, and nobody says so; over a new one it can.
-    proxy = Proxy(pair.txn_port)
-    txn_port, pair.txn_port = pair.txn_port, proxy.port
-    pair.start_kvs().wait_for(r"\bserving\b")
-    pair.txn_port = txn_port
-    pair.cli("put", "int", "before", "1")
-    proxy.swallowed.set()
-    pair.kvs.wait_for("the ledger is back")
-    pair.cli("put", "int", "after", "2")
-    check_equal(pair.cli("get", "int", "before").stdout, "1\n")
+    with Proxy(pair.txn_port) as proxy:
+        pair.ledger_address = f"127.0.0.1:{proxy.port}"
+        pair.start_kvs().wait_for(r"\bserving\b")
+        pair.cli("put", "int", "before", "1")
+        proxy.swallow()
+        pair.kvs.wait_for("the ledger is back")
+        pair.cli("put", "int", "after", "2")
+        check_equal(pair.cli("get", "int", "before").stdout, "1\n")
 
 print("ok")
