@@ -1,0 +1,293 @@
+"""Every system call by which txn_server writes, syncs, names, cuts and removes the files of its ledger fails, or is where the process is
+killed, while it works for a kvs_server and its clients. What was acknowledged is there after a start without faults, and nothing
+else is; and after a sync that failed nothing counts as durable before it was written and synced again.
+
+A first run finds out which calls there are: those of the start on an empty directory, of group commits, of the next segment, of a
+snapshot, of a clean stop; and those of a start on what a killed process left, with the removal of old segments and snapshots."""
+
+import concurrent.futures
+import json
+import pathlib
+import random
+import re
+import resource
+import shutil
+import signal
+import tempfile
+import threading
+import time
+
+import strace
+from pair import BIN, DEADLINE_SECONDS, Pair, check, check_equal, run
+from size import LONG, seeded
+from writers import await_acknowledged, check_history, check_values, file_history, start_writers
+
+from kvs.v1 import string_store_pb2, string_store_pb2_grpc  # noqa: E402
+
+EFFECTS = ("error=EIO", "error=ENOSPC", "error=EINTR", "signal=SIGKILL")
+SAMPLE = 24
+SHORT_WRITES = 20 if LONG else 2
+AT_ONCE = 4
+# For what a fault may have prevented.
+PATIENCE_SECONDS = 3
+SETTINGS = ["--compaction-min-size=64KiB", "--compaction-percent=10", "--ballast-size=1MiB"]
+# How many a writer makes before and after it rests.
+CALLS = 6
+# More than --compaction-min-size, so that the log goes on to the next segment and makes a snapshot when nothing more comes.
+VALUES, VALUE_BYTES = 5, 20_000
+# How txn_server may end by itself: it stopped as it was told, could not start, or does not know what is durable.
+ENDS = (0, 1, 7, -signal.SIGKILL)
+
+
+class Life:
+    """One run of txn_server, from its start to its end, with a kvs_server and its clients."""
+
+    def __init__(self, pair, counters="counter"):
+        self.pair = pair
+        self.counters = counters
+        self.writers = []
+
+    def ended(self):
+        return self.pair.txn.process.poll() is not None
+
+    def reaches(self, state, seconds=DEADLINE_SECONDS):
+        """Waits until something is so, or txn_server has ended. Whether it is so."""
+        deadline = time.monotonic() + seconds
+        while not state():
+            if self.ended() or (seconds < DEADLINE_SECONDS and time.monotonic() > deadline):
+                return False
+            check(time.monotonic() < deadline, "nothing more happens")
+            for writer in self.writers:
+                writer.check()
+            threading.Event().wait(0.005)
+        return True
+
+    def run(self, under):
+        """Whether all of it happened: the start, groups, the next segment, a snapshot, more groups and a clean stop."""
+        segment, snapshot = self.newest()
+        if not self.starts(under):
+            return False
+        self.start_clients()
+        if not self.reaches(self.all_rest) or not self.puts_values():
+            return False
+        # Only when it has nothing to do it leaves a segment.
+        goal = (segment + (3 if segment == 0 else 2), snapshot + 1)
+        complete = self.reaches(lambda: all(now >= then for now, then in zip(self.newest(), goal)), PATIENCE_SECONDS)
+        self.wake()
+        return self.reaches(self.all_rest) and complete and self.pair.txn.terminate() == 0
+
+    def all_rest(self):
+        return not any(writer.awake.is_set() for writer in self.writers)
+
+    def wake(self):
+        for writer in self.writers:
+            writer.awake.set()
+
+    def starts(self, under=()):
+        pair = self.pair
+        pair.begin_txn(under)
+        return self.reaches(lambda: any(" listening " in line for line in pair.txn.lines)) and pair.txn.port() > 0
+
+    def start_clients(self):
+        self.pair.txn_port = self.pair.txn.port()
+        self.pair.start_kvs()
+        self.writers = start_writers(self.pair.channel, count=3, name=self.counters, burst=CALLS)
+
+    def puts_values(self):
+        with self.pair.channel() as channel:
+            return all(self.reaches(put_value(channel, i).done) for i in range(VALUES))
+
+    def newest(self):
+        """The newest segment and snapshot, by their numbers."""
+        numbers = lambda suffix: [0, *(int(path.stem) for path in self.pair.data.glob(f"*.{suffix}"))]
+        return max(numbers("log")), max(numbers("snap"))
+
+    def end(self):
+        """Ends what did not end by itself, and returns how it did."""
+        if not self.ended():
+            self.pair.txn.terminate()
+        return self.pair.txn.wait()
+
+
+def put_value(channel, number):
+    """Begins to put a value of VALUE_BYTES."""
+    value = random.Random(number).randbytes(VALUE_BYTES // 2).hex()
+    request = string_store_pb2.StringStorePutRequest(key=f"large-{number}", value=value)
+    put = string_store_pb2_grpc.StringStoreStub(channel).Put
+    return put.future(request, timeout=DEADLINE_SECONDS, wait_for_ready=True)
+
+
+def last_frame(pair):
+    """File and offset of the last frame that the log has."""
+    dump = run([BIN / "kvs", "log", "dump", "--output=json", pair.data]).stdout.splitlines()
+    frames = [json.loads(line) for line in dump if line.startswith('{"frame"')]
+    return (frames[-1]["file"].rsplit("/", 1)[1], int(frames[-1]["offset"])) if frames else None
+
+
+def check_synced_again(life, trace):
+    """A start that cannot sync the end of the log does not serve; the one after it does, once it has written and synced that again."""
+    last = last_frame(life.pair)
+    if last is None:
+        return
+    name, offset = last
+    under = strace.fault(trace, life.pair.data, strace.Place("fdatasync", name, 1), "error=EIO")
+    check(not life.starts(under), "a start whose sync failed serves")
+    check_equal(life.end(), 1)
+    check(life.starts(strace.command(trace, life.pair.data, [name], ["pwritev", "fdatasync"])), "no start")
+    calls = [(call, rest) for _, call, _, rest in strace.calls_in(trace.read_text(), life.pair.data)]
+    written = [i for i, (call, rest) in enumerate(calls) if call == "pwritev" and f", {offset}) = " in rest]
+    check(written, f"the last frame, at {offset}, was not written again: {calls}")
+    check(any(call == "fdatasync" and rest.endswith("= 0") for call, rest in calls[written[0]:]), f"it was not synced: {calls}")
+
+
+def check_survival(life, what, failed_sync, trace):
+    """Starts without faults, and compares with what was acknowledged."""
+    pair = life.pair
+    if failed_sync:
+        check_synced_again(life, trace)
+    else:
+        check(life.starts(), f"no start after {what}:\n{pair.txn.log()}")
+    if not life.writers:
+        life.start_clients()
+    life.wake()
+    await_acknowledged(life.writers, 0, each=1)
+    for writer in life.writers:
+        writer.stop()
+    values = check_values(pair, life.writers)
+    pair.kvs.kill()
+    pair.start_kvs().wait_for(r"\bserving\b")
+    check_equal(check_values(pair, life.writers), values)
+    pair.stop()
+    check_history(life.writers, file_history(pair), values)
+    check("verdict    good" in run([BIN / "kvs", "log", "verify", pair.data]).stdout, "the log is damaged")
+
+
+def record(past):
+    """Every place of a life that begins with the directory `past`, or with an empty one; and what a killed process leaves then."""
+    with Pair(txn_args=SETTINGS) as pair:
+        if past:
+            shutil.copytree(past, pair.data)
+        life = Life(pair)
+        trace = pair.directory / "trace"
+        complete = life.run(strace.command(trace, pair.data, strace.file_names(), strace.CALLS))
+        check(complete, "a run without faults did not do all that it should")
+        places = strace.places_in(trace.read_text(), pair.data)
+        check_survival(life, "no fault", False, trace)
+        return places
+
+
+def make_past(directory):
+    """A ledger with two snapshots, as a killed process leaves it."""
+    with Pair(txn_args=SETTINGS) as pair:
+        for number in range(2):
+            life = Life(pair, f"past-{number}")
+            check(life.run(()), "a run without faults did not do all that it should")
+            for writer in life.writers:
+                writer.stopped.set()
+            pair.kvs.kill()
+        check(life.starts(), "no start")
+        pair.start_kvs().wait_for(r"\bserving\b")
+        pair.cli("incr", "int", "past")
+        pair.txn.kill()
+        shutil.copytree(pair.data, directory)
+
+
+def run_fault(past, place, effect):
+    """Whether the fault was met."""
+    with Pair(txn_args=SETTINGS) as pair:
+        if past:
+            shutil.copytree(past, pair.data)
+        life = Life(pair)
+        trace = pair.directory / "trace"
+        try:
+            life.run(strace.fault(trace, pair.data, place, effect))
+            how = life.end()
+            check(how in ENDS, f"txn_server ended with {how}")
+            hit = how == -signal.SIGKILL or "(INJECTED)" in trace.read_text()
+            if hit and effect == "error=EINTR" and place.call in ("pwritev", "fallocate"):
+                check_equal(how, 0)  # tried again, and nobody noticed
+            failed_sync = hit and place.call == "fdatasync" and place.name.endswith(".log") and effect.startswith("error")
+            check_survival(life, effect, failed_sync, trace)
+        except AssertionError as error:
+            raise AssertionError(f"{effect} at {place}, {'with a past' if past else 'without a past'}") from error
+        return hit
+
+
+def has_bytes(path, begin, end):
+    with open(path, "rb") as file:
+        file.seek(begin)
+        return any(file.read(end - begin))
+
+
+def has_short_write(trace, directory):
+    for _, _, _, rest in strace.calls_in(trace.read_text(), directory):
+        wanted = sum(int(length) for length in re.findall(r"iov_len=(\d+)", rest))
+        if 0 < int(rest.rsplit("= ", 1)[1].split()[0]) < wanted:
+            return True
+    return False
+
+
+def run_short_write(chance, goes_on):
+    """The system takes some sectors of a frame, and then the rest, or no more: a limit for the size of files makes it do so."""
+    with Pair(txn_args=SETTINGS) as pair:
+        life = Life(pair)
+        trace = pair.directory / "trace"
+        segment = "0000000001.log"
+        # Long enough to lift the limit before txn_server sees what was written.
+        delay = ["-einject=pwritev:delay_exit=500000"] if goes_on else []
+        under = ["env", "--ignore-signal=XFSZ", *strace.command(trace, pair.data, [segment], ["pwritev"], *delay)]
+        check(life.starts(under), "no start")
+        life.start_clients()
+        check(life.reaches(life.all_rest), "txn_server has ended")
+        # In the middle of the next frame but one, before which there may be a seal.
+        limit = last_frame(pair)[1] + 512 * chance.randrange(12, VALUE_BYTES // 512)
+        set_file_limit(pair, limit)
+        with pair.channel() as channel:
+            put = put_value(channel, 0)
+            met = life.reaches(lambda: has_bytes(pair.data / segment, limit - 512, limit))
+            if goes_on:
+                check(met, "txn_server has ended")
+                set_file_limit(pair, resource.RLIM_INFINITY)
+                put.result()
+            else:
+                life.reaches(life.ended)
+        check_equal(life.end(), 0 if goes_on else 7)
+        check(has_short_write(trace, pair.data), "no write was short")
+        check_survival(life, "a short write", False, trace)
+
+
+def set_file_limit(pair, limit):
+    resource.prlimit(pair.txn.process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+
+def sample(cases, chance):
+    """Some of each effect at each kind of call first."""
+    if LONG:
+        return cases
+    cases = list(cases)
+    chance.shuffle(cases)
+    seen = set()
+    rare = [case for case in cases if (kind := (case[1].call, case[2])) not in seen and not seen.add(kind)]
+    return rare[:SAMPLE]
+
+
+def main():
+    chance = seeded()
+    with tempfile.TemporaryDirectory(prefix="kvs-past-") as directory:
+        past = pathlib.Path(directory) / "data"
+        make_past(past)
+        cases = [(begin, place, effect) for begin in (None, past) for place in record(begin) for effect in EFFECTS]
+        chosen = sample(cases, chance)
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            short = [pool.submit(run_short_write, random.Random(chance.random()), i % 2 == 0) for i in range(SHORT_WRITES)]
+            runs = [pool.submit(run_fault, *case) for case in chosen]
+            hit = sum(run.result() for run in runs)
+            for done in short:
+                done.result()
+    # Threads do not always come to the same number of calls.
+    check(hit >= len(chosen) * 3 // 4, f"only {hit} of {len(chosen)} faults were met")
+    print(f"{hit} faults met at {len(chosen)} of {len(cases)} places, {SHORT_WRITES} short writes")
+
+
+if __name__ == "__main__":
+    main()
