@@ -12,18 +12,16 @@ SOAK_RATE is the number of single calls a second, 500 by default: low enough tha
 
 import os
 import pathlib
-import shutil
 import threading
 import time
 import uuid
 
 from pair import DEADLINE_SECONDS, SANITIZERS, Pair, check, import_generated
 
-generated = import_generated()
+import_generated()
 
 from kvs.v1 import keys_pb2, keys_pb2_grpc, string_store_pb2, string_store_pb2_grpc  # noqa: E402
 
-shutil.rmtree(generated)
 MIB = 1 << 20
 MINUTES = float(os.environ.get("SOAK_MINUTES", "60"))
 RATE = int(os.environ.get("SOAK_RATE", "500"))
