@@ -1,15 +1,17 @@
 # The few commands of everyday work. CMakePresets.json and deploy/dev/ do what they name.
 #
 # Variables: YES=1 installs packages without asking. KVS_PORT and TXN_PORT (5050, 5051) and KVS_STATE (.kvs) are for
-# run. SOAK_MINUTES and SOAK_RATE are for soak. ARGS is for bench, such as ARGS='--only unary_get --rounds 1'.
+# run. FUZZ_SECONDS is for fuzz, SOAK_MINUTES and SOAK_RATE are for soak. ARGS is for bench, such as
+# ARGS='--only unary_get --rounds 1'.
 
 KVS_PORT ?= 5050
 TXN_PORT ?= 5051
 KVS_STATE ?= .kvs
+FUZZ_SECONDS ?= 60
 export YES KVS_PORT TXN_PORT KVS_STATE
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check test-long test-asan test-tsan test-compose soak bench bench-full bench-micro clean
+.PHONY: help build run test check test-long fuzz test-asan test-tsan test-compose soak bench bench-full bench-micro clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +28,13 @@ test:  ## Build and run every test but that of docker-compose.yaml
 	@deploy/dev/test.sh release
 
 test-long:  ## The same with every case of the sweeps instead of a sample, 2,000 kills and fuzzing; takes hours
-	@deploy/dev/install_packages.sh build test
+	@deploy/dev/install_packages.sh build test fuzz
 	@deploy/dev/test.sh release long
+	@deploy/dev/fuzz.sh 60
+
+fuzz:  ## Give malformed input to whatever reads some, for FUZZ_SECONDS (60) each, under sanitizers
+	@deploy/dev/install_packages.sh build fuzz
+	@deploy/dev/fuzz.sh $(FUZZ_SECONDS)
 
 test-asan:  ## The tests of make test under AddressSanitizer and UndefinedBehaviorSanitizer
 	@deploy/dev/install_packages.sh build test

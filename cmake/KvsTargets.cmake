@@ -52,6 +52,12 @@ if(KVS_SANITIZE)
   endif()
 endif()
 
+# libFuzzer is led by what the code of the servers did with an input. Newer versions of clang give some templates other
+# names than gcc, which has compiled the libraries.
+if(KVS_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link -fclang-abi-compat=17)
+endif()
+
 # A build with ccache and mold where they are installed; neither is needed. The base directory makes paths relative
 # before they are hashed, so that a second checkout finds what the first one compiled.
 find_program(KVS_CCACHE ccache)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that some work here needs. Usage: install_packages.sh build|test|check|bench ...
+# Installs the Debian packages that some work here needs. Usage: install_packages.sh build|test|check|bench|fuzz ...
 #
 # Lists what is missing with its size and its purpose, and asks where there is a terminal; YES=1 answers yes. Where
 # there is none, as in CI, it says so and goes on. Uses sudo where the user is not root; without the rights it prints
@@ -66,8 +66,14 @@ libbenchmark-dev        microbenchmarks
 valgrind                counts their instructions where the processor does not
 LIST
       ;;
+    fuzz)
+      cat <<'LIST'
+clang-19                compiles for libFuzzer
+libclang-rt-19-dev      libFuzzer and the sanitizers
+LIST
+      ;;
     *)
-      echo "install_packages.sh: no set of packages is called '$1'; there are build, test, check and bench." >&2
+      echo "install_packages.sh: no set of packages is called '$1'; there are build, test, check, bench and fuzz." >&2
       exit 2
       ;;
   esac
@@ -192,7 +198,7 @@ install() {
 }
 
 main() {
-  (($# > 0)) || { echo "usage: install_packages.sh build|test|check|bench ..." >&2; exit 2; }
+  (($# > 0)) || { echo "usage: install_packages.sh build|test|check|bench|fuzz ..." >&2; exit 2; }
   sets=("$@")
   local listing set
   listing=$(for set in "${sets[@]}"; do packages_of "$set"; done)
