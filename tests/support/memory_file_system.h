@@ -3,6 +3,7 @@
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/string_view.h>
 
 #include <algorithm>
 #include <functional>
@@ -79,23 +80,55 @@ class MemoryFileSystem : public FileSystem {
     durable_names_.erase(path);
   }
 
-  // Every sector that was written and not synced is as it was or as it was written; what was not synced of the names is
-  // lost from some point on. Nobody may have files open.
+  // What a power cut leaves of what was not synced: nothing, everything, or by chance of every sector what it was, what
+  // is in it now or any of what was in it between, and of the names those up to some change or any of the changes.
+  enum class Unsynced { kLost, kKept, kRandom };
+
+  // Nobody may have files open.
   template <class Random>
-  void PowerCut(Random& random) {
+  void PowerCut(Random& random, Unsynced unsynced = Unsynced::kRandom) {
+    const auto choose = [&random, unsynced](size_t options) -> size_t {
+      if (unsynced == Unsynced::kRandom) return random() % options;
+      return unsynced == Unsynced::kKept ? options - 1 : 0;
+    };
     MutexLock lock(&mu_);
-    const size_t survived = pending_names_.empty() ? 0 : random() % (pending_names_.size() + 1);
-    for (size_t i = 0; i < survived; ++i) pending_names_[i](durable_names_);
+    const bool any_of_them = choose(2) == 1;
+    const size_t first_lost = any_of_them ? pending_names_.size() : choose(pending_names_.size() + 1);
+    for (size_t i = 0; i < first_lost; ++i) {
+      if (!any_of_them || choose(2) == 1) Change(pending_names_[i], durable_names_);
+    }
     pending_names_.clear();
     names_ = durable_names_;
-    for (auto& [path, node] : names_) node->PowerCut(random);
+    for (auto& [path, node] : names_) node->PowerCut(choose);
+  }
+
+  // A copy with everything that a power cut or another process would find. Nobody has its files open or locked.
+  std::unique_ptr<MemoryFileSystem> Clone() const {
+    auto clone = std::make_unique<MemoryFileSystem>();
+    MutexLock lock(&mu_);
+    MutexLock clone_lock(&clone->mu_);
+    std::map<std::shared_ptr<Node>, std::shared_ptr<Node>> nodes = {{nullptr, nullptr}};
+    const auto copy = [&nodes](std::shared_ptr<Node>& node) {
+      const auto [it, is_new] = nodes.emplace(node, nullptr);
+      if (is_new) it->second = std::make_shared<Node>(*node);
+      node = it->second;
+    };
+    clone->names_ = names_;
+    clone->durable_names_ = durable_names_;
+    clone->pending_names_ = pending_names_;
+    for (auto& [path, node] : clone->names_) copy(node);
+    for (auto& [path, node] : clone->durable_names_) copy(node);
+    for (NameChange& change : clone->pending_names_) {
+      for (Move& move : change) copy(move.node);
+    }
+    return clone;
   }
 
   absl::StatusOr<std::unique_ptr<File>> Create(const std::string& path) override {
     MutexLock lock(&mu_);
     if (absl::Status status = Begin(Operation::kCreate, "create", path); !status.ok()) return status;
     auto node = std::make_shared<Node>();
-    SetName([path, node](Names& names) { names[path] = node; });
+    SetName({{"", path, node}});
     return std::make_unique<MemoryFile>(*this, node, path);
   }
   absl::StatusOr<std::unique_ptr<File>> OpenForReading(const std::string& path) override { return Open(path); }
@@ -106,10 +139,7 @@ class MemoryFileSystem : public FileSystem {
     if (absl::Status status = Begin(Operation::kRename, "rename", to); !status.ok()) return status;
     const auto it = names_.find(from);
     if (it == names_.end()) return RenameDirectory(from, to);
-    SetName([from, to, node = it->second](Names& names) {
-      names.erase(from);
-      names[to] = node;
-    });
+    SetName({{from, to, it->second}});
     return absl::OkStatus();
   }
 
@@ -117,7 +147,7 @@ class MemoryFileSystem : public FileSystem {
     MutexLock lock(&mu_);
     if (absl::Status status = Begin(Operation::kRemove, "remove", path); !status.ok()) return status;
     if (names_.count(path) == 0) return absl::NotFoundError(path);
-    SetName([path](Names& names) { names.erase(path); });
+    SetName({{path, "", nullptr}});
     return absl::OkStatus();
   }
 
@@ -166,43 +196,71 @@ class MemoryFileSystem : public FileSystem {
     std::string now;          // what a reader sees
     std::string durable;      // what is on the disk
     std::set<size_t> dirty;   // sectors that the next sync writes
-    std::set<size_t> missed;  // sectors that a failed sync left in the cache alone
+    std::set<size_t> missed;  // sectors that a failed sync left in the cache alone, as far as anybody knows
+    // What was in sectors between what is durable and what a reader sees.
+    std::map<size_t, std::vector<std::string>> between;
 
     void Write(size_t offset, absl::string_view bytes) {
       if (bytes.empty()) return;
       if (now.size() < offset + bytes.size()) now.resize(offset + bytes.size());
-      std::copy(bytes.begin(), bytes.end(), now.begin() + static_cast<std::ptrdiff_t>(offset));
-      for (size_t s = offset / kSector; s <= (offset + bytes.size() - 1) / kSector; ++s) {
-        dirty.insert(s);
-        missed.erase(s);
+      const size_t last = (offset + bytes.size() - 1) / kSector;
+      for (size_t s = offset / kSector; s <= last; ++s) {
+        const bool is_dirty = !dirty.insert(s).second;
+        const bool was_missed = missed.erase(s) > 0;
+        if (is_dirty || was_missed) between[s].push_back(now.substr(s * kSector, kSector));
       }
+      std::copy(bytes.begin(), bytes.end(), now.begin() + static_cast<std::ptrdiff_t>(offset));
     }
 
-    void Persist(size_t sector) {
+    void Persist(size_t sector, absl::string_view content) {
       const size_t begin = sector * kSector;
-      if (begin >= now.size() || begin >= durable.size()) return;
-      const size_t size = std::min({kSector, now.size() - begin, durable.size() - begin});
-      durable.replace(begin, size, now, begin, size);
+      if (begin >= durable.size()) return;
+      const size_t size = std::min(content.size(), durable.size() - begin);
+      durable.replace(begin, size, content.data(), size);
     }
+
+    absl::string_view InSector(size_t sector) const { return absl::ClippedSubstr(now, sector * kSector, kSector); }
 
     void Sync() {
       durable.resize(now.size());
-      for (const size_t sector : dirty) Persist(sector);
+      for (const size_t sector : dirty) {
+        Persist(sector, InSector(sector));
+        between.erase(sector);
+      }
       dirty.clear();
     }
 
-    template <class Random>
-    void PowerCut(Random& random) {
-      if (random() % 2 == 0) durable.resize(now.size());
+    template <class Choose>
+    void PowerCut(const Choose& choose) {
+      if (durable.size() != now.size() && choose(2) == 1) durable.resize(now.size());
+      dirty.insert(missed.begin(), missed.end());
       for (const size_t sector : dirty) {
-        if (random() % 2 == 0) Persist(sector);
+        const std::vector<std::string>& older = between[sector];
+        const size_t choice = choose(older.size() + 2);
+        if (choice > 0) Persist(sector, choice <= older.size() ? older[choice - 1] : InSector(sector));
       }
       now = durable;
       dirty.clear();
       missed.clear();
+      between.clear();
     }
   };
   using Names = std::map<std::string, std::shared_ptr<Node>>;
+
+  // A file gets one name for another, at once; empty for none.
+  struct Move {
+    std::string from;
+    std::string to;
+    std::shared_ptr<Node> node;
+  };
+  using NameChange = std::vector<Move>;
+
+  static void Change(const NameChange& change, Names& names) {
+    for (const Move& move : change) {
+      names.erase(move.from);
+      if (move.node) names[move.to] = move.node;
+    }
+  }
 
   class MemoryFile : public File {
    public:
@@ -288,14 +346,12 @@ class MemoryFileSystem : public FileSystem {
   absl::Status RenameDirectory(const std::string& from, const std::string& to) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (!HasFiles(from)) return absl::NotFoundError(from);
     if (HasFiles(to)) return absl::FailedPreconditionError(absl::StrCat(to, " is not empty"));
-    SetName([from, to](Names& names) {
-      Names renamed;
-      for (const auto& [path, node] : names) {
-        const bool inside = absl::StartsWith(path, from + "/");
-        renamed[inside ? to + path.substr(from.size()) : path] = node;
-      }
-      names = std::move(renamed);
-    });
+    NameChange change;
+    for (auto it = names_.lower_bound(from + "/"); it != names_.end(); ++it) {
+      if (!absl::StartsWith(it->first, from + "/")) break;
+      change.push_back({it->first, to + it->first.substr(from.size()), it->second});
+    }
+    SetName(std::move(change));
     return absl::OkStatus();
   }
 
@@ -317,15 +373,15 @@ class MemoryFileSystem : public FileSystem {
     return fault ? fault->status : absl::OkStatus();
   }
 
-  void SetName(std::function<void(Names&)> change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    change(names_);
+  void SetName(NameChange change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    Change(change, names_);
     pending_names_.push_back(std::move(change));
   }
 
   mutable Mutex mu_;
   Names names_ ABSL_GUARDED_BY(mu_);
   Names durable_names_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::function<void(Names&)>> pending_names_ ABSL_GUARDED_BY(mu_);
+  std::vector<NameChange> pending_names_ ABSL_GUARDED_BY(mu_);
   std::set<std::string> locks_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> trace_ ABSL_GUARDED_BY(mu_);
   FaultHook faults_ ABSL_GUARDED_BY(mu_);
