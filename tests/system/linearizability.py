@@ -1,5 +1,6 @@
 """Load on a pair, and servers that are killed, stopped and gone on meanwhile."""
 
+import contextlib
 import math
 import os
 import signal
@@ -8,7 +9,8 @@ import time
 
 from pair import check
 
-# How long a server stands still: past COMMIT_WAIT, so that answers are given that the ledger did not confirm.
+# How long a server stands still: longer than kvs_server waits for the ledger, so that callers are told that their outcomes are
+# not known.
 STOP_SECONDS = 0.6
 COMMIT_WAIT = "--max-commit-wait=300ms"
 
@@ -32,21 +34,40 @@ def kill_both(pair):
     pair.start_kvs().wait_for(r"\bserving\b")
 
 
-def stand_still(process):
-    os.kill(process.process.pid, signal.SIGSTOP)
+@contextlib.contextmanager
+def standing_still(server):
+    """The body comes after a while, and may kill it."""
+    os.kill(server.process.pid, signal.SIGSTOP)
     time.sleep(STOP_SECONDS)
-    os.kill(process.process.pid, signal.SIGCONT)
+    yield
+    if server.process.poll() is None:
+        os.kill(server.process.pid, signal.SIGCONT)
 
 
 def stop_kvs(pair):
-    stand_still(pair.kvs)
+    with standing_still(pair.kvs):
+        pass
 
 
 def stop_txn(pair):
-    stand_still(pair.txn)
+    with standing_still(pair.txn):
+        pass
 
 
-FAULTS = [kill_kvs, kill_txn, kill_both, stop_kvs, stop_txn]
+def kill_kvs_that_waits(pair):
+    """What it has sent reaches the ledger after its end."""
+    with standing_still(pair.txn):
+        pair.kvs.kill()
+    pair.start_kvs().wait_for(r"\bserving\b")
+
+
+def kill_both_while_kvs_waits(pair):
+    """What was not answered meanwhile is lost; nothing was to be answered."""
+    with standing_still(pair.txn):
+        kill_both(pair)
+
+
+FAULTS = [kill_kvs, kill_txn, kill_both, stop_kvs, stop_txn, kill_kvs_that_waits, kill_both_while_kvs_waits]
 
 
 class Load:
@@ -82,10 +103,11 @@ class Load:
         return out, err, self.process.returncode
 
 
-def run_with_faults(program, pair, calls, faults, chance):
-    """The load, with so many faults at random moments, until it is over."""
+def run_with_faults(program, pair, calls, faults, chance, more_kinds=()):
+    """The load, with so many faults at random moments, until it is over. A fault is a function that makes it and mends it."""
     load = Load(program, pair, calls, chance.randrange(1 << 60))
-    kinds = [FAULTS[i % len(FAULTS)] for i in range(faults)]
+    kinds = [*FAULTS, *more_kinds]
+    kinds = [kinds[i % len(kinds)] for i in range(faults)]
     chance.shuffle(kinds)
     for i, fault in enumerate(kinds):
         load.wait_for((i * calls + chance.randrange(calls)) // (faults + 1))

@@ -9,7 +9,7 @@ from pair import BIN, DEADLINE_SECONDS, Pair, check_equal
 from size import LONG, seeded
 
 CALLS = 1_000_000 if LONG else 100_000
-FAULTS = 100 if LONG else 15
+FAULTS = 140 if LONG else 14
 
 with Pair(txn_args=["--retention=full"], kvs_args=[COMMIT_WAIT]) as pair:
     pair.start()

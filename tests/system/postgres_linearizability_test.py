@@ -1,0 +1,32 @@
+"""The same as linearizability_test.py on the PostgreSQL ledger, with PostgreSQL among what is killed. The ledger is copied into
+files, where the checker reads it."""
+
+import json
+
+from linearizability import COMMIT_WAIT, check_figures, run_with_faults
+from pair import BIN, DEADLINE_SECONDS, check_equal, run
+from postgres import Cluster, pair_on
+from size import LONG, seeded
+
+CALLS = 1_000_000 if LONG else 10_000
+FAULTS = 120 if LONG else 8
+
+with Cluster() as cluster:
+
+    def kill_postgres(pair):
+        pair.kvs.lines.clear()
+        cluster.crash()
+        cluster.start()
+
+    cluster.sql("CREATE DATABASE kvs")
+    with pair_on(cluster, "kvs", ["--retention=full"]) as pair:
+        pair.kvs_args.append(COMMIT_WAIT)
+        pair.start()
+        load = run_with_faults(BIN / "linearizability_load", pair, CALLS, FAULTS, seeded(), [kill_postgres])
+        pair.stop()
+        copied = pair.directory / "copied"
+        run([BIN / "txn_server", "copy", "--from=postgres:dbname=kvs", f"--to=file:{copied}"], env=cluster.environment())
+        out, err, status = load.finish(f"{copied}\n", 10 * DEADLINE_SECONDS)
+        print(f"{out}{err}")
+        check_equal(status, 0)
+        check_figures(json.loads(out))
