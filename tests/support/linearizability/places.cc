@@ -4,12 +4,25 @@
 
 #include <algorithm>
 #include <numeric>
+#include <string>
+#include <unordered_map>
 #include <utility>
 
 #include "common/rpc/status.h"
 
 namespace kvs::linearizability {
 namespace {
+
+// Keys by their numbers.
+class KeyNumbers {
+ public:
+  uint32_t Of(const std::string& key) {
+    return numbers_.try_emplace(key, static_cast<uint32_t>(numbers_.size())).first->second;
+  }
+
+ private:
+  std::unordered_map<std::string, uint32_t> numbers_;
+};
 
 // When keys changed.
 class Versions {

@@ -5,7 +5,7 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
-#include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "common/rpc/status.h"

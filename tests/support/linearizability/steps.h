@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "tests/support/linearizability/checker.h"
@@ -26,19 +26,7 @@ struct Step {
   bool changed() const { return last_revision != 0; }
 };
 
-// What steps and the ledger are about: keys by their numbers.
-class KeyNumbers {
- public:
-  uint32_t Of(const std::string& key) {
-    return numbers_.try_emplace(key, static_cast<uint32_t>(numbers_.size())).first->second;
-  }
-  size_t size() const { return numbers_.size(); }
-
- private:
-  std::unordered_map<std::string, uint32_t> numbers_;
-};
-
-// One of a violation's calls that conflict, with what is wrong; only the first ones are kept.
+// What was found to be wrong, with the calls that conflict; only the first ones are kept.
 class Violations {
  public:
   void Add(std::string what, std::vector<size_t> calls) {

@@ -124,7 +124,8 @@ class Replay {
     Sort();
     for (uint64_t place = 0; place <= ledger_.size(); ++place) {
       if (changed_at_[place] != kNone && !Change(steps_[changed_at_[place]])) return;
-      if (changed_at_[place] == kNone && place > model_.revision() && !IsInsideOfStep(place)) return;
+      // A transaction that is nobody's was reported by rule 1.
+      if (place > 0 && !is_owned_[place]) return;
       for (uint32_t i = first_at_[place]; i != kNone; i = next_[i]) {
         if (!Look(steps_[i])) return;
       }
@@ -137,20 +138,17 @@ class Replay {
     changed_at_.assign(ledger_.size() + 1, kNone);
     first_at_.assign(ledger_.size() + 1, kNone);
     next_.assign(steps_.size(), kNone);
-    covered_.assign(ledger_.size() + 1, false);
+    is_owned_.assign(ledger_.size() + 1, false);
     for (uint32_t i = 0; i < steps_.size(); ++i) {
       if (places_[i] == kNowhere || places_[i] > ledger_.size()) continue;
       if (steps_[i].changed()) {
         changed_at_[places_[i]] = i;
-        for (uint64_t r = steps_[i].first_revision; r <= steps_[i].last_revision; ++r) covered_[r] = true;
+        for (uint64_t r = steps_[i].first_revision; r <= steps_[i].last_revision; ++r) is_owned_[r] = true;
       } else {
         next_[i] = std::exchange(first_at_[places_[i]], i);
       }
     }
   }
-
-  // A transaction that is nobody's was reported by rule 1.
-  bool IsInsideOfStep(uint64_t revision) const { return covered_[revision]; }
 
   bool Look(const Step& step) {
     const uint64_t revision = model_.revision();
@@ -226,13 +224,13 @@ class Replay {
     }
     if (wanted == found) return true;
     violations_.Add(
-        absl::StrCat("after revision ", state_revision(step), " it had to be told\n    ",
+        absl::StrCat("after revision ", RevisionBefore(step), " it had to be told\n    ",
                      absl::StrJoin(wanted, "\n    "), "\n  but was told\n    ", absl::StrJoin(found, "\n    ")),
         {step.call});
     return false;
   }
 
-  uint64_t state_revision(const Step& step) const {
+  uint64_t RevisionBefore(const Step& step) const {
     return step.changed() ? step.first_revision - 1 : model_.revision();
   }
 
@@ -287,7 +285,7 @@ class Replay {
   std::vector<uint32_t> changed_at_;  // by place
   std::vector<uint32_t> first_at_;    // by place: the first step of a list
   std::vector<uint32_t> next_;        // by step
-  std::vector<bool> covered_;         // by revision: whether it is of a step
+  std::vector<bool> is_owned_;        // by revision: whether it is of a step
   ReferenceModel model_;
   LedgerState state_;
 };
