@@ -28,13 +28,16 @@ EFFECTS = ("error=EIO", "error=ENOSPC", "error=EINTR", "signal=SIGKILL")
 SAMPLE = 24
 SHORT_WRITES = 20 if LONG else 2
 AT_ONCE = 4
-# For what a fault may have prevented.
 PATIENCE_SECONDS = 3
 SETTINGS = ["--compaction-min-size=64KiB", "--compaction-percent=10", "--ballast-size=1MiB"]
+# LeakSanitizer cannot look at a process that strace looks at.
+UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}
 # How many a writer makes before and after it rests.
 CALLS = 6
 # More than --compaction-min-size, so that the log goes on to the next segment and makes a snapshot when nothing more comes.
 VALUES, VALUE_BYTES = 5, 20_000
+# The state of a segment, in its header.
+IN_USE = b"\x02\0\0\0"
 # How txn_server may end by itself: it stopped as it was told, could not start, or does not know what is durable.
 ENDS = (0, 1, 7, -signal.SIGKILL)
 
@@ -42,8 +45,9 @@ ENDS = (0, 1, 7, -signal.SIGKILL)
 class Life:
     """One run of txn_server, from its start to its end, with a kvs_server and its clients."""
 
-    def __init__(self, pair, counters="counter"):
+    def __init__(self, pair, counters="counter", patience=DEADLINE_SECONDS):
         self.pair = pair
+        self.patience = patience  # for what a fault may have prevented
         self.counters = counters
         self.writers = []
 
@@ -72,7 +76,7 @@ class Life:
             return False
         # Only when it has nothing to do it leaves a segment.
         goal = (segment + (3 if segment == 0 else 2), snapshot + 1)
-        complete = self.reaches(lambda: all(now >= then for now, then in zip(self.newest(), goal)), PATIENCE_SECONDS)
+        complete = self.reaches(lambda: all(now >= then for now, then in zip(self.newest(), goal)), self.patience)
         self.wake()
         return self.reaches(self.all_rest) and complete and self.pair.txn.terminate() == 0
 
@@ -117,26 +121,32 @@ def put_value(channel, number):
     return put.future(request, timeout=DEADLINE_SECONDS, wait_for_ready=True)
 
 
-def last_frame(pair):
-    """File and offset of the last frame that the log has."""
+def read_bytes(path, begin, end):
+    with open(path, "rb") as file:
+        file.seek(begin)
+        return file.read(end - begin)
+
+
+def last_write(pair):
+    """File and offset of what was written last: the last frame of the newest segment in use, or its header."""
     dump = run([BIN / "kvs", "log", "dump", "--output=json", pair.data]).stdout.splitlines()
     frames = [json.loads(line) for line in dump if line.startswith('{"frame"')]
-    return (frames[-1]["file"].rsplit("/", 1)[1], int(frames[-1]["offset"])) if frames else None
+    in_use = [path for path in pair.data.glob("*.log") if read_bytes(path, 16, 20) == IN_USE]
+    newest = max(in_use)
+    offsets = [int(frame["offset"]) for frame in frames if frame["file"] == str(newest)]
+    return newest.name, max(offsets, default=0)
 
 
 def check_synced_again(life, trace):
     """A start that cannot sync the end of the log does not serve; the one after it does, once it has written and synced that again."""
-    last = last_frame(life.pair)
-    if last is None:
-        return
-    name, offset = last
+    name, offset = last_write(life.pair)
     under = strace.fault(trace, life.pair.data, strace.Place("fdatasync", name, 1), "error=EIO")
     check(not life.starts(under), "a start whose sync failed serves")
     check_equal(life.end(), 1)
     check(life.starts(strace.command(trace, life.pair.data, [name], ["pwritev", "fdatasync"])), "no start")
     calls = [(call, rest) for _, call, _, rest in strace.calls_in(trace.read_text(), life.pair.data)]
     written = [i for i, (call, rest) in enumerate(calls) if call == "pwritev" and f", {offset}) = " in rest]
-    check(written, f"the last frame, at {offset}, was not written again: {calls}")
+    check(written, f"what was written last, at {offset}, was not written again: {calls}")
     check(any(call == "fdatasync" and rest.endswith("= 0") for call, rest in calls[written[0]:]), f"it was not synced: {calls}")
 
 
@@ -164,7 +174,7 @@ def check_survival(life, what, failed_sync, trace):
 
 def record(past):
     """Every place of a life that begins with the directory `past`, or with an empty one; and what a killed process leaves then."""
-    with Pair(txn_args=SETTINGS) as pair:
+    with Pair(txn_args=SETTINGS, txn_variables=UNDER_STRACE) as pair:
         if past:
             shutil.copytree(past, pair.data)
         life = Life(pair)
@@ -178,7 +188,7 @@ def record(past):
 
 def make_past(directory):
     """A ledger with two snapshots, as a killed process leaves it."""
-    with Pair(txn_args=SETTINGS) as pair:
+    with Pair(txn_args=SETTINGS, txn_variables=UNDER_STRACE) as pair:
         for number in range(2):
             life = Life(pair, f"past-{number}")
             check(life.run(()), "a run without faults did not do all that it should")
@@ -194,10 +204,10 @@ def make_past(directory):
 
 def run_fault(past, place, effect):
     """Whether the fault was met."""
-    with Pair(txn_args=SETTINGS) as pair:
+    with Pair(txn_args=SETTINGS, txn_variables=UNDER_STRACE) as pair:
         if past:
             shutil.copytree(past, pair.data)
-        life = Life(pair)
+        life = Life(pair, patience=PATIENCE_SECONDS)
         trace = pair.directory / "trace"
         try:
             life.run(strace.fault(trace, pair.data, place, effect))
@@ -212,14 +222,10 @@ def run_fault(past, place, effect):
                 check(how in (1, 7) or "the log was not closed" in pair.txn.log(), f"txn_server went on and ended with {how}")
             check_survival(life, effect, failed_sync, trace)
         except AssertionError as error:
-            raise AssertionError(f"{effect} at {place}, {'with a past' if past else 'without a past'}") from error
+            what = f"{effect} at {place}, {'with a past' if past else 'without a past'}"
+            print(f"failed: {what}: {error}", flush=True)
+            raise AssertionError(what) from error
         return hit
-
-
-def has_bytes(path, begin, end):
-    with open(path, "rb") as file:
-        file.seek(begin)
-        return any(file.read(end - begin))
 
 
 def has_short_write(trace, directory):
@@ -232,7 +238,7 @@ def has_short_write(trace, directory):
 
 def run_short_write(chance, goes_on):
     """The system takes some sectors of a frame, and then the rest, or no more: a limit for the size of files makes it do so."""
-    with Pair(txn_args=SETTINGS) as pair:
+    with Pair(txn_args=SETTINGS, txn_variables=UNDER_STRACE) as pair:
         life = Life(pair)
         trace = pair.directory / "trace"
         segment = "0000000001.log"
@@ -243,11 +249,11 @@ def run_short_write(chance, goes_on):
         life.start_clients()
         check(life.reaches(life.all_rest), "txn_server has ended")
         # In the middle of the next frame but one, before which there may be a seal.
-        limit = last_frame(pair)[1] + 512 * chance.randrange(12, VALUE_BYTES // 512)
+        limit = last_write(pair)[1] + 512 * chance.randrange(12, VALUE_BYTES // 512)
         set_file_limit(pair, limit)
         with pair.channel() as channel:
             put = put_value(channel, 0)
-            met = life.reaches(lambda: has_bytes(pair.data / segment, limit - 512, limit))
+            met = life.reaches(lambda: any(read_bytes(pair.data / segment, limit - 512, limit)))
             if goes_on:
                 check(met, "txn_server has ended")
                 set_file_limit(pair, resource.RLIM_INFINITY)
