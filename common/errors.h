@@ -57,6 +57,7 @@ namespace errors {
   X(kScanOvertaken, kAborted, "SCAN_OVERTAKEN")                             \
   X(kScanStalled, kAborted, "SCAN_STALLED")                                 \
   X(kTooManyPipelines, kResourceExhausted, "TOO_MANY_PIPELINES")            \
+  X(kUntakenAnswers, kResourceExhausted, "UNTAKEN_ANSWERS")                 \
   X(kReplaying, kUnavailable, "REPLAYING")                                  \
   X(kDraining, kUnavailable, "DRAINING")                                    \
   X(kNotApplied, kUnavailable, "NOT_APPLIED")                               \

@@ -37,6 +37,10 @@ inline constexpr size_t kMaxBatchReplyBytes = kMaxReplyBytes + 64 * kKiB;
 inline constexpr size_t kMaxPipelineMessages = 256;
 inline constexpr size_t kMaxPipelineBytes = 8 * kMiB;
 
+// What answers may take that clients have not taken, of all clients together. UntakenAnswers tells what is past it.
+// Pipelines share it, where so many are open that they would hold more than that.
+inline constexpr size_t kMaxUntakenBytes = 64 * kMiB;
+
 // Streams of Batch.Pipeline at a time, of all clients together.
 inline constexpr size_t kMaxPipelines = 1000;
 
@@ -116,7 +120,7 @@ inline constexpr size_t kDefaultBallastBytes = 8 * kMiB;
 // --max-pending-bytes: transactions that the ledger has not acknowledged.
 inline constexpr size_t kDefaultMaxPendingBytes = 64 * kMiB;
 
-// --max-waiting-replies: replies that wait for something to become durable.
-inline constexpr size_t kDefaultMaxWaitingReplies = 100000;
+// --max-waiting-replies: replies that wait for something to become durable. Each takes about 15 KB with its call.
+inline constexpr size_t kDefaultMaxWaitingReplies = 20000;
 
 }  // namespace kvs

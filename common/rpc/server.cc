@@ -10,7 +10,9 @@
 #include <thread>
 
 #include "common/latch.h"
+#include "common/logging/logging.h"
 #include "common/rpc/listen_address.h"
+#include "common/rpc/peer.h"
 
 namespace kvs::rpc {
 namespace {
@@ -24,9 +26,9 @@ constexpr absl::Duration kClosePatience = absl::Milliseconds(250);
 // How often a drain looks whether calls are still under way.
 constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
 
-// Ends the connections that were accepted on a port. gRPC closes one only when what it is writing has gone out, which a
-// peer that does not read puts off for as long as it likes.
-void CutConnections(int port) {
+// Ends the connections that were accepted on a port, or those of them with these peers. gRPC closes one only when what
+// it is writing has gone out, which a peer that does not read puts off for as long as it likes.
+void CutConnections(int port, const std::set<std::string>* peers = nullptr) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
     int fd = 0;
@@ -35,7 +37,8 @@ void CutConnections(int port) {
     socklen_t size = sizeof(address);
     if (getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) continue;
     if (address.sin6_family != AF_INET && address.sin6_family != AF_INET6) continue;
-    if (ntohs(address.sin6_port) == port) shutdown(fd, SHUT_RDWR);
+    if (ntohs(address.sin6_port) != port) continue;
+    if (peers == nullptr || peers->contains(PeerOf(fd))) shutdown(fd, SHUT_RDWR);
   }
 }
 
@@ -76,7 +79,7 @@ absl::Status Server::Listen() {
   }
   port_ = port;
   for (auto& loop : loops_) {
-    for (Service* service : services_) service->Listen(loop.get());
+    for (Service* service : services_) service->Listen(loop.get(), &untaken_);
   }
   return absl::OkStatus();
 }
@@ -84,6 +87,12 @@ absl::Status Server::Listen() {
 void Server::Run() {
   running_ = true;
   for (auto& loop : loops_) loop->Start();
+}
+
+void Server::CutPeers(const std::set<std::string>& peers) const {
+  LogWarn("cut connections whose clients do not take their answers",
+          {{"connections", peers.size()}, {"first", *peers.begin()}, {"bytes", untaken_.total()}});
+  CutConnections(port_, &peers);
 }
 
 // Once a drain has begun, what holds a loop is a call.

@@ -7,12 +7,14 @@
 #include <grpcpp/server.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/limits.h"
 #include "common/rpc/event_loop.h"
 #include "common/rpc/service.h"
+#include "common/rpc/untaken_answers.h"
 
 namespace kvs::rpc {
 
@@ -61,9 +63,11 @@ class Server {
 
  private:
   bool HasCalls() const;
+  void CutPeers(const std::set<std::string>& peers) const;
 
   const ServerOptions options_;
   std::vector<Service*> services_;
+  UntakenAnswers untaken_{kMaxUntakenBytes, [this](const auto& peers) { CutPeers(peers); }};
   std::vector<std::unique_ptr<EventLoop>> loops_;
   std::unique_ptr<grpc::Server> server_;
   int port_ = 0;

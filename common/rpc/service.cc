@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "common/errors.h"
+#include "common/limits.h"
 #include "common/rpc/status.h"
 
 namespace kvs::rpc {
@@ -14,6 +15,9 @@ namespace {
 
 // Requests for calls that are kept open for each method and loop, so that a burst finds them ready.
 constexpr int kUnarySlots = 32;
+
+// What gRPC and we keep of a call, about, without its messages.
+constexpr size_t kCallBytes = 8 * kKiB;
 
 // The program is wired wrongly; no request can cause this.
 [[noreturn]] void Die(const std::string& message) {
@@ -42,12 +46,34 @@ void UnaryCall::Arrived(bool ok) {
   }
   loop_->NoteCall();
   (new UnaryCall(service_, method_, loop_))->Request();
+  if (!service_->untaken_->HasRoom(context_)) return Refuse();
   service_->methods_[method_].unary(*this, request_);
 }
 
-void UnaryCall::Reply(const grpc::ByteBuffer& response) { writer_.Finish(response, grpc::Status::OK, &finished_); }
+void UnaryCall::Refuse() {
+  // Not taken either, as long as the client reads nothing.
+  Expect(kCallBytes);
+  Finish(service_->UntakenError());
+}
 
-void UnaryCall::Finish(const grpc::Status& error) { writer_.FinishWithError(error, &finished_); }
+void UnaryCall::Expect(size_t response_bytes) { service_->untaken_->Set(context_, response_bytes, &untaken_); }
+
+// They are not used again, and the client may take its time.
+void UnaryCall::FreeMessages() {
+  arena_.Reset();
+  request_.Clear();
+}
+
+void UnaryCall::Reply(const grpc::ByteBuffer& response) {
+  Expect(response.Length());
+  FreeMessages();
+  writer_.Finish(response, grpc::Status::OK, &finished_);
+}
+
+void UnaryCall::Finish(const grpc::Status& error) {
+  FreeMessages();
+  writer_.FinishWithError(error, &finished_);
+}
 
 ServerStream::ServerStream(Service* service, int method, EventLoop* loop)
     : service_(service),
@@ -111,6 +137,8 @@ void ServerStream::Write(grpc::ByteBuffer message) {
   outgoing_.push_back(std::move(message));
   StartNext();
 }
+
+void ServerStream::NoteUntaken(size_t bytes) { service_->untaken_->Set(context_, bytes, &untaken_); }
 
 size_t ServerStream::queued() const {
   MutexLock lock(&mutex_);
@@ -212,7 +240,8 @@ std::vector<std::string> Service::MissingMethods() const {
   return missing;
 }
 
-void Service::Listen(EventLoop* loop) {
+void Service::Listen(EventLoop* loop, UntakenAnswers* untaken) {
+  untaken_ = untaken;
   if (const auto missing = MissingMethods(); !missing.empty()) Die(absl::StrCat("no handler for ", missing.front()));
   for (int i = 0; i < static_cast<int>(methods_.size()); ++i) {
     if (methods_[i].stream) {
@@ -268,6 +297,13 @@ void Service::Drain() {
       for (ServerStream* stream : streams) stream->TellDrain();
     });
   }
+}
+
+grpc::Status Service::UntakenError() const {
+  return ToGrpc(Error(errors::kUntakenAnswers,
+                      "nothing was done: too many answers wait for this client to take them; read them, and have fewer "
+                      "calls under way or ask for less in each",
+                      {{"limit", absl::StrCat(untaken_->limit())}}));
 }
 
 grpc::Status Service::MalformedError(const google::protobuf::Descriptor& expected) {

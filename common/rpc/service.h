@@ -24,6 +24,7 @@
 
 #include "common/rpc/event_loop.h"
 #include "common/rpc/message.h"
+#include "common/rpc/untaken_answers.h"
 #include "common/sync.h"
 
 namespace kvs::rpc {
@@ -40,6 +41,9 @@ class UnaryCall {
   EventLoop& loop() const { return *loop_; }
   google::protobuf::Arena* arena() { return &arena_; }
 
+  // Counts an answer that is ready and waits, by its size. Reply does so by itself.
+  void Expect(size_t response_bytes);
+
   void Reply(const grpc::ByteBuffer& response);
   void Reply(const google::protobuf::MessageLite& response) { Reply(Serialize(response)); }
   void Finish(const grpc::Status& error);
@@ -51,6 +55,8 @@ class UnaryCall {
   ~UnaryCall();
   void Request();
   void Arrived(bool ok);
+  void Refuse();
+  void FreeMessages();
 
   class ArrivedTag final : public Tag {
    public:
@@ -74,6 +80,7 @@ class UnaryCall {
   EventLoop* const loop_;
   google::protobuf::Arena arena_;
   grpc::ServerContext context_;
+  UntakenAnswers::Count untaken_;
   grpc::ByteBuffer request_;
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
   ArrivedTag arrived_{this};
@@ -118,6 +125,10 @@ class ServerStream {
   // Messages that were not handed to the transport yet.
   size_t queued() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Counts what the answers of the stream take that its client has not taken, in place of what was told before. Only on
+  // the stream's loop.
+  void NoteUntaken(size_t bytes);
+
   // Ends the stream after what is queued. Only the first call counts.
   void Finish(const grpc::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -156,6 +167,7 @@ class ServerStream {
 
   // Of the loop's thread alone.
   grpc::ByteBuffer incoming_;
+  UntakenAnswers::Count untaken_;
   bool reading_ = false;
   bool drain_told_ = false;
 
@@ -203,11 +215,15 @@ class Service : public grpc::Service {
   // Every method of the descriptor that has no handler.
   std::vector<std::string> MissingMethods() const;
 
-  // Accepts calls on a loop; once for each loop, after the server was built and before the loop starts.
-  void Listen(EventLoop* loop);
+  // Accepts calls on a loop; once for each loop, after the server was built and before the loop starts. `untaken` is
+  // that of the server, and outlives the calls.
+  void Listen(EventLoop* loop, UntakenAnswers* untaken);
 
   // Tells all streams to finish.
   void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Of a call that a client makes which holds too many answers.
+  grpc::Status UntakenError() const;
 
   static grpc::Status MalformedError(const google::protobuf::Descriptor& expected);
 
@@ -233,6 +249,7 @@ class Service : public grpc::Service {
 
   const std::string name_;
   std::vector<Method> methods_;
+  UntakenAnswers* untaken_ = nullptr;
 
   Mutex mutex_;
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;

@@ -24,14 +24,15 @@ void Execute(rpc::UnaryCall& call, Engine* engine, Responder* responder, const S
   const Outcome& outcome = run.outcome();
   if (!outcome.status.ok()) return responder->Respond(call, outcome, *response);
   const uint64_t observed_revision = outcome.observed_revision;
-  responder->journal().WhenDurable(observed_revision,
-                                   [&call, responder, response, run = std::move(run),
-                                    bytes = rpc::Serialize(*response)](Durability durability) mutable {
-                                     if (durability == Durability::kDurable) return call.Reply(bytes);
-                                     const absl::Status status = run.GiveUp(responder->journal().durable_revision());
-                                     if (!status.ok()) return call.Finish(rpc::ToGrpc(status));
-                                     call.Reply(*response);
-                                   });
+  grpc::ByteBuffer bytes = rpc::Serialize(*response);
+  call.Expect(bytes.Length());
+  responder->journal().WhenDurable(observed_revision, [&call, responder, response, run = std::move(run),
+                                                       bytes = std::move(bytes)](Durability durability) mutable {
+    if (durability == Durability::kDurable) return call.Reply(bytes);
+    const absl::Status status = run.GiveUp(responder->journal().durable_revision());
+    if (!status.ok()) return call.Finish(rpc::ToGrpc(status));
+    call.Reply(*response);
+  });
 }
 
 // A pipeline that there is no place for.

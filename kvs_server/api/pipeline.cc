@@ -1,5 +1,6 @@
 #include "kvs_server/api/pipeline.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/limits.h"
@@ -9,14 +10,14 @@ namespace kvs::server {
 
 using google::protobuf::Arena;
 
-std::shared_ptr<void> PipelinePlaces::Take() {
+PipelinePlaces::Place PipelinePlaces::Take() {
   const bool is_free = taken_->fetch_add(1) < kMaxPipelines;
-  std::shared_ptr<void> place(taken_.get(), [taken = taken_](void*) { taken->fetch_sub(1); });
+  Place place(taken_.get(), [taken = taken_](const void*) { taken->fetch_sub(1); });
   return is_free ? place : nullptr;
 }
 
 Pipeline::Pipeline(rpc::ServerStream* stream, Engine* engine, Responder* responder, const StoreOptions& options,
-                   std::shared_ptr<void> place)
+                   PipelinePlaces::Place place)
     : stream_(*stream),
       engine_(*engine),
       responder_(*responder),
@@ -40,6 +41,7 @@ bool Pipeline::OnMessage(const grpc::ByteBuffer& message) {
   // Long texts are not in the arena: they are in the request, the response, and the bytes.
   answer.memory = answer.arena->SpaceAllocated() + message.Length() + 2 * answer.bytes.Length();
   memory_ += answer.memory;
+  NoteMemory();
   Await(number, revision);
   is_reading_ = HasRoom();
   return is_reading_;
@@ -106,13 +108,15 @@ void Pipeline::WriteReady() {
 void Pipeline::OnWritten() {
   memory_ -= unsent_.front();
   unsent_.pop_front();
+  NoteMemory();
   if (is_reading_ || !HasRoom()) return;
   is_reading_ = true;
   stream_.ResumeReading();
 }
 
 bool Pipeline::HasRoom() const {
-  return answers_.size() + unsent_.size() < kMaxPipelineMessages && memory_ < kMaxPipelineBytes;
+  const size_t share = std::min(kMaxPipelineBytes, kMaxUntakenBytes / place_->load(std::memory_order_relaxed));
+  return answers_.size() + unsent_.size() < kMaxPipelineMessages && memory_ < share;
 }
 
 void Pipeline::OnHalfClose() {

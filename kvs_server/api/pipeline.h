@@ -21,8 +21,11 @@ namespace kvs::server {
 // The places of pipelines: so many may be open at a time. Thread-safe; used by one service.
 class PipelinePlaces {
  public:
+  // How many are taken.
+  using Place = std::shared_ptr<const std::atomic<size_t>>;
+
   // One that is free again when it is let go of; null if all are taken.
-  std::shared_ptr<void> Take();
+  Place Take();
 
  private:
   const std::shared_ptr<std::atomic<size_t>> taken_ = std::make_shared<std::atomic<size_t>>(0);
@@ -34,7 +37,7 @@ class Pipeline final : public rpc::StreamHandler {
  public:
   // Keeps its place; all others outlive the stream.
   Pipeline(rpc::ServerStream* stream, Engine* engine, Responder* responder, const StoreOptions& options,
-           std::shared_ptr<void> place);
+           PipelinePlaces::Place place);
 
   bool OnMessage(const grpc::ByteBuffer& message) override;
   void OnHalfClose() override;
@@ -64,13 +67,14 @@ class Pipeline final : public rpc::StreamHandler {
   void Ended(uint64_t number, Durability durability);
   void WriteReady();
   bool HasRoom() const;
+  void NoteMemory() { stream_.NoteUntaken(memory_); }
   void FinishIfDone();
 
   rpc::ServerStream& stream_;
   Engine& engine_;
   Responder& responder_;
   const StoreOptions options_;
-  const std::shared_ptr<void> place_;
+  const PipelinePlaces::Place place_;
   std::optional<std::string> actor_;  // known since the first message
   std::deque<Answer> answers_;
   uint64_t first_number_ = 0;  // of `answers_`, which are numbered

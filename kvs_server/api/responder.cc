@@ -41,6 +41,7 @@ void Responder::Respond(rpc::UnaryCall& call, const Outcome& outcome, const goog
   grpc::ByteBuffer bytes;
   if (outcome.status.ok()) {
     bytes = rpc::Serialize(response);
+    call.Expect(bytes.Length());
   } else {
     error = rpc::ToGrpc(outcome.status);
   }
