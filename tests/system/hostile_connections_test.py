@@ -3,12 +3,12 @@ swallows everything without a word. None of them keeps a server from its work, o
 
 import pathlib
 import socket
-import struct
 import threading
 import time
 
 import grpc
 
+from http2 import call, connect
 from pair import Pair, Process, check, check_equal
 from proxy import Proxy
 
@@ -17,31 +17,10 @@ DRAIN_SECONDS = 1
 STOPPED_SECONDS = 10
 
 
-def frame(kind, flags, stream, payload):
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
-
-
-def header(name, value):
-    return b"\x00" + bytes([len(name)]) + name + bytes([len(value)]) + value
-
-
 def flood(port, path, message, calls):
     """An HTTP/2 client with the largest windows, which asks often and never reads an answer."""
-    client = socket.create_connection(("127.0.0.1", port))
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    out = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-    out += frame(4, 0, 0, struct.pack(">HI", 4, 2**31 - 1)) + frame(8, 0, 0, struct.pack(">I", 2**31 - 1 - 65535))
-    headers = b"".join(
-        header(name, value)
-        for name, value in [
-            (b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b":authority", b"x"),
-            (b"content-type", b"application/grpc"), (b"te", b"trailers"),
-        ]
-    )
-    body = b"\0" + struct.pack(">I", len(message)) + message
-    for call in range(calls):
-        out += frame(1, 4, 2 * call + 1, headers) + frame(0, 1, 2 * call + 1, body)
-    client.sendall(out)
+    client = connect(port)
+    client.sendall(b"".join(call(2 * i + 1, path, message) for i in range(calls)))
     return client
 
 
@@ -57,9 +36,9 @@ with Pair() as pair:
     port = plain.port()
     plain.wait_for(r"\bserving\b")
     with grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.enable_http_proxy", 0)]) as channel:
-        call = channel.unary_unary("/kvs.v1.StringStore/Put")
+        put = channel.unary_unary("/kvs.v1.StringStore/Put")
         key, value = b"\x0a\x03big", b"x" * (1 << 20)
-        call(key + b"\x12\x80\x80\x40" + value, timeout=30)
+        put(key + b"\x12\x80\x80\x40" + value, timeout=30)
 
         # Keys.List without a request.
         try:
