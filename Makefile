@@ -11,7 +11,8 @@ FUZZ_SECONDS ?= 60
 export YES KVS_PORT TXN_PORT KVS_STATE
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check test-long fuzz test-asan test-tsan test-compose soak bench bench-full bench-micro clean
+.PHONY: help build run test check test-long fuzz test-asan test-tsan test-compose soak bench bench-full bench-micro
+.PHONY: clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
