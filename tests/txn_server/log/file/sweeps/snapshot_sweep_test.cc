@@ -41,7 +41,7 @@ RawState ReadRaw(TxnLog& log) {
 class SnapshotSweep {
  public:
   explicit SnapshotSweep(uint32_t seed = 11, const std::string& log_id = "0123456789abcdef")
-      : ledger_(seed, {25, 2500, 8, true}) {
+      : ledger_(seed, {12, 2500, 8, true}) {
     ledger_.options().new_log_id = log_id;
     ledger_.options().segment_bytes = 64 * kKiB;
     ledger_.compaction().min_bytes = 300 * kKiB;
