@@ -13,6 +13,8 @@ from pair import check
 # not known.
 STOP_SECONDS = 0.6
 COMMIT_WAIT = "--max-commit-wait=300ms"
+# How long whatever is done with a million calls may take.
+CHECK_SECONDS = 1800
 
 
 def kill_kvs(pair):

@@ -2,9 +2,10 @@
 files, where the checker reads it."""
 
 import json
+import subprocess
 
-from linearizability import COMMIT_WAIT, check_figures, run_with_faults
-from pair import BIN, DEADLINE_SECONDS, check_equal, run
+from linearizability import CHECK_SECONDS, COMMIT_WAIT, check_figures, run_with_faults
+from pair import BIN, check_equal
 from postgres import Cluster, pair_on
 from size import LONG, seeded
 
@@ -25,8 +26,9 @@ with Cluster() as cluster:
         load = run_with_faults(BIN / "linearizability_load", pair, CALLS, FAULTS, seeded(), [kill_postgres])
         pair.stop()
         copied = pair.directory / "copied"
-        run([BIN / "txn_server", "copy", "--from=postgres:dbname=kvs", f"--to=file:{copied}"], env=cluster.environment())
-        out, err, status = load.finish(f"{copied}\n", 10 * DEADLINE_SECONDS)
+        copy = [BIN / "txn_server", "copy", "--from=postgres:dbname=kvs", f"--to=file:{copied}"]
+        subprocess.run(copy, env=cluster.environment(), check=True, timeout=CHECK_SECONDS)
+        out, err, status = load.finish(f"{copied}\n", CHECK_SECONDS)
         print(f"{out}{err}")
         check_equal(status, 0)
         check_figures(json.loads(out))
