@@ -314,7 +314,7 @@ FileTxnLogOptions OnDisk(const std::string& directory) {
   return options;
 }
 
-TEST_CASE("a missing directory is made, for its owner alone; a trailing slash is no matter") {
+TEST_CASE("a missing directory is made, for its owner alone, and a trailing slash is no matter") {
   TempDir temp;
   REQUIRE(OpenFileTxnLog(OnDisk(temp / "data//")).status() == absl::OkStatus());
   struct stat info;
