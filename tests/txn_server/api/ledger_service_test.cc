@@ -358,6 +358,17 @@ TEST_CASE("while groups are refused, a writer that resumes again and again is no
   CHECK(log.Count("the writer resumed") == 1);
 }
 
+TEST_CASE("nothing is acknowledged before the log has it") {
+  Ledger ledger;
+  auto session = ledger.OpenAndAttach();
+  Gate gate;
+  ledger.storage().SetBeforeAppend(gate.Hook());
+  session->Send(MakeFrame(1, 2).frame());
+  gate.AwaitAppend();
+  gate.Open(Error(errors::kNoSpace, "full"));
+  CHECK(Is(session->AwaitDurable(1), errors::kNoSpace));
+}
+
 TEST_CASE("a failed log ends the stream and tells once") {
   Ledger ledger;
   auto session = ledger.OpenAndAttach();

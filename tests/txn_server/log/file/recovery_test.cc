@@ -3,6 +3,7 @@
 #include <random>
 
 #include "tests/support/catch.h"
+#include "tests/support/fault_injection.h"
 #include "tests/support/file_ledger.h"
 #include "tests/support/test_size.h"
 
@@ -492,6 +493,31 @@ TEST_CASE("after a power cut at any time every acknowledged group is there and n
     ledger.Kill();
     ledger.files().SetFaults(nullptr);
     if (random() % 4 != 0) ledger.files().PowerCut(random);
+  }
+}
+
+TEST_CASE("what a failed sync has lost track of is never acknowledged, whatever succeeds afterwards") {
+  const uint64_t seed = TestSeed();
+  INFO("KVS_SEED=" << seed);
+  std::mt19937 random(seed);
+  bool failed = true;
+  for (int at = 0; failed; ++at) {
+    INFO("sync number " << at << " fails");
+    FileLedger ledger;
+    ledger.Start();
+    FaultInjection faults(
+        ledger.files(), at, FaultInjection::Extent::kOne, Fault{absl::InternalError("I/O error")},
+        [](FileOperation operation, const std::string&) { return operation == FileOperation::kSync; });
+    std::string acknowledged;
+    for (int attempt = 0; attempt < 12; ++attempt) {
+      const SampleFrame frame =
+          MakeFrame(ledger.log().position().durable_revision + 1, 1, std::string(random() % 2000, 'x'));
+      if (ledger.Append(frame).ok()) acknowledged += frame.bytes;
+    }
+    failed = faults.End();
+    ledger.Kill();
+    ledger.files().PowerCut(random);
+    CheckAfterCut(ledger, acknowledged);
   }
 }
 
