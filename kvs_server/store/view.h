@@ -105,6 +105,22 @@ class Views {
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
+// The changed elements of a collection as they were; nothing for those that were not there. Members of a set that
+// were there have an empty text.
+using OlderElements = absl::btree_map<std::string, std::optional<std::string>>;
+
+// A key as it was, as far as the table does not tell it any more. Not inside of ShardView: clang 19 leaves functions
+// out, without a word, that use an initialized member of a template in a class.
+template <class T>
+struct OlderKey {
+  uint64_t revision = 0;
+  int64_t expires_at_micros = 0;
+  // Null as long as the table still has the value, but for what `elements` tells. Null in a view without values.
+  std::shared_ptr<const T> value;
+  std::unique_ptr<OlderElements> elements;  // null if there are none
+  size_t bytes = 0;                         // what all of it takes
+};
+
 // The part of a view that belongs to one shard: how far the view has read there, and what it keeps. The types are read
 // one after the other, in all shards at once.
 //
@@ -140,20 +156,9 @@ class ShardView {
   void Free(size_t* max_keys);
 
  private:
-  // The changed elements of a collection as they were; nothing for those that were not there. Members of a set that
-  // were there have an empty text.
-  using Elements = absl::btree_map<std::string, std::optional<std::string>>;
-
-  // A key as it was, as far as the table does not tell it any more.
+  using Elements = OlderElements;
   template <class T>
-  struct Older {
-    uint64_t revision = 0;
-    int64_t expires_at_micros = 0;
-    // Null as long as the table still has the value, but for what `elements` tells. Null in a view without values.
-    std::shared_ptr<const T> value;
-    std::unique_ptr<Elements> elements;  // null if there are none
-    size_t bytes = 0;                    // what all of it takes
-  };
+  using Older = OlderKey<T>;
   template <class T>
   using Olders = absl::btree_map<std::string, Older<T>, std::less<>>;
 
