@@ -100,13 +100,13 @@ void CheckError(const absl::Status& status) {
 }
 
 // Reads a log from a revision to its end, and checks that nothing is left out. Counts may be of any size.
-std::string ReadPayloads(TxnLog& log, uint64_t revision, uint64_t last_revision) {
+absl::StatusOr<std::string> ReadPayloads(TxnLog& log, uint64_t revision, uint64_t last_revision) {
   auto cursor = log.Replay(revision);
-  RequireOk(cursor.status(), "the ledger cannot be read");
+  if (!cursor.ok()) return cursor.status();
   std::string payloads;
   while (true) {
     const auto frame = (*cursor)->Next();
-    RequireOk(frame.status(), "the ledger cannot be read");
+    if (!frame.ok()) return frame.status();
     if (!*frame) break;
     Require((*frame)->first_revision == revision, "a replay leaves something out");
     revision += (*frame)->count;
@@ -116,15 +116,21 @@ std::string ReadPayloads(TxnLog& log, uint64_t revision, uint64_t last_revision)
   return payloads;
 }
 
-// Opens what a scan accepted, and compares it with what that saw.
-void CheckOpen(MemoryFileSystem& files, const LogScan& scan, const std::string& payloads) {
+// Opens what a scan accepted, and compares it with what that saw. `checked` says what is wrong with the transactions.
+void CheckOpen(MemoryFileSystem& files, const LogScan& scan, const std::string& payloads, const absl::Status& checked) {
   const auto log = OpenFileTxnLog(Options(files));
   RequireOk(log.status(), "a ledger that was scanned without fault does not open");
   const LogPosition position = (*log)->position();
   Require(position.durable_revision == scan.tip.last_revision, "the ledger ends at another revision than its scan");
   Require(position.epoch == scan.tip.epoch, "the ledger is of another epoch than its scan");
-  Require(ReadPayloads(**log, position.compacted_revision + 1, position.durable_revision) == payloads,
-          "the ledger holds something else than was scanned");
+  const auto all = ReadPayloads(**log, position.compacted_revision + 1, position.durable_revision);
+  if (checked.ok()) {
+    RequireOk(all.status(), "the ledger cannot be read");
+    Require(*all == payloads, "the ledger holds something else than was scanned");
+  } else {
+    Require(!all.ok(), "transactions are replayed that are not what their frame says");
+    CheckError(all.status());
+  }
   RequireOk((*log)->Close(), "the ledger cannot be closed");
 }
 
@@ -144,12 +150,16 @@ void Run(absl::string_view input) {
     Require(!OpenFileTxnLog(Options(files)).ok(), "a damaged ledger opens");
     return;
   }
-  CheckOpen(files, scan, payloads);
   LogScan again;
+  ScanOptions thorough;
+  thorough.check_transactions = true;
+  const absl::Status checked = ScanLog(files, kDirectory, thorough, &again);
+  if (!checked.ok()) CheckError(checked);
+  CheckOpen(files, scan, payloads, checked);
   RequireOk(ScanLog(files, kDirectory, {}, &again), "a ledger that was opened and closed is damaged");
   Require(!again.torn, "a torn frame was kept");
   Require(again.tip.last_revision == scan.tip.last_revision, "opening and closing changed what the ledger holds");
-  CheckOpen(files, again, payloads);
+  CheckOpen(files, again, payloads, checked);
 }
 
 // The files of a ledger as the input that gives them.
