@@ -132,6 +132,28 @@ TEST_CASE("the log goes on after a torn frame was cut, and nothing of it comes b
   CHECK(ReadAll(ledger.log())->bytes == kept + next.bytes);
 }
 
+TEST_CASE("a torn frame is gone for good, also where its file cannot be made shorter") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(2);
+  const std::string kept = ledger.written();
+  ledger.Write(kManyTransactions, kText);
+  ledger.Kill();
+  const FrameHeader last = ledger.LastFrame();
+  ledger.Zero(1, last.offset + kSectorBytes, last.offset + 2 * kSectorBytes);
+  ledger.files().SetFaults([](FileOperation operation, const std::string&) -> std::optional<Fault> {
+    if (operation != FileOperation::kTruncate) return std::nullopt;
+    return Fault{absl::InternalError("I/O error")};
+  });
+  ledger.Start();
+  const SampleFrame next = MakeFrame(3, 4, "other");
+  REQUIRE(ledger.Append(next) == absl::OkStatus());
+  ledger.Kill();
+  const absl::Status opened = ledger.Open();
+  REQUIRE(opened == absl::OkStatus());
+  CHECK(ReadAll(ledger.log())->bytes == kept + next.bytes);
+}
+
 TEST_CASE("a sealed log has no torn frame: a zeroed sector in it is damage") {
   FileLedger ledger;
   ledger.Start();
