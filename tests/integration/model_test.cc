@@ -16,8 +16,8 @@
 #include "kvs/v1/keys.grpc.pb.h"
 #include "tests/integration/support/api_pair.h"
 #include "tests/integration/support/random_operations.h"
-#include "tests/support/reference_model.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/reference_model.h"
 #include "txn_server/log/file/file_txn_log.h"
 
 namespace kvs {
