@@ -336,17 +336,18 @@ TEST_CASE("an atomic batch ends as its operations one by one, if all of them suc
 
 TEST_CASE_METHOD(Batches, "no reader sees half of an atomic batch, nor does Count") {
   constexpr int kAccounts = 20;
-  // With one loop, no two calls run at a time.
-  pair_.kvs_config().event_loops = 4;
+  constexpr int kWriters = 4;
+  // With one loop, no two calls run at a time. Each connection belongs to one of them by chance.
+  pair_.kvs_config().event_loops = 8;
   Restart();
   const auto key = [](int account) { return absl::StrCat("key: 'account-", account, "' "); };
   for (int i = 0; i < kAccounts; ++i) Ask("IntStore.Put", key(i) + "value: 100");
   std::atomic<bool> stop{false};
   std::vector<std::thread> writers;
-  for (int writer = 0; writer < 2; ++writer) {
+  for (int writer = 0; writer < kWriters; ++writer) {
     writers.emplace_back([&, writer] {
       std::mt19937 random(static_cast<unsigned>(writer));
-      const ApiClient api = client();
+      const ApiClient api = Connect();
       while (!stop) {
         const int from = static_cast<int>(random() % kAccounts);
         const int to = static_cast<int>(random() % kAccounts);

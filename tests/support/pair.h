@@ -68,7 +68,7 @@ class Pair {
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
   txn::TxnServer& ledger() { return *ledger_; }
-  server::KvsServer& kvs() { return *kvs_; }
+  server::KvsServer& kvs() const { return *kvs_; }
 
   FatalEvent kvs_fatal;
   FatalEvent ledger_fatal;

@@ -1,6 +1,9 @@
 // ApiPair: both servers, and the public API as a client sees it.
 #pragma once
 
+#include <absl/strings/str_cat.h>
+#include <grpcpp/grpcpp.h>
+
 #include <string>
 #include <vector>
 
@@ -28,6 +31,13 @@ class ApiPair {
   }
 
   ApiClient client() const { return ApiClient(pair_.channel()); }
+  // A client with a connection of its own: all calls of one connection are handled by the same event loop.
+  ApiClient Connect() const {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    return ApiClient(grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", pair_.kvs().port()),
+                                               grpc::InsecureChannelCredentials(), arguments));
+  }
   std::string Ask(const std::string& method, const std::string& request) const { return client().Ask(method, request); }
   absl::Status ErrorOf(const std::string& method, const std::string& request) const {
     return client().ErrorOf(method, request);
