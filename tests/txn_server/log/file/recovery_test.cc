@@ -420,7 +420,7 @@ TEST_CASE("what a failed sync left in the cache alone is on the disk after the n
   CHECK(ledger.log().position().durable_revision == 4);
   ledger.Kill();
   std::mt19937 random(1);
-  ledger.files().PowerCut(random);
+  ledger.files().PowerCut(random, MemoryFileSystem::Unsynced::kLost);
   REQUIRE(ledger.Open() == absl::OkStatus());
   CHECK(ledger.log().position().durable_revision == 4);
 }
@@ -518,28 +518,37 @@ TEST_CASE("after a power cut at any time every acknowledged group is there and n
   }
 }
 
+// Appends frames by turns large and small, of which sync number `at` fails, and returns what was acknowledged. False in
+// `failed` if there were fewer syncs.
+std::string AppendWithFailedSync(FileLedger& ledger, int at, int frames, bool* failed) {
+  FaultInjection faults(ledger.files(), at, FaultInjection::Extent::kOne, Fault{absl::InternalError("I/O error")},
+                        [](FileOperation operation, const std::string&) { return operation == FileOperation::kSync; });
+  std::string acknowledged;
+  for (int i = 0; i < frames; ++i) {
+    const std::string text(i % 2 == 0 ? 2000 : 10, 'x');
+    const SampleFrame frame = MakeFrame(ledger.log().position().durable_revision + 1, 1, text);
+    if (ledger.Append(frame).ok()) acknowledged += frame.bytes;
+  }
+  *failed = faults.End();
+  return acknowledged;
+}
+
 TEST_CASE("what a failed sync has lost track of is never acknowledged, whatever succeeds afterwards") {
-  const uint64_t seed = TestSeed();
-  INFO("KVS_SEED=" << seed);
-  std::mt19937 random(seed);
-  bool failed = true;
-  for (int at = 0; failed; ++at) {
-    INFO("sync number " << at << " fails");
-    FileLedger ledger;
-    ledger.Start();
-    FaultInjection faults(
-        ledger.files(), at, FaultInjection::Extent::kOne, Fault{absl::InternalError("I/O error")},
-        [](FileOperation operation, const std::string&) { return operation == FileOperation::kSync; });
-    std::string acknowledged;
-    for (int attempt = 0; attempt < 12; ++attempt) {
-      const SampleFrame frame =
-          MakeFrame(ledger.log().position().durable_revision + 1, 1, std::string(random() % 2000, 'x'));
-      if (ledger.Append(frame).ok()) acknowledged += frame.bytes;
+  using Unsynced = MemoryFileSystem::Unsynced;
+  const auto cut = GENERATE(std::optional<Unsynced>(), std::optional(Unsynced::kLost), std::optional(Unsynced::kKept));
+  INFO("unsynced sectors: " << (cut ? static_cast<int>(*cut) : -1));
+  for (int frames = 1; frames <= 8; ++frames) {
+    bool failed = true;
+    for (int at = 0; failed; ++at) {
+      INFO("of " << frames << " frames, sync number " << at << " fails");
+      FileLedger ledger;
+      ledger.Start();
+      const std::string acknowledged = AppendWithFailedSync(ledger, at, frames, &failed);
+      ledger.Kill();
+      std::mt19937 random;
+      if (cut) ledger.files().PowerCut(random, *cut);
+      CheckAfterCut(ledger, acknowledged);
     }
-    failed = faults.End();
-    ledger.Kill();
-    ledger.files().PowerCut(random);
-    CheckAfterCut(ledger, acknowledged);
   }
 }
 
