@@ -11,8 +11,8 @@ FUZZ_SECONDS ?= 60
 export YES KVS_PORT TXN_PORT KVS_STATE
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test check test-long fuzz test-asan test-tsan test-compose soak bench bench-full bench-micro
-.PHONY: clean
+.PHONY: help build run test check test-long fuzz test-mutants test-asan test-tsan test-compose soak bench bench-full \
+  bench-micro clean
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,10 @@ test-long:  ## The same with every case of the sweeps instead of a sample, 2,000
 fuzz:  ## Give malformed input to whatever reads some, for FUZZ_SECONDS (60) each, under sanitizers
 	@deploy/dev/install_packages.sh build fuzz
 	@deploy/dev/fuzz.sh $(FUZZ_SECONDS)
+
+test-mutants:  ## Break the programs on purpose, one promise at a time, and see that a test notices each; 10 minutes
+	@deploy/dev/install_packages.sh build test
+	@/usr/bin/python3 deploy/dev/mutants.py
 
 test-asan:  ## The tests of make test under AddressSanitizer and UndefinedBehaviorSanitizer
 	@deploy/dev/install_packages.sh build test
