@@ -92,7 +92,7 @@ void Compactor::OutOfSpace(bool begins_epoch) {
 
 bool Compactor::lacks_space() const {
   MutexLock lock(&mu_);
-  return Is(attempts_.failure(), errors::kNoSpace);
+  return !working_ && Is(attempts_.failure(), errors::kNoSpace);
 }
 
 void Compactor::SetPace(Pace pace) {

@@ -63,7 +63,8 @@ class Compactor {
   // the state, or for transactions.
   void OutOfSpace(bool begins_epoch);
 
-  // Whether the last attempt at a snapshot found no space.
+  // Whether the last attempt at a snapshot found no space. Not while there is another one, which needs what room there
+  // is, the ballast's above all.
   bool lacks_space() const;
 
   // What the ballast takes on the disk.
