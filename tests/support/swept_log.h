@@ -13,6 +13,7 @@
 #include "tests/support/file_ledger.h"
 #include "tests/support/log_truth.h"
 #include "tests/support/random_history.h"
+#include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/log_scan.h"
 
 namespace kvs::txn {
@@ -23,7 +24,8 @@ using Disk = std::map<std::string, std::string>;
 class SweptLog {
  public:
   enum class End {
-    kSealed,    // closed
+    kClosed,    // stopped cleanly
+    kSealed,    // ended by kill -9 when it was idle
     kUnsealed,  // ended by kill -9 behind a frame of many sectors
   };
   struct Options {
@@ -52,7 +54,8 @@ class SweptLog {
     while (LogBytes() < kBytes / 2) Session();
     StartWithoutCutting();
     while (LogBytes() < kBytes || !HasLastFrame()) Grow(kManyTransactions);
-    options.end == End::kSealed ? ledger_.Stop() : ledger_.Kill();
+    if (options.end == End::kSealed) REQUIRE(ledger_.log().Idle() == absl::OkStatus());
+    options.end == End::kClosed ? ledger_.Stop() : ledger_.Kill();
     for (auto& [path, bytes] : ledger_.files().AllContents("/log/")) disk_[path] = bytes;
     FindFrames();
   }
@@ -66,6 +69,8 @@ class SweptLog {
   const SegmentAt& newest_in_use() const {
     return *std::find_if(segments_.rbegin(), segments_.rend(), [](const SegmentAt& s) { return !s.is_spare; });
   }
+  static std::string MarkPath() { return ClosedMarkPath("/log"); }
+  bool is_closed() const { return disk_.count(MarkPath()) > 0; }
   uint64_t bytes() const {
     uint64_t sum = 0;
     for (const auto& [path, bytes] : disk_) sum += bytes.size();

@@ -14,7 +14,7 @@ Place = collections.namedtuple("Place", "call name number")
 def file_names():
     """Every name that a file of a ledger may have here, and the directory itself."""
     numbers = [f"{number:010}" for number in range(1, SEGMENTS + 1)]
-    names = ["", "LOCK", "BALLAST"]
+    names = ["", "LOCK", "CLOSED", "CLOSED.tmp", "BALLAST"]
     names += [number + suffix for number in numbers for suffix in (".log", ".log.tmp")]
     for number in numbers[:SNAPSHOTS]:
         names += [number + suffix for suffix in (".snap", ".snap.tmp")] + [f"{number}.run.{i}.tmp" for i in range(RUNS)]

@@ -13,6 +13,7 @@
 #include "common/errors.h"
 #include "common/sync.h"
 #include "txn_server/log/file/backup_manifest.h"
+#include "txn_server/log/file/closed_mark.h"
 #include "txn_server/log/file/file_cursor.h"
 #include "txn_server/log/file/format.h"
 #include "txn_server/log/file/log_directory.h"
@@ -194,7 +195,14 @@ absl::Status FileTxnLog::Idle() {
   return absl::OkStatus();
 }
 
-absl::Status FileTxnLog::Close() { return Seal(); }
+absl::Status FileTxnLog::Close() {
+  if (absl::Status status = Seal(); !status.ok()) return status;
+  const SegmentSummary newest = files_.newest();
+  const LogPoint end = PointAt(newest.header.segment_id, newest.valid_bytes);
+  const absl::Status status = WriteClosedMark(*file_system_, options_.directory, {log_id_, end});
+  // It is worth having, as the seal is.
+  return Is(status, errors::kNoSpace) ? absl::OkStatus() : status;
+}
 
 absl::Status FileTxnLog::Seal() {
   if (absl::Status status = files_.failure(); !status.ok()) return status;
@@ -409,6 +417,10 @@ absl::StatusOr<std::unique_ptr<TxnLog>> OpenExistingLog(FileTxnLogOptions option
   if (options.compaction.retention == Retention::kFull && first_revision > 1) {
     options.notice(absl::StrCat("the retention is full, but the history begins with revision ", first_revision, " in ",
                                 scan.segments.front().path, ": what was before was removed or is not of this ledger"));
+  }
+  if (scan.is_closed) {
+    const absl::Status opened = RemoveClosedMark(*options.file_system, options.directory);
+    if (!opened.ok()) return ExplainOpening(opened, options.directory);
   }
   const absl::Status recovered = Recover(*options.file_system, options.directory, options.notice, scan);
   if (Is(recovered, errors::kNoSpace)) return recovered;

@@ -33,6 +33,7 @@ std::optional<uint64_t> ParseNumberedName(absl::string_view name, absl::string_v
 
 bool IsTemporaryName(absl::string_view name) {
   if (!absl::ConsumeSuffix(&name, kTemporarySuffix)) return false;
+  if (name == kClosedMarkFileName) return true;
   const size_t infix = name.find(kRunInfix);
   if (infix == absl::string_view::npos) {
     return ParseNumberedName(name, kSegmentSuffix) || ParseNumberedName(name, kSnapshotSuffix);
@@ -47,6 +48,17 @@ absl::Status WriteSegment(File& file, const SegmentHeader& header) {
   if (absl::Status status = file.WriteAt(0, {encoded}); !status.ok()) return status;
   if (absl::Status status = WriteZeros(file, encoded.size(), header.segment_bytes); !status.ok()) return status;
   return file.Sync();
+}
+
+absl::Status OnlyMarkIsLeft(const std::string& directory) {
+  const std::string mark = ClosedMarkPath(directory);
+  return Error(
+      errors::kDamagedLog,
+      absl::StrCat("the segments of the ledger in ", directory, " (*", kSegmentSuffix, ") are missing: ", mark,
+                   " says that there was one. Nothing was changed. Put them back or restore a backup; to begin "
+                   "with an empty ledger, remove ",
+                   mark),
+      {{"file", mark}});
 }
 
 // Without links, dots and slashes at the end, as far as that can be told.
@@ -73,6 +85,7 @@ std::string RunPath(const std::string& directory, uint64_t snapshot_id, size_t n
   return absl::StrCat(directory, "/", NumberedName(snapshot_id, kRunInfix), n, kTemporarySuffix);
 }
 
+std::string ClosedMarkPath(const std::string& directory) { return absl::StrCat(directory, "/", kClosedMarkFileName); }
 std::string BallastPath(const std::string& directory) { return absl::StrCat(directory, "/", kBallastFileName); }
 
 std::string UnfinishedPath(const std::string& directory) { return absl::StrCat(directory, "/", kUnfinishedFileName); }
@@ -102,6 +115,8 @@ absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const st
       listing.snapshot_ids.push_back(*snapshot);
     } else if (IsTemporaryName(name)) {
       listing.temporary_names.push_back(name);
+    } else if (name == kClosedMarkFileName) {
+      listing.has_closed_mark = true;
     } else if (name == kBallastFileName) {
       listing.has_ballast = true;
     } else if (name == kUnfinishedFileName) {
@@ -126,7 +141,8 @@ absl::Status CheckFinished(const DirectoryListing& listing, const std::string& d
 }
 
 absl::Status CheckHasSegments(const DirectoryListing& listing, const std::string& directory) {
-  if (!listing.segment_ids.empty() || listing.snapshot_ids.empty()) return absl::OkStatus();
+  if (!listing.segment_ids.empty()) return absl::OkStatus();
+  if (listing.snapshot_ids.empty()) return listing.has_closed_mark ? OnlyMarkIsLeft(directory) : absl::OkStatus();
   const std::string newest = SnapshotPath(directory, listing.snapshot_ids.back());
   return Error(errors::kDamagedLog,
                absl::StrCat("the segments of the ledger in ", directory, " (*", kSegmentSuffix,

@@ -4,6 +4,7 @@
 //   0000000001.snap      a snapshot, by its id
 //   0000000002.log.tmp, 0000000002.snap.tmp, 0000000002.run.1.tmp
 //                        a segment, a snapshot, or a part of one that is being made; removed by the next start
+//   CLOSED               the log was closed, and ends where this says
 //   BALLAST              space that compaction can fall back on
 //   UNFINISHED           the directory is being filled as a whole, by a copy or restore, and is no ledger yet
 //   LOCK                 locked by the process that uses the ledger
@@ -23,6 +24,7 @@
 namespace kvs::txn {
 
 inline constexpr absl::string_view kLockFileName = "LOCK";
+inline constexpr absl::string_view kClosedMarkFileName = "CLOSED";
 inline constexpr absl::string_view kBallastFileName = "BALLAST";
 inline constexpr absl::string_view kUnfinishedFileName = "UNFINISHED";
 inline constexpr absl::string_view kTemporarySuffix = ".tmp";
@@ -31,6 +33,7 @@ std::string SegmentPath(const std::string& directory, uint64_t segment_id);
 std::string SnapshotPath(const std::string& directory, uint64_t snapshot_id);
 // Of the n-th sorted run of changes of a snapshot that is being made.
 std::string RunPath(const std::string& directory, uint64_t snapshot_id, size_t n);
+std::string ClosedMarkPath(const std::string& directory);
 std::string BallastPath(const std::string& directory);
 std::string LockPath(const std::string& directory);
 std::string UnfinishedPath(const std::string& directory);
@@ -45,6 +48,7 @@ struct DirectoryListing {
   std::vector<uint64_t> segment_ids;         // ascending
   std::vector<uint64_t> snapshot_ids;        // ascending
   std::vector<std::string> temporary_names;  // half-made files
+  bool has_closed_mark = false;
   bool has_ballast = false;
   bool is_unfinished = false;
   std::vector<std::string> foreign_names;  // not a ledger's, hidden files and lost+found aside
@@ -58,7 +62,8 @@ absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const st
 // kUnusableDirectory if the directory is being filled, or was when that was interrupted.
 absl::Status CheckFinished(const DirectoryListing& listing, const std::string& directory);
 
-// kDamagedLog if there are snapshots and no segments: a ledger always has one, so that they were removed.
+// kDamagedLog if there are snapshots, or the mark of a closed log, and no segments: a ledger always has one, so that
+// they were removed.
 absl::Status CheckHasSegments(const DirectoryListing& listing, const std::string& directory);
 
 // kUnusableDirectory if `target` is `source` or inside of it, by whatever name.

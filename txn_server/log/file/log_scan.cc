@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/errors.h"
+#include "txn_server/log/file/closed_mark.h"
 #include "txn_server/log/file/log_directory.h"
 #include "txn_server/log/file/torn_tail.h"
 #include "txn_server/log/frame.h"
@@ -80,7 +81,8 @@ class Scanner {
     for (uint64_t id = last_in_use_ + 1; id <= found_.rbegin()->first; ++id) {
       if (absl::Status status = CheckSpare(id); !status.ok()) return status;
     }
-    return CheckSuccessor();
+    if (absl::Status status = CheckSuccessor(); !status.ok()) return status;
+    return listing->has_closed_mark ? CheckClosed() : absl::OkStatus();
   }
 
  private:
@@ -411,6 +413,35 @@ class Scanner {
     const bool has_frames = last.valid_bytes > kSegmentHeaderBytes || scan_.torn;
     if (!has_frames || !scan_.spares.empty() || options_.live) return absl::OkStatus();
     return Damaged(SegmentPath(directory_, last.header.segment_id + 1), 0, "the file is missing");
+  }
+
+  // A log that was closed ends where its mark says.
+  absl::Status CheckClosed() {
+    // Of a live log it was there a moment ago.
+    if (options_.live) return absl::OkStatus();
+    const auto found = ReadClosedMark(file_system_, directory_);
+    if (!found.ok()) return found.status();
+    const std::string path = ClosedMarkPath(directory_);
+    if (!found->problem.empty()) return Damaged(path, 0, found->problem);
+    if (found->mark.log_id != scan_.log_id) {
+      return Damaged(path, 0,
+                     absl::StrCat("it is of log ", absl::BytesToHexString(found->mark.log_id), " and not of ",
+                                  absl::BytesToHexString(scan_.log_id)));
+    }
+    const LogPoint& closed = found->mark.end;
+    const LogPoint end = scan_.end();
+    if (scan_.torn) {
+      return Damaged(scan_.torn->path, scan_.torn->offset,
+                     absl::StrCat("it is not zero, and the log was closed before: ", path, " says so"));
+    }
+    if (end == closed) {
+      scan_.is_closed = true;
+      return absl::OkStatus();
+    }
+    return Damaged(scan_.segments.back().path, end.offset,
+                   absl::StrCat("the log ends here, and was closed at offset ", closed.offset, " of segment ",
+                                closed.segment_id, ", behind revision ", closed.revision, ": ", path,
+                                " says so; if you put other files in its place on purpose, remove that"));
   }
 
   absl::Status CheckSize(const SegmentSummary& segment) {

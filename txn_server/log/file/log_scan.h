@@ -65,6 +65,7 @@ struct LogScan {
   std::optional<FrameHeader> last_frame;  // of all segments
   std::optional<TornTail> torn;
   std::optional<Damage> damage;
+  bool is_closed = false;  // a mark says so, and is right
 
   // Whether nothing was written since the log was last idle or closed. A log leaves a segment when it is idle, and the
   // frames of that one go with it.

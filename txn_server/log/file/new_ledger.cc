@@ -27,7 +27,7 @@ absl::Status CheckLeftovers(const DirectoryListing& listing, const std::string& 
                                           listing.foreign_names.front(), "; move it away"));
   }
   const bool empty = listing.segment_ids.empty() && listing.snapshot_ids.empty() && listing.temporary_names.empty() &&
-                     !listing.has_ballast;
+                     !listing.has_closed_mark && !listing.has_ballast;
   if (listing.is_unfinished || empty) return absl::OkStatus();
   return UnusableDirectory(
       absl::StrCat(directory,

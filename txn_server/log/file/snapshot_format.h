@@ -12,6 +12,7 @@
 #include "common/limits.h"
 #include "common/model/value.h"
 #include "txn_server/log/file/format.h"
+#include "txn_server/log/file/log_point.h"
 
 namespace kvs::txn {
 
@@ -22,21 +23,6 @@ inline constexpr absl::string_view kBlockMagic = "KVSB";
 
 // A block is closed when its transactions have this many bytes; the last one of them may be of any size.
 inline constexpr size_t kTargetBlockBytes = 256 * kKiB;
-
-// Where a log stood: what the next frame had to continue, and where it was to be written at the earliest.
-struct LogPoint {
-  uint64_t segment_id = 0;
-  uint64_t offset = 0;  // in the segment, behind its last frame
-  uint64_t revision = 0;
-  uint64_t epoch = 0;
-  std::string writer_id;
-  uint32_t crc32c = 0;  // of the header before: of a frame, or of the segment
-
-  friend bool operator==(const LogPoint& a, const LogPoint& b) {
-    return a.segment_id == b.segment_id && a.offset == b.offset && a.revision == b.revision && a.epoch == b.epoch &&
-           a.writer_id == b.writer_id && a.crc32c == b.crc32c;
-  }
-};
 
 // The beginning of a snapshot, which vouches for all of it.
 struct SnapshotHeader {

@@ -65,8 +65,9 @@ TEST_CASE("being idle seals once, and not again until something was appended") {
   REQUIRE(ledger.log().Idle() == absl::OkStatus());
   CHECK(CountOf(ledger.files().TakeTrace(), "sync /log/0000000001.log") == 1);
   REQUIRE(ledger.log().Idle() == absl::OkStatus());
-  REQUIRE(ledger.log().Close() == absl::OkStatus());
   CHECK(ledger.files().TakeTrace().empty());
+  REQUIRE(ledger.log().Close() == absl::OkStatus());
+  CHECK(CountOf(ledger.files().TakeTrace(), "sync /log/0000000001.log") == 0);
   ledger.Kill();
   // Nor after a start that wrote nothing.
   REQUIRE(ledger.Open() == absl::OkStatus());
@@ -337,7 +338,7 @@ TEST_CASE("a ledger whose segments were all removed is refused, and nothing is s
   }
   const auto left = ledger.Snapshot();
   REQUIRE_FALSE(left.empty());
-  const std::string snapshot = left.back().first;
+  const std::string snapshot = ledger.reports().back().snapshot.path;
   const absl::Status inspected = InspectLog("/log", nullptr, ledger.files()).status();
   for (const absl::Status& status : {inspected, ledger.Open()}) {
     CHECK(Is(status, errors::kDamagedLog));

@@ -2,6 +2,7 @@
 
 #include "tests/support/catch.h"
 #include "tests/support/file_ledger.h"
+#include "txn_server/log/file/log_directory.h"
 
 namespace kvs::txn {
 namespace {
@@ -29,8 +30,7 @@ class Damaged : public FileLedger {
   std::set<uint64_t> Rescue() {
     RescueStart start;
     start.log_id = "0123456789abcdef";
-    const auto names = files().List("/log");
-    for (const std::string& name : *names) start.existing.push_back(std::stoull(name));
+    start.existing = ListDirectory(files(), "/log")->segment_ids;
     frames_ = std::make_unique<RescuedFrames>(files(), "/log", start);
     std::set<uint64_t> revisions;
     while (true) {

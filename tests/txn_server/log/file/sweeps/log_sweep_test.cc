@@ -12,11 +12,11 @@ namespace {
 // A log, and one case after the other.
 class LogSweep {
  public:
-  explicit LogSweep(SweptLog::End end)
-      : name_(end == SweptLog::End::kSealed ? "sealed log" : "unsealed log"), log_({end}), tampered_(log_) {
+  explicit LogSweep(SweptLog::End end) : name_(NameOf(end)), log_({end}), tampered_(log_) {
     REQUIRE(log_.bytes() >= 64 * kKiB);
     REQUIRE(log_.newest_in_use().id >= 8);
-    REQUIRE((log_.frames().back().kind == FrameKind::kSeal) == (end == SweptLog::End::kSealed));
+    REQUIRE((log_.frames().back().kind == FrameKind::kSeal) == (end != SweptLog::End::kUnsealed));
+    REQUIRE(log_.is_closed() == (end == SweptLog::End::kClosed));
   }
 
   SweptLog& log() { return log_; }
@@ -59,6 +59,11 @@ class LogSweep {
   void Print(const std::string& what) const { tampered_.Print(absl::StrCat(name_, ", ", what)); }
 
  private:
+  static const char* NameOf(SweptLog::End end) {
+    static constexpr const char* kNames[] = {"closed log", "sealed log", "unsealed log"};
+    return kNames[static_cast<int>(end)];
+  }
+
   bool IsAlwaysTried(const SweptLog::SegmentAt& segment, uint64_t at) const {
     if (at < kSegmentHeaderBytes) return true;
     const uint64_t begin = log_.BeginOf(segment.id, at);
@@ -73,7 +78,7 @@ class LogSweep {
 };
 
 TEST_CASE("sweep: a log truncated at any byte is refused") {
-  LogSweep sweep(GENERATE(SweptLog::End::kSealed, SweptLog::End::kUnsealed));
+  LogSweep sweep(GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed));
   sweep.ForEachByte(20, [&](uint64_t segment_id, uint64_t size) {
     sweep.TryChange(absl::StrCat("cut to ", size, " bytes"), segment_id,
                     [&](std::string& bytes) { bytes.resize(size); });
@@ -86,7 +91,7 @@ TEST_CASE("sweep: a log truncated at any byte is refused") {
 }
 
 TEST_CASE("sweep: a log with any bit flipped is refused, or loses nothing") {
-  LogSweep sweep(GENERATE(SweptLog::End::kSealed, SweptLog::End::kUnsealed));
+  LogSweep sweep(GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed));
   sweep.ForEachByte(40, [&](uint64_t segment_id, uint64_t at) {
     for (unsigned bit = 0; bit < 8; ++bit) {
       if (!LongTests() && sweep.Pick(4) != 0) continue;
@@ -114,26 +119,27 @@ void TrySector(LogSweep& sweep, const std::string& what, const Sector& sector, c
                   [&](std::string& bytes) { bytes.replace(sector.second, content.size(), content); });
 }
 
-TEST_CASE("sweep: a log with any sector zeroed is refused but for the last frame, which is cut, loudly") {
-  const SweptLog::End end = GENERATE(SweptLog::End::kSealed, SweptLog::End::kUnsealed);
+constexpr auto kAllEnds = {SweptLog::End::kClosed, SweptLog::End::kSealed, SweptLog::End::kUnsealed};
+
+TEST_CASE("sweep: a log with any sector zeroed is refused but for the last frame of one that was not closed") {
+  const SweptLog::End end = GENERATE(values(kAllEnds));
   LogSweep sweep(end);
   sweep.ForEachSector([&](uint64_t segment_id, uint64_t at) {
     TrySector(sweep, "zeroed", {segment_id, at}, std::string(kSectorBytes, '\0'));
   });
   sweep.Print("sectors zeroed");
   const SweptLog::FrameAt& last = sweep.last_frame();
-  // A seal is one sector and holds nothing: without it the log is one that was not sealed.
-  const bool sealed = end == SweptLog::End::kSealed;
   const uint64_t sectors = (last.end - last.offset) / kSectorBytes;
-  REQUIRE(sectors >= (sealed ? 1 : 4));
-  CHECK(sweep.tampered().count(Outcome::kLastAbsent) == (sealed ? sectors : 0));
-  CHECK(sweep.tampered().count(Outcome::kLastTorn) == (sealed ? 0 : sectors));
+  REQUIRE(sectors >= (end == SweptLog::End::kUnsealed ? 4 : 1));
+  // A seal is one sector and holds nothing: without it the log is one that was not sealed.
+  CHECK(sweep.tampered().count(Outcome::kLastAbsent) == (end == SweptLog::End::kSealed ? sectors : 0));
+  CHECK(sweep.tampered().count(Outcome::kLastTorn) == (end == SweptLog::End::kUnsealed ? sectors : 0));
   CHECK(sweep.tampered().lost_transactions() == sectors * last.count);
   CHECK(sweep.tampered().count(Outcome::kRefused) > 80);
 }
 
 TEST_CASE("sweep: a log with any sector set to ones is refused") {
-  LogSweep sweep(GENERATE(SweptLog::End::kSealed, SweptLog::End::kUnsealed));
+  LogSweep sweep(GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed));
   sweep.ForEachSector([&](uint64_t segment_id, uint64_t at) {
     TrySector(sweep, "set to ones", {segment_id, at}, std::string(kSectorBytes, '\xFF'));
   });
@@ -143,7 +149,7 @@ TEST_CASE("sweep: a log with any sector set to ones is refused") {
 }
 
 TEST_CASE("sweep: a log with any sector written over its neighbour is refused, or loses what a zeroed one would") {
-  const SweptLog::End end = GENERATE(SweptLog::End::kSealed, SweptLog::End::kUnsealed);
+  const SweptLog::End end = GENERATE(values(kAllEnds));
   LogSweep sweep(end);
   sweep.ForEachSector([&](uint64_t segment_id, uint64_t at) {
     const std::string content = SectorAt(sweep.log(), {segment_id, at});
@@ -155,12 +161,12 @@ TEST_CASE("sweep: a log with any sector written over its neighbour is refused, o
   sweep.Print("sectors written over their neighbours");
   CHECK(sweep.tampered().count(Outcome::kRefused) > 150);
   // The one behind the last frame is zero.
-  CHECK(sweep.tampered().count(Outcome::kLastTorn) == (end == SweptLog::End::kSealed ? 0 : 1));
+  CHECK(sweep.tampered().count(Outcome::kLastTorn) == (end == SweptLog::End::kUnsealed ? 1 : 0));
   CHECK(sweep.tampered().lost_transactions() == sweep.last_frame().count);
 }
 
 TEST_CASE("sweep: a log with any two sectors exchanged is refused") {
-  LogSweep sweep(GENERATE(SweptLog::End::kSealed, SweptLog::End::kUnsealed));
+  LogSweep sweep(GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed));
   sweep.tampered().Rearrange();
   std::vector<Sector> sectors;
   sweep.ForEachSector([&](uint64_t segment_id, uint64_t at) { sectors.emplace_back(segment_id, at); });
@@ -207,7 +213,7 @@ std::vector<std::string> StaleContents(const SweptLog& log, const std::vector<co
 }
 
 TEST_CASE("sweep: a log with stale content in the place of any sector is refused") {
-  const SweptLog::End end = GENERATE(SweptLog::End::kSealed, SweptLog::End::kUnsealed);
+  const SweptLog::End end = GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed);
   LogSweep sweep(end);
   sweep.tampered().Rearrange();
   SweptLog earlier({end, 2});
@@ -222,7 +228,7 @@ TEST_CASE("sweep: a log with stale content in the place of any sector is refused
 }
 
 TEST_CASE("sweep: a log with any segment missing, renamed, exchanged or of another ledger is refused") {
-  const SweptLog::End end = GENERATE(SweptLog::End::kSealed, SweptLog::End::kUnsealed);
+  const SweptLog::End end = GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed);
   LogSweep sweep(end);
   sweep.tampered().Rearrange();
   SweptLog earlier({end, 2});
@@ -259,6 +265,42 @@ TEST_CASE("sweep: a log with any segment missing, renamed, exchanged or of anoth
   sweep.Print("segments missing, renamed, exchanged, foreign");
   CHECK(sweep.tampered().count(Outcome::kRefused) > 250);
   CHECK(sweep.tampered().lost_transactions() == 0);
+}
+
+TEST_CASE("sweep: a log of which every frame from any on is zero is refused if it was closed") {
+  LogSweep sweep(SweptLog::End::kClosed);
+  for (const SweptLog::FrameAt& frame : sweep.log().frames()) {
+    sweep.TryChange(absl::StrCat("zeros from the frame at ", frame.offset), frame.segment_id, [&](std::string& bytes) {
+      std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(frame.offset), bytes.end(), '\0');
+    });
+  }
+  sweep.Print("zeros from a frame on");
+  CHECK(sweep.tampered().count(Outcome::kRefused) == sweep.log().frames().size());
+}
+
+TEST_CASE("sweep: a log whose mark of being closed was changed in any place is refused") {
+  LogSweep sweep(SweptLog::End::kClosed);
+  const std::string path = SweptLog::MarkPath();
+  const std::string mark = sweep.log().disk().at(path);
+  for (size_t at = 0; at < mark.size(); ++at) {
+    sweep.Try(absl::StrCat("mark cut to ", at, " bytes"), {{path, mark.substr(0, at)}});
+    for (unsigned bit = 0; bit < 8; ++bit) {
+      std::string changed = mark;
+      changed[at] = static_cast<char>(changed[at] ^ (1 << bit));
+      sweep.Try(absl::StrCat("bit ", bit, " of byte ", at, " of the mark"), {{path, changed}});
+    }
+  }
+  const SweptLog earlier({SweptLog::End::kClosed, 2});
+  const SweptLog another({SweptLog::End::kClosed, 1, "another log's id"});
+  for (const std::string& content : {std::string(kSectorBytes, '\0'), std::string(kSectorBytes, '\xFF'), mark + mark,
+                                     earlier.disk().at(path), another.disk().at(path)}) {
+    sweep.Try("another mark", {{path, content}});
+  }
+  CHECK(sweep.tampered().count(Outcome::kRefused) == 9 * kSectorBytes + 5);
+  sweep.Try("mark missing", {{path, std::nullopt}});
+  CHECK(sweep.tampered().count(Outcome::kNoDamage) == 1);
+  CHECK(sweep.tampered().lost_transactions() == 0);
+  sweep.Print("mark changed");
 }
 
 }  // namespace

@@ -116,6 +116,14 @@ class TamperedLog {
     if (changes.empty()) return Outcome::kNoDamage;
     if (changes.size() > 1) return Outcome::kRefused;
     const auto& [path, bytes] = *changes.begin();
+    // Without its mark it is a log that was not closed.
+    if (path == SweptLog::MarkPath()) return bytes ? Outcome::kRefused : Outcome::kNoDamage;
+    const Outcome outcome = JudgeSegment(path, bytes);
+    return log_.is_closed() && outcome != Outcome::kNoDamage ? Outcome::kRefused : outcome;
+  }
+
+  // Of a log that nothing says was closed.
+  Outcome JudgeSegment(const std::string& path, const std::optional<std::string>& bytes) const {
     // The spare behind the first one may not have been made yet.
     const SweptLog::SegmentAt& last = log_.segments().back();
     const bool is_second_spare = last.id > log_.newest_in_use().id + 1 && path == FileLedger::Path(last.id);
@@ -180,6 +188,7 @@ class TamperedLog {
     uint64_t offset = 0;
     uint64_t revision = 0;
     const std::string file = MetadataOf(status, "file");
+    if (damage.count(SweptLog::MarkPath()) > 0) return CheckMarkRefused(status);
     if (!absl::SimpleAtoi(file.substr(std::min<size_t>(5, file.size()), 10), &segment_id) ||
         !absl::SimpleAtoi(MetadataOf(status, "offset"), &offset) ||
         !absl::SimpleAtoi(MetadataOf(status, "revision"), &revision) || file != FileLedger::Path(segment_id)) {
@@ -187,6 +196,17 @@ class TamperedLog {
     }
     std::string problem = CheckPlace({segment_id, offset}, revision, Changes(damage));
     return problem.empty() ? "" : absl::StrCat(problem, ", and told is: ", status.message());
+  }
+
+  // The place that is told is the mark's, or the end of the log, where it says something else.
+  std::string CheckMarkRefused(const absl::Status& status) const {
+    const std::string file = MetadataOf(status, "file");
+    const bool is_mark = file == SweptLog::MarkPath() && MetadataOf(status, "offset") == "0";
+    const bool is_end =
+        file == FileLedger::Path(frame_.segment_id) && MetadataOf(status, "offset") == absl::StrCat(frame_.end);
+    const bool names_revision = MetadataOf(status, "revision") == absl::StrCat(log_.truth().last_revision());
+    if ((is_mark || is_end) && names_revision) return "";
+    return absl::StrCat("told is neither the mark nor the end of the log: ", status.message());
   }
 
   // Of bytes that were changed in one file, the place that is told is the one that differs, or the beginning of the
