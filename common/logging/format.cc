@@ -7,49 +7,14 @@
 #include <cmath>
 #include <type_traits>
 
+#include "common/utf8.h"
+
 namespace kvs {
 namespace {
 
 constexpr absl::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
 std::string Timestamp(absl::Time time) { return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E3SZ", time, absl::UTCTimeZone()); }
-
-struct ByteRange {
-  unsigned char low, high;
-};
-
-// What the second byte of a sequence may be: it excludes overlong forms, surrogates and what is past U+10FFFF.
-ByteRange SecondByte(unsigned char lead) {
-  switch (lead) {
-    case 0xE0:
-      return {0xA0, 0xBF};
-    case 0xED:
-      return {0x80, 0x9F};
-    case 0xF0:
-      return {0x90, 0xBF};
-    case 0xF4:
-      return {0x80, 0x8F};
-  }
-  return {0x80, 0xBF};
-}
-
-// Bytes of the UTF-8 sequence at the front of `text`, 0 if there is no valid one.
-size_t SequenceLength(absl::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(0);
-  if (lead < 0x80) return 1;
-  const size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
-                        : (lead & 0xF0) == 0xE0        ? 3
-                        : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                       : 0;
-  if (length == 0 || text.size() < length) return 0;
-  const ByteRange second = SecondByte(lead);
-  if (byte(1) < second.low || byte(1) > second.high) return 0;
-  for (size_t i = 2; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  return length;
-}
 
 // Quotes and backslashes are kept as they are outside of quotes.
 enum class Quoting { kNone, kQuoted };
@@ -78,7 +43,7 @@ bool IsControl(absl::string_view sequence) {
 // What is quoted this way is the inside of a JSON string; text uses the same escapes.
 void AppendEscaped(std::string& out, absl::string_view text, Quoting quoting) {
   while (!text.empty()) {
-    const size_t length = SequenceLength(text);
+    const size_t length = Utf8SequenceBytes(text);
     const absl::string_view sequence = text.substr(0, length);
     if (length == 0) {
       absl::StrAppend(&out, kReplacement);

@@ -144,6 +144,18 @@ class Reader {
     rest_.remove_prefix(size);
     return bytes;
   }
+  // Calls on_value(reader) for each number of a packed list; that takes it by PackedVarint or PackedFixed64.
+  template <class OnValue>
+  void Packed(OnValue on_value) {
+    Reader inner(Bytes());
+    while (!inner.rest_.empty() && inner.is_ok_) on_value(inner);
+    is_ok_ = is_ok_ && inner.is_ok_;
+  }
+  uint64_t PackedVarint() { return TakeVarint(); }
+  uint64_t PackedFixed64() {
+    type_ = kFixed64;
+    return Fixed64();
+  }
   // Calls on_field for each field of a message.
   template <class OnField>
   void Message(OnField on_field) {

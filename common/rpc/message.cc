@@ -38,6 +38,13 @@ bool Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite* message
   return reader.status().ok() && message->ParseFromZeroCopyStream(&reader);
 }
 
+absl::string_view BytesOf(const grpc::ByteBuffer& bytes, grpc::Slice* slice) {
+  // A message without any field set has no slices at all.
+  if (bytes.Length() == 0) return "";
+  if (!bytes.TrySingleSlice(slice).ok() && !bytes.DumpToSingleSlice(slice).ok()) return "";
+  return {reinterpret_cast<const char*>(slice->begin()), slice->size()};
+}
+
 grpc::ByteBuffer Serialize(const google::protobuf::MessageLite& message) {
   grpc::Slice slice(message.ByteSizeLong());
   google::protobuf::io::ArrayOutputStream array(const_cast<uint8_t*>(slice.begin()), static_cast<int>(slice.size()));

@@ -206,6 +206,19 @@ class Service : public grpc::Service {
                   });
   }
 
+  // The same; first quick(UnaryCall&, absl::string_view request) may handle the call from the bytes of its request,
+  // which live as long as that runs. It returns whether it did.
+  template <class Request, class Response, class Quick, class Handler>
+  void AddUnary(absl::string_view method, Quick quick, Handler handler) {
+    AddUnary<Request, Response>(method, std::move(handler));
+    UnaryHandler& general = Find(method).unary;
+    general = [quick = std::move(quick), general = std::move(general)](UnaryCall& call,
+                                                                       const grpc::ByteBuffer& bytes) mutable {
+      grpc::Slice slice;
+      if (!quick(call, BytesOf(bytes, &slice))) general(call, bytes);
+    };
+  }
+
   // `factory` is called on the stream's loop when it begins; client streaming, server streaming and both look the same
   // here.
   void AddStream(absl::string_view method, StreamFactory factory);

@@ -181,6 +181,11 @@ BatchRun::BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& 
   response_.set_latest_revision(outcome_.latest_revision);
 }
 
+BatchRun::BatchRun(const Outcome& outcome, v1::BatchExecuteResponse* response)
+    : response_(*response), outcome_(outcome), waits_({{outcome.observed_revision, outcome.logged}}) {
+  response_.add_results();
+}
+
 void BatchRun::RunIndependent(Engine* engine, absl::string_view actor, const StoreOptions& options,
                               const v1::BatchExecuteRequest& request) {
   const auto perform = [&](const auto& one, auto* response) { return Perform(engine, actor, options, one, response); };

@@ -20,6 +20,9 @@ class BatchRun {
   BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& options, const v1::BatchExecuteRequest& request,
            v1::BatchExecuteResponse* response);
 
+  // Of a batch of one operation that was done already, with this outcome.
+  BatchRun(const Outcome& outcome, v1::BatchExecuteResponse* response);
+
   // Of the batch. Operations that failed for themselves are no error here.
   const Outcome& outcome() const { return outcome_; }
 

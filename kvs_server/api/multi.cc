@@ -2,13 +2,16 @@
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "common/errors.h"
 #include "common/limits.h"
 #include "common/rpc/status.h"
+#include "kvs_server/api/lists.h"
 #include "kvs_server/api/once.h"
 #include "kvs_server/api/operations.h"
 #include "kvs_server/api/request_checks.h"
@@ -33,6 +36,8 @@ void AddValue(const StringValue* value, google::protobuf::RepeatedPtrField<std::
   if (value) added->assign(value->view().data(), value->size());
 }
 
+void AddValue(const StringValue* value, TextsAnswer::Values* values) { values->Add(value ? value->view() : ""); }
+
 // The bytes that a value adds to a reply, of those types whose replies may become too large.
 template <class T>
 size_t ReplyBytes(const T*) {
@@ -43,12 +48,12 @@ size_t ReplyBytes(const StringValue* value) { return kTextOverheadBytes + (value
 absl::Status CheckValue(int64_t) { return absl::OkStatus(); }
 absl::Status CheckValue(uint64_t) { return absl::OkStatus(); }
 absl::Status CheckValue(double value) { return CheckFinite(value, "value"); }
-absl::Status CheckValue(const std::string& value) { return CheckText(value, "value"); }
+absl::Status CheckValue(absl::string_view value) { return CheckText(value, "value"); }
 
 ValueView ViewOf(int64_t value) { return value; }
 ValueView ViewOf(uint64_t value) { return value; }
 ValueView ViewOf(double value) { return value; }
-ValueView ViewOf(const std::string& value) { return absl::string_view(value); }
+ValueView ViewOf(absl::string_view value) { return value; }
 
 absl::Status LengthMismatch(absl::string_view list, int keys, int entries) {
   return Error(errors::kLengthMismatch,
@@ -133,6 +138,11 @@ absl::StatusOr<MutationOptions> OptionsForKeys(const Request& request) {
   return options;
 }
 
+template <class T>
+absl::StatusOr<MutationOptions> OptionsForKeys(const PutList<T>&) {
+  return MutationOptions();
+}
+
 template <class T, class Request, class Response>
 Outcome MultiPut(const Session& session, const Request& request, Response* response) {
   const absl::StatusOr<MutationOptions> options = OptionsForKeys(request);
@@ -173,7 +183,50 @@ Outcome MultiIncrement(const Session& session, const Request& request, Response*
   return ForEachKey<T>(session, request, response, add, [values](int) { values->Add(T{}); });
 }
 
+// The answer to a request from its bytes. Where it has none, as where a key list cannot be parsed, nothing was changed.
+template <class Request, class Response, class Run>
+std::optional<ListAnswer> FromBytes(absl::string_view bytes, Run run) {
+  Request request;
+  if (!request.Parse(bytes)) return std::nullopt;
+  Response response;
+  ListAnswer answer;
+  answer.outcome = run(request, &response);
+  if (!answer.outcome.status.ok()) return std::nullopt;
+  answer.response = std::move(response).SerializeAsString();
+  return answer;
+}
+
+template <class T, class Response>
+std::optional<ListAnswer> MultiGetFromBytes(const Session& session, absl::string_view bytes) {
+  using Answer = std::conditional_t<std::is_same_v<T, StringValue>, TextsAnswer, Response>;
+  return FromBytes<KeyList, Answer>(
+      bytes, [&](const KeyList& request, Answer* response) { return MultiGet<T>(session, request, response); });
+}
+
+template <class T, class Response>
+std::optional<ListAnswer> MultiPutFromBytes(const Session& session, absl::string_view bytes) {
+  return FromBytes<PutList<T>, Response>(
+      bytes, [&](const PutList<T>& request, Response* response) { return MultiPut<T>(session, request, response); });
+}
+
 }  // namespace
+
+std::optional<ListAnswer> DoLists(const Session& session, const ListOperation& operation) {
+  switch (operation.operation) {
+#define KVS_LISTS(T, Store)                                                                    \
+  case v1::BatchOperation::k##Store##MultiGet:                                                 \
+    return MultiGetFromBytes<T, v1::Store##StoreMultiGetResponse>(session, operation.request); \
+  case v1::BatchOperation::k##Store##MultiPut:                                                 \
+    return MultiPutFromBytes<T, v1::Store##StoreMultiPutResponse>(session, operation.request);
+    KVS_LISTS(int64_t, Int)
+    KVS_LISTS(uint64_t, Uint)
+    KVS_LISTS(double, Float)
+    KVS_LISTS(StringValue, String)
+#undef KVS_LISTS
+    default:
+      return std::nullopt;
+  }
+}
 
 #define KVS_DEFINE_MULTI(T, Store)                                              \
   Outcome Do(const Session& session, const v1::Store##MultiGetRequest& request, \

@@ -45,7 +45,7 @@ void MapRevisions(v1::BatchExecuteResponse* response, RevisionMap map);
 template <class Request>
 void AddHashesOf(const Request& request, std::vector<size_t>* hashes) {
   if constexpr (requires { request.keys(); }) {
-    for (const std::string& key : request.keys()) hashes->push_back(HashKey(key));
+    for (const absl::string_view key : request.keys()) hashes->push_back(HashKey(key));
   } else {
     hashes->push_back(HashKey(request.key()));
   }

@@ -152,6 +152,10 @@ class Session {
 KVS_OPERATIONS(KVS_DECLARE)
 #undef KVS_DECLARE
 
+// The same from the bytes of a request of MultiGet or MultiPut. Nothing, with nothing changed, for any other operation,
+// for a request that KeyList or PutList does not read, and for one that fails as a whole: Do tells why.
+std::optional<ListAnswer> DoLists(const Session& session, const ListOperation& operation);
+
 // Adds those operations to a service that are calls of it. The engine and the responder outlive it.
 void AddOperations(rpc::Service* service, Engine* engine, Responder* responder, const StoreOptions& options);
 

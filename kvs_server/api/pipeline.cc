@@ -36,10 +36,8 @@ bool Pipeline::OnMessage(const grpc::ByteBuffer& message) {
   }
   Answer& answer = answers_.emplace_back();
   const uint64_t number = first_number_ + answers_.size() - 1;
-  const uint64_t revision = Run(message, &answer);
-  answer.bytes = rpc::Serialize(*answer.response);
-  // Long texts are not in the arena: they are in the request, the response, and the bytes.
-  answer.memory = answer.arena->SpaceAllocated() + message.Length() + 2 * answer.bytes.Length();
+  const auto of_lists = RunLists(message, &answer);
+  const uint64_t revision = of_lists ? *of_lists : Run(message, &answer);
   memory_ += answer.memory;
   NoteMemory();
   Await(number, revision);
@@ -47,7 +45,21 @@ bool Pipeline::OnMessage(const grpc::ByteBuffer& message) {
   return is_reading_;
 }
 
+std::optional<uint64_t> Pipeline::RunLists(const grpc::ByteBuffer& message, Answer* answer) {
+  if (!responder_.CheckServing().ok()) return std::nullopt;
+  grpc::Slice slice;
+  const auto operation = OnlyOperation(rpc::BytesOf(message, &slice));
+  if (!operation) return std::nullopt;
+  const auto done = DoLists(Session(&engine_, *actor_, options_), *operation);
+  if (!done || done->response.size() > kMaxReplyBytes) return std::nullopt;
+  answer->bytes = PipelineResponse(operation->operation, *done);
+  answer->memory = answer->bytes.Length();
+  answer->lists = done->outcome;
+  return done->outcome.observed_revision;
+}
+
 uint64_t Pipeline::Run(const grpc::ByteBuffer& message, Answer* answer) {
+  answer->arena = std::make_unique<Arena>();
   answer->response = Arena::CreateMessage<v1::BatchPipelineResponse>(answer->arena.get());
   auto* request = Arena::CreateMessage<v1::BatchPipelineRequest>(answer->arena.get());
   absl::Status status = responder_.CheckServing();
@@ -60,6 +72,9 @@ uint64_t Pipeline::Run(const grpc::ByteBuffer& message, Answer* answer) {
     revision = answer->run->outcome().observed_revision;
   }
   if (!status.ok()) *answer->response->mutable_error() = rpc::ToProto(status);
+  answer->bytes = rpc::Serialize(*answer->response);
+  // Long texts are not in the arena: they are in the request, the response, and the bytes.
+  answer->memory = answer->arena->SpaceAllocated() + message.Length() + 2 * answer->bytes.Length();
   return revision;
 }
 
@@ -78,18 +93,25 @@ void Pipeline::Await(uint64_t number, uint64_t revision) {
 
 void Pipeline::Ended(uint64_t number, Durability durability) {
   Answer& answer = answers_[number - first_number_];
-  if (durability != Durability::kDurable) {
-    // An error of the whole batch has been evaluated as well, and is pending then.
-    const absl::Status status = answer.response->has_error()
-                                    ? WaitError(/*logged=*/false)
-                                    : answer.run->GiveUp(responder_.journal().durable_revision());
-    if (!status.ok()) *answer.response->mutable_error() = rpc::ToProto(status);
-    answer.bytes = rpc::Serialize(*answer.response);
-  }
+  if (durability != Durability::kDurable) GiveUp(&answer);
   answer.run.reset();
   answer.arena.reset();
   answer.is_ready = true;
   WriteReady();
+}
+
+void Pipeline::GiveUp(Answer* answer) {
+  if (answer->lists) {
+    answer->arena = std::make_unique<Arena>();
+    answer->response = Arena::CreateMessage<v1::BatchPipelineResponse>(answer->arena.get());
+    answer->run.emplace(*answer->lists, answer->response->mutable_batch());
+  }
+  // An error of the whole batch has been evaluated as well, and is pending then.
+  const absl::Status status = answer->response->has_error()
+                                  ? WaitError(/*logged=*/false)
+                                  : answer->run->GiveUp(responder_.journal().durable_revision());
+  if (!status.ok()) *answer->response->mutable_error() = rpc::ToProto(status);
+  answer->bytes = rpc::Serialize(*answer->response);
 }
 
 void Pipeline::WriteReady() {

@@ -48,10 +48,12 @@ class Pipeline final : public rpc::StreamHandler {
  private:
   // A batch whose answer was not written yet.
   struct Answer {
-    // What the answer is made of, for as long as it may still change.
-    std::unique_ptr<google::protobuf::Arena> arena = std::make_unique<google::protobuf::Arena>();
+    // What the answer is made of, for as long as it may still change; `lists` where the batch was one operation of
+    // these.
+    std::unique_ptr<google::protobuf::Arena> arena;
     v1::BatchPipelineResponse* response = nullptr;
     std::optional<BatchRun> run;
+    std::optional<Outcome> lists;
     grpc::ByteBuffer bytes;
     size_t memory = 0;
     bool is_ready = false;
@@ -63,6 +65,10 @@ class Pipeline final : public rpc::StreamHandler {
 
   // Makes the answer to a message; returns the revision that it waits for.
   uint64_t Run(const grpc::ByteBuffer& message, Answer* answer);
+  // The same for a batch of one operation with lists; nothing if it is another one, or fails as a whole.
+  std::optional<uint64_t> RunLists(const grpc::ByteBuffer& message, Answer* answer);
+  // Makes the answer one of a wait that ended without it.
+  void GiveUp(Answer* answer);
   void Await(uint64_t number, uint64_t revision);
   void Ended(uint64_t number, Durability durability);
   void WriteReady();

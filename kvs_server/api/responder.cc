@@ -45,6 +45,18 @@ void Responder::Respond(rpc::UnaryCall& call, const Outcome& outcome, const goog
   } else {
     error = rpc::ToGrpc(outcome.status);
   }
+  SendWhenDurable(call, outcome, std::move(bytes), std::move(error));
+}
+
+void Responder::Respond(rpc::UnaryCall& call, ListAnswer answer) {
+  const Outcome outcome = answer.outcome;
+  grpc::ByteBuffer bytes = CallResponse(std::move(answer));
+  call.Expect(bytes.Length());
+  SendWhenDurable(call, outcome, std::move(bytes), grpc::Status::OK);
+}
+
+void Responder::SendWhenDurable(rpc::UnaryCall& call, const Outcome& outcome, grpc::ByteBuffer bytes,
+                                grpc::Status error) {
   journal_->WhenDurable(outcome.observed_revision, [&call, logged = outcome.logged, error = std::move(error),
                                                     bytes = std::move(bytes)](Durability durability) mutable {
     // Where nothing more becomes durable, reads tell what may be nowhere else.

@@ -6,10 +6,12 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "common/rpc/service.h"
+#include "kvs_server/api/lists.h"
 #include "kvs_server/engine/engine.h"
 #include "kvs_server/journal/journal.h"
 
@@ -37,6 +39,7 @@ class Responder {
 
   // Answers the call when everything that the outcome observed is durable.
   void Respond(rpc::UnaryCall& call, const Outcome& outcome, const google::protobuf::MessageLite& response);
+  void Respond(rpc::UnaryCall& call, ListAnswer answer);
 
   // From now on every call is refused with DRAINING.
   void Drain() { draining_ = true; }
@@ -48,7 +51,26 @@ class Responder {
   // on the call's event loop when data can be served.
   template <class Request, class Response, class Handle>
   void Add(rpc::Service& service, absl::string_view method, Handle handle) {
-    service.AddUnary<Request, Response>(method, [this, handle](rpc::UnaryCall& call, const Request& request) {
+    service.AddUnary<Request, Response>(method, HandlerOf<Request, Response>(handle));
+  }
+  // The same; first quick(const std::string& actor, absl::string_view request), which returns
+  // std::optional<ListAnswer>, is given the bytes of the request.
+  template <class Request, class Response, class Quick, class Handle>
+  void Add(rpc::Service& service, absl::string_view method, Quick quick, Handle handle) {
+    const auto try_quick = [this, quick](rpc::UnaryCall& call, absl::string_view request) {
+      const absl::StatusOr<std::string> actor = Admit(call.context());
+      if (!actor.ok()) return false;
+      std::optional<ListAnswer> answer = quick(*actor, request);
+      if (answer) Respond(call, *std::move(answer));
+      return answer.has_value();
+    };
+    service.AddUnary<Request, Response>(method, try_quick, HandlerOf<Request, Response>(handle));
+  }
+
+ private:
+  template <class Request, class Response, class Handle>
+  auto HandlerOf(Handle handle) {
+    return [this, handle](rpc::UnaryCall& call, const Request& request) {
       Outcome outcome;
       auto* response = google::protobuf::Arena::CreateMessage<Response>(call.arena());
       const absl::StatusOr<std::string> actor = Admit(call.context());
@@ -58,10 +80,12 @@ class Responder {
         response->set_latest_revision(outcome.latest_revision);
       }
       Respond(call, outcome, *response);
-    });
+    };
   }
 
- private:
+  // Sends the response, or the error, when the outcome is durable.
+  void SendWhenDurable(rpc::UnaryCall& call, const Outcome& outcome, grpc::ByteBuffer response, grpc::Status error);
+
   Journal* const journal_;
   const ActorOf actor_of_;
   std::atomic<bool> draining_{false};

@@ -131,6 +131,36 @@ TEST_CASE_METHOD(PipelineFixture, "bytes that are no message yield an error, and
   wait();
 }
 
+TEST_CASE_METHOD(PipelineFixture, "waits of a batch of one operation with lists that end without an answer are told") {
+  Do("IntStore.Put", "key: 'durable' value: 7");
+  Send("operations { string_multi_put { keys: 'a' keys: 'b' values: '1' values: '2' } }");
+  Send("operations { string_multi_get { keys: 'a' } }");
+  Send("operations { int_multi_get { keys: 'durable' keys: 'c' } }");
+  AwaitRevision(3);
+  while (journal().status().waiting_replies < 2) std::this_thread::yield();
+  journal().Abandon();
+  CHECK_THAT(Receive(), ContainsText("OUTCOME_UNKNOWN"));
+  CHECK_THAT(Receive(), ContainsText("PENDING_WRITE"));
+  CHECK(Receive() == "results { int_multi_get { values: 7 values: 0 revisions: 1 revisions: 0 } } latest_revision: 1");
+}
+
+TEST_CASE_METHOD(PipelineFixture, "a batch of one operation with lists is answered as any other") {
+  Send("operations { string_multi_put { keys: 'a' keys: '' keys: 'b' values: 'one' values: 'x' values: 'two' } }");
+  AwaitRevision(2);
+  ledger_.Receive();
+  ledger_.Persist();
+  const std::string put = Receive();
+  CHECK_THAT(put, ContainsText("results { string_multi_put { revisions: 1 revisions: 0 revisions: 2 errors {"));
+  CHECK_THAT(put, ContainsText("INVALID_KEY"));
+  CHECK_THAT(put, ContainsText("latest_revision: 2"));
+  Send("operations { string_multi_get { keys: 'b' keys: 'none' keys: 'a' } }");
+  CHECK(Receive() ==
+        "results { string_multi_get { values: \"two\" values: \"\" values: \"one\" revisions: 2 revisions: 0 "
+        "revisions: 1 } } latest_revision: 2");
+  Send("operations { string_multi_put { keys: 'a' keys: 'b' values: 'one' } }");
+  CHECK_THAT(Receive(), ContainsText("LENGTH_MISMATCH"));
+}
+
 TEST_CASE_METHOD(PipelineFixture,
                  "waits that end without an answer are told, batch by batch and operation by operation") {
   Do("IntStore.Put", "key: 'durable' value: 7");
