@@ -571,6 +571,11 @@ void LedgerLink::OnAppendClosed(const grpc::Status& grpc_status) {
 void LedgerLink::Tick() {
   const absl::Time now = absl::Now();
   journal_->ExpireWaits(now);
+  // What came while the loop stood still, or the whole process, has not been read yet: such time is no silence.
+  const absl::Duration stood_still = std::max(now - ticked_ - 2 * kTick, absl::ZeroDuration());
+  last_heard_ += stood_still;
+  replay_heard_ += stood_still;
+  ticked_ = now;
   if (stream_ && now - last_heard_ > options_.silence_timeout) {
     was_silent_ = true;
     stream_->Cancel();

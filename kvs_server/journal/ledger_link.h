@@ -146,6 +146,7 @@ class LedgerLink final : private AppendStream::Owner {
   bool unproven_ = false;  // something was not accepted, and nothing has become durable since
   std::string told_;       // the trouble that was logged last
   std::optional<rpc::EventLoop::TimerId> tick_;
+  absl::Time ticked_ = absl::InfiniteFuture();  // when that was last
   std::optional<rpc::EventLoop::TimerId> retry_;
   bool replay_under_way_ = false;
   grpc::ClientContext* replay_context_ = nullptr;  // while it is under way

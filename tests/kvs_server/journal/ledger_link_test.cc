@@ -385,6 +385,22 @@ TEST_CASE_METHOD(LinkFixture, "link: a ledger that is silent for too long is lef
   CHECK(log_.Count("nothing came within 50ms") >= 1);
 }
 
+TEST_CASE_METHOD(LinkFixture, "link: a ledger is not called silent because the loop stood still") {
+  options_.silence_timeout = absl::Seconds(1);
+  ledger_.OnAppend({Serve});
+  StartAndConnect();
+  Latch stood_still;
+  loop_.Post([&] {
+    const absl::Time end = absl::Now() + options_.silence_timeout * 1.5;
+    while (absl::Now() < end) std::this_thread::yield();
+    stood_still.CountDown();
+  });
+  stood_still.Wait();
+  LetPass(absl::Milliseconds(300));
+  CHECK(DistinctStates().back() == LedgerState::kConnected);
+  CHECK(log_.Count("lost the stream to the ledger") == 0);
+}
+
 TEST_CASE_METHOD(LinkFixture, "link: says that it is alive when it has nothing to send") {
   ledger_.OnAppend({[this](AppendCall& call) {
     call.Attach();
