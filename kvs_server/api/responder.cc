@@ -37,37 +37,36 @@ absl::Status Responder::CheckServing() const {
 
 void Responder::Respond(rpc::UnaryCall& call, const Outcome& outcome, const google::protobuf::MessageLite& response) {
   // What is answered is made now: the state may be another one when the wait is over.
-  grpc::Status error;
-  grpc::ByteBuffer bytes;
   if (outcome.status.ok()) {
-    bytes = rpc::Serialize(response);
-    call.Expect(bytes.Length());
+    SendWhenDurable(call, outcome, rpc::Serialize(response), grpc::Status::OK);
   } else {
-    error = rpc::ToGrpc(outcome.status);
+    SendWhenDurable(call, outcome, grpc::ByteBuffer(), rpc::ToGrpc(outcome.status));
   }
-  SendWhenDurable(call, outcome, std::move(bytes), std::move(error));
 }
 
 void Responder::Respond(rpc::UnaryCall& call, ListAnswer answer) {
   const Outcome outcome = answer.outcome;
-  grpc::ByteBuffer bytes = CallResponse(std::move(answer));
-  call.Expect(bytes.Length());
-  SendWhenDurable(call, outcome, std::move(bytes), grpc::Status::OK);
+  SendWhenDurable(call, outcome, CallResponse(std::move(answer)), grpc::Status::OK);
 }
 
-void Responder::SendWhenDurable(rpc::UnaryCall& call, const Outcome& outcome, grpc::ByteBuffer bytes,
-                                grpc::Status error) {
-  journal_->WhenDurable(outcome.observed_revision, [&call, logged = outcome.logged, error = std::move(error),
-                                                    bytes = std::move(bytes)](Durability durability) mutable {
-    // Where nothing more becomes durable, reads tell what may be nowhere else.
-    if (durability == Durability::kUnknown || (durability == Durability::kLost && logged)) {
-      call.Finish(rpc::ToGrpc(WaitError(logged)));
-    } else if (error.ok()) {
-      call.Reply(bytes);
-    } else {
-      call.Finish(error);
-    }
-  });
+void Responder::SendWhenDurable(rpc::UnaryCall& call, const Outcome& outcome, const grpc::ByteBuffer& response,
+                                const grpc::Status& error) {
+  // As nearly every read: then nothing has to be kept for later.
+  if (outcome.observed_revision <= journal_->durable_revision()) return Send(call, response, error);
+  call.Expect(response.Length());
+  journal_->WhenDurable(outcome.observed_revision,
+                        [&call, logged = outcome.logged, response, error](Durability durability) {
+                          // Where nothing more becomes durable, reads tell what may be nowhere else.
+                          if (durability == Durability::kUnknown || (durability == Durability::kLost && logged)) {
+                            call.Finish(rpc::ToGrpc(WaitError(logged)));
+                          } else {
+                            Send(call, response, error);
+                          }
+                        });
+}
+
+void Responder::Send(rpc::UnaryCall& call, const grpc::ByteBuffer& response, const grpc::Status& error) {
+  error.ok() ? call.Reply(response) : call.Finish(error);
 }
 
 }  // namespace kvs::server

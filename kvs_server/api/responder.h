@@ -83,8 +83,10 @@ class Responder {
     };
   }
 
-  // Sends the response, or the error, when the outcome is durable.
-  void SendWhenDurable(rpc::UnaryCall& call, const Outcome& outcome, grpc::ByteBuffer response, grpc::Status error);
+  // Sends the response, or the error if there is one; the first of these when the outcome is durable.
+  void SendWhenDurable(rpc::UnaryCall& call, const Outcome& outcome, const grpc::ByteBuffer& response,
+                       const grpc::Status& error);
+  static void Send(rpc::UnaryCall& call, const grpc::ByteBuffer& response, const grpc::Status& error);
 
   Journal* const journal_;
   const ActorOf actor_of_;
