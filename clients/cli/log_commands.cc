@@ -123,6 +123,7 @@ std::string EndText(const LogReport& report) {
   if (report.scan.damage) return "not reached";
   if (report.live) return "moving: a server is using the ledger";
   if (report.scan.torn) return TornText(*report.scan.torn);
+  if (report.scan.is_closed) return "closed: the server was stopped";
   return report.scan.sealed() ? "sealed: nothing was being written" : "whole, but not sealed: the server was killed";
 }
 
@@ -173,6 +174,7 @@ std::string ReportJson(const LogReport& report) {
       .Add("transactionFrames", scan.transaction_frames)
       .Add("live", report.live)
       .Add("sealed", scan.sealed())
+      .Add("closed", scan.is_closed)
       .Add("torn", scan.torn.has_value());
   if (scan.damage) object.AddJson("damage", DamageJson(*scan.damage));
   return object.ToString();

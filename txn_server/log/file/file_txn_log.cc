@@ -200,8 +200,11 @@ absl::Status FileTxnLog::Close() {
   const SegmentSummary newest = files_.newest();
   const LogPoint end = PointAt(newest.header.segment_id, newest.valid_bytes);
   const absl::Status status = WriteClosedMark(*file_system_, options_.directory, {log_id_, end});
+  if (!Is(status, errors::kNoSpace)) return status;
   // It is worth having, as the seal is.
-  return Is(status, errors::kNoSpace) ? absl::OkStatus() : status;
+  options_.notice(absl::StrCat("no space for ", ClosedMarkPath(options_.directory),
+                               ": whether the ledger loses its end until the next start will not be noticed"));
+  return absl::OkStatus();
 }
 
 absl::Status FileTxnLog::Seal() {

@@ -415,33 +415,39 @@ class Scanner {
     return Damaged(SegmentPath(directory_, last.header.segment_id + 1), 0, "the file is missing");
   }
 
-  // A log that was closed ends where its mark says.
+  // A log that was closed ends where its mark says. All else is known to be right when this is looked at.
   absl::Status CheckClosed() {
     // Of a live log it was there a moment ago.
     if (options_.live) return absl::OkStatus();
     const auto found = ReadClosedMark(file_system_, directory_);
+    // A start may just have taken it away.
+    if (absl::IsNotFound(found.status())) return absl::OkStatus();
     if (!found.ok()) return found.status();
     const std::string path = ClosedMarkPath(directory_);
-    if (!found->problem.empty()) return Damaged(path, 0, found->problem);
-    if (found->mark.log_id != scan_.log_id) {
-      return Damaged(path, 0,
-                     absl::StrCat("it is of log ", absl::BytesToHexString(found->mark.log_id), " and not of ",
-                                  absl::BytesToHexString(scan_.log_id)));
+    if (const std::string problem = ProblemOf(*found); !problem.empty()) {
+      return Damaged(path, 0, absl::StrCat(problem, "; the log itself is whole, and can be had by removing this file"));
     }
-    const LogPoint& closed = found->mark.end;
-    const LogPoint end = scan_.end();
     if (scan_.torn) {
       return Damaged(scan_.torn->path, scan_.torn->offset,
                      absl::StrCat("it is not zero, and the log was closed before: ", path, " says so"));
     }
+    const LogPoint& closed = found->mark.end;
+    const LogPoint end = scan_.end();
     if (end == closed) {
       scan_.is_closed = true;
       return absl::OkStatus();
     }
+    if (closed.revision > end.revision) scan_.lost_revision = closed.revision;
     return Damaged(scan_.segments.back().path, end.offset,
                    absl::StrCat("the log ends here, and was closed at offset ", closed.offset, " of segment ",
                                 closed.segment_id, ", behind revision ", closed.revision, ": ", path,
                                 " says so; if you put other files in its place on purpose, remove that"));
+  }
+
+  std::string ProblemOf(const FoundClosedMark& found) const {
+    if (!found.problem.empty() || found.mark.log_id == scan_.log_id) return found.problem;
+    return absl::StrCat("it is of log ", absl::BytesToHexString(found.mark.log_id), " and not of ",
+                        absl::BytesToHexString(scan_.log_id));
   }
 
   absl::Status CheckSize(const SegmentSummary& segment) {

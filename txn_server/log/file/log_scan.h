@@ -65,7 +65,8 @@ struct LogScan {
   std::optional<FrameHeader> last_frame;  // of all segments
   std::optional<TornTail> torn;
   std::optional<Damage> damage;
-  bool is_closed = false;  // a mark says so, and is right
+  bool is_closed = false;      // a mark says so, and is right
+  uint64_t lost_revision = 0;  // the newest one that a mark tells of which is not there; 0 if there is none
 
   // Whether nothing was written since the log was last idle or closed. A log leaves a segment when it is idle, and the
   // frames of that one go with it.

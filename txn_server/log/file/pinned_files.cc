@@ -50,6 +50,8 @@ absl::Status PinnedFiles::OpenAll(const std::string& directory) {
     if (!file.ok()) return file.status();
     pinned = *std::move(file);
   }
+  // It says how the log is when it is read, not how it was: a start may take it away meanwhile.
+  if (listing->has_closed_mark) files_[ClosedMarkPath(directory)] = nullptr;
   return absl::OkStatus();
 }
 

@@ -230,7 +230,12 @@ class Salvage {
     for (const Loss& loss : report_.losses) {
       if (loss.path == scan.damage->path) return;
     }
-    report_.losses.push_back({scan.damage->path, scan.damage->offset, 0, 0, scan.damage->what});
+    Loss loss{scan.damage->path, scan.damage->offset, 0, 0, scan.damage->what};
+    if (scan.lost_revision > 0) {
+      loss.first_revision = scan.tip.last_revision + 1;
+      loss.last_revision = scan.lost_revision;
+    }
+    report_.losses.push_back(std::move(loss));
   }
 
   // Whether the frames have all that follows a revision. A snapshot may reach further than they do.

@@ -118,6 +118,23 @@ TEST_CASE("a backup is not replaced by one of a ledger that was put back to an o
   CHECK(ledger.files().AllContents("/backup") == backup);
 }
 
+TEST_CASE("a ledger that was closed and lost its end is not backed up, and the backup before stays") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write(10);
+  REQUIRE(BackUp(ledger).ok());
+  const auto backup = ledger.files().AllContents("/backup");
+  ledger.Write(1);
+  const size_t end = ledger.files().Contents(FileLedger::Path(1)).find_last_not_of('\0') + 1;
+  ledger.Write(1);
+  ledger.Stop();
+  std::string bytes = ledger.files().Contents(FileLedger::Path(1));
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(end), bytes.end(), '\0');
+  ledger.files().SetContents(FileLedger::Path(1), bytes);
+  CHECK(Is(BackUp(ledger).status(), errors::kDamagedLog));
+  CHECK(ledger.files().AllContents("/backup") == backup);
+}
+
 TEST_CASE("files that are removed while they are copied are in the backup all the same") {
   FileLedger ledger;
   ledger.Start();

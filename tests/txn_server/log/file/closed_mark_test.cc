@@ -89,6 +89,20 @@ TEST_CASE("a start that cannot take the mark away changes nothing") {
   CHECK(ledger.Open() == absl::OkStatus());
 }
 
+TEST_CASE("a log that has failed is not marked as closed") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write();
+  ledger.files().SetFaults([](MemoryFileSystem::Operation operation, const std::string&) {
+    const bool fails = operation == MemoryFileSystem::Operation::kSync;
+    return fails ? std::make_optional(MemoryFileSystem::Fault{absl::InternalError("I/O error")}) : std::nullopt;
+  });
+  CHECK(Is(ledger.Append(MakeFrame(2, 1, "value")), errors::kLogFailed));
+  ledger.files().SetFaults(nullptr);
+  CHECK(Is(ledger.log().Close(), errors::kLogFailed));
+  CHECK(absl::IsNotFound(ReadClosedMark(ledger.files(), "/log").status()));
+}
+
 TEST_CASE("a log is closed although there is no room for its mark") {
   FileLedger ledger;
   ledger.Start();
@@ -98,6 +112,7 @@ TEST_CASE("a log is closed although there is no room for its mark") {
     return fails ? std::make_optional(MemoryFileSystem::Fault{Error(errors::kNoSpace, "no space")}) : std::nullopt;
   });
   ledger.Stop();
+  CHECK_THAT(ledger.notices().back(), ContainsText("no space for /log/CLOSED"));
   ledger.files().SetFaults(nullptr);
   for (const auto& [path, bytes] : ledger.files().AllContents("/log/")) CHECK(!absl::StartsWith(path, kMarkPath));
   REQUIRE(ledger.Open() == absl::OkStatus());

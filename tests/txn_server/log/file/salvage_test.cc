@@ -149,6 +149,23 @@ class Compacted : public FileLedger {
   std::vector<std::string> snapshot_paths_;
 };
 
+TEST_CASE("of a ledger that was closed and lost its end, the revisions that are missing are told") {
+  FileLedger ledger;
+  Fill(ledger);
+  const auto [segment, offset] = PlaceOf(ledger, 40);
+  std::string bytes = ledger.files().Contents(FileLedger::Path(segment));
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(offset), bytes.end(), '\0');
+  ledger.files().SetContents(FileLedger::Path(segment), bytes);
+  const auto report = SalvageOf(ledger);
+  REQUIRE(report.status() == absl::OkStatus());
+  REQUIRE(report->losses.size() == 1);
+  CHECK(report->losses[0].path == FileLedger::Path(segment));
+  CHECK(report->losses[0].offset == offset);
+  CHECK(report->losses[0].first_revision == 40);
+  CHECK(report->losses[0].last_revision == 40);
+  CHECK(report->copy.transactions == 39);
+}
+
 TEST_CASE("a damaged newest snapshot costs nothing") {
   Compacted ledger;
   ledger.DamageSnapshot(1, 0.5);

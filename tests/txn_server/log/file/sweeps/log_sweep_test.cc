@@ -77,8 +77,10 @@ class LogSweep {
   std::mt19937_64 random_{TestSeed()};
 };
 
+constexpr auto kAllEnds = {SweptLog::End::kClosed, SweptLog::End::kSealed, SweptLog::End::kUnsealed};
+
 TEST_CASE("sweep: a log truncated at any byte is refused") {
-  LogSweep sweep(GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed));
+  LogSweep sweep(GENERATE(values(kAllEnds)));
   sweep.ForEachByte(20, [&](uint64_t segment_id, uint64_t size) {
     sweep.TryChange(absl::StrCat("cut to ", size, " bytes"), segment_id,
                     [&](std::string& bytes) { bytes.resize(size); });
@@ -91,7 +93,7 @@ TEST_CASE("sweep: a log truncated at any byte is refused") {
 }
 
 TEST_CASE("sweep: a log with any bit flipped is refused, or loses nothing") {
-  LogSweep sweep(GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed));
+  LogSweep sweep(GENERATE(values(kAllEnds)));
   sweep.ForEachByte(40, [&](uint64_t segment_id, uint64_t at) {
     for (unsigned bit = 0; bit < 8; ++bit) {
       if (!LongTests() && sweep.Pick(4) != 0) continue;
@@ -119,8 +121,6 @@ void TrySector(LogSweep& sweep, const std::string& what, const Sector& sector, c
                   [&](std::string& bytes) { bytes.replace(sector.second, content.size(), content); });
 }
 
-constexpr auto kAllEnds = {SweptLog::End::kClosed, SweptLog::End::kSealed, SweptLog::End::kUnsealed};
-
 TEST_CASE("sweep: a log with any sector zeroed is refused but for the last frame of one that was not closed") {
   const SweptLog::End end = GENERATE(values(kAllEnds));
   LogSweep sweep(end);
@@ -139,7 +139,7 @@ TEST_CASE("sweep: a log with any sector zeroed is refused but for the last frame
 }
 
 TEST_CASE("sweep: a log with any sector set to ones is refused") {
-  LogSweep sweep(GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed));
+  LogSweep sweep(GENERATE(values(kAllEnds)));
   sweep.ForEachSector([&](uint64_t segment_id, uint64_t at) {
     TrySector(sweep, "set to ones", {segment_id, at}, std::string(kSectorBytes, '\xFF'));
   });
@@ -166,7 +166,7 @@ TEST_CASE("sweep: a log with any sector written over its neighbour is refused, o
 }
 
 TEST_CASE("sweep: a log with any two sectors exchanged is refused") {
-  LogSweep sweep(GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed));
+  LogSweep sweep(GENERATE(values(kAllEnds)));
   sweep.tampered().Rearrange();
   std::vector<Sector> sectors;
   sweep.ForEachSector([&](uint64_t segment_id, uint64_t at) { sectors.emplace_back(segment_id, at); });
@@ -213,7 +213,7 @@ std::vector<std::string> StaleContents(const SweptLog& log, const std::vector<co
 }
 
 TEST_CASE("sweep: a log with stale content in the place of any sector is refused") {
-  const SweptLog::End end = GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed);
+  const SweptLog::End end = GENERATE(values(kAllEnds));
   LogSweep sweep(end);
   sweep.tampered().Rearrange();
   SweptLog earlier({end, 2});
@@ -228,7 +228,7 @@ TEST_CASE("sweep: a log with stale content in the place of any sector is refused
 }
 
 TEST_CASE("sweep: a log with any segment missing, renamed, exchanged or of another ledger is refused") {
-  const SweptLog::End end = GENERATE(SweptLog::End::kClosed, SweptLog::End::kUnsealed);
+  const SweptLog::End end = GENERATE(values(kAllEnds));
   LogSweep sweep(end);
   sweep.tampered().Rearrange();
   SweptLog earlier({end, 2});
