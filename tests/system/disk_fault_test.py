@@ -3,10 +3,12 @@ killed, while it works for a kvs_server and its clients. What was acknowledged i
 else is; and after a sync that failed nothing counts as durable before it was written and synced again.
 
 A first run finds out which calls there are: those of the start on an empty directory, of group commits, of the next segment, of a
-snapshot, of a clean stop; and those of a start on what a killed process left, with the removal of old segments and snapshots."""
+snapshot, of a clean stop; and those of a start on what a killed process left, with the removal of old segments and snapshots.
+A failure prints KVS_CASE=…; with that in the environment this case runs alone."""
 
 import concurrent.futures
 import json
+import os
 import pathlib
 import random
 import re
@@ -222,10 +224,20 @@ def run_fault(past, place, effect):
                 check(how in (1, 7) or "the log was not closed" in pair.txn.log(), f"txn_server went on and ended with {how}")
             check_survival(life, effect, failed_sync, trace)
         except AssertionError as error:
-            what = f"{effect} at {place}, {'with a past' if past else 'without a past'}"
+            what = f"KVS_CASE='{case_name(past, place, effect)}'"
             print(f"failed: {what}: {error}", flush=True)
             raise AssertionError(what) from error
         return hit
+
+
+def case_name(past, place, effect):
+    return f"{effect} {place.call} {place.name or '.'} {place.number} {'with' if past else 'without'} a past"
+
+
+def named_case(name, past):
+    """What case_name() gave the name to."""
+    effect, call, file, number, begin = name.split(" ")[:5]
+    return past if begin == "with" else None, strace.Place(call, "" if file == "." else file, int(number)), effect
 
 
 def has_short_write(trace, directory):
@@ -285,6 +297,9 @@ def main():
     with tempfile.TemporaryDirectory(prefix="kvs-past-") as directory:
         past = pathlib.Path(directory) / "data"
         make_past(past)
+        if "KVS_CASE" in os.environ:
+            check(run_fault(*named_case(os.environ["KVS_CASE"], past)), "the fault was not met")
+            return
         cases = [(begin, place, effect) for begin in (None, past) for place in record(begin) for effect in EFFECTS]
         chosen = sample(cases, chance)
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:

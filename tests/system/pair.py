@@ -193,6 +193,8 @@ class Pair:
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.initial_reconnect_backoff_ms", 50),
             ("grpc.max_reconnect_backoff_ms", 500),
+            # A server that was not there is looked up again before the next attempt, by default 30 s later.
+            ("grpc.dns_min_time_between_resolutions_ms", 500),
         ]
         channel = grpc.secure_channel(f"{host}:{port or self.kvs_port}", credentials, options)
         # The first attempt to connect now and then fails with an error number that gRPC has read too late; it makes another.

@@ -104,6 +104,9 @@ class Writer(threading.Thread):
         """Every key whose value is that of the counter."""
         return [self.key]
 
+    def state(self):
+        return f"{self.key}: {self.acknowledged} acknowledged, {self.refused} refused, {self.unknown} unknown"
+
     def stop(self):
         """Once it has done what it is at."""
         self.stopped.set()
@@ -173,7 +176,7 @@ def await_acknowledged(writers, more, each=0):
     while sum(w.acknowledged for w in writers) < total or any(w.acknowledged < wanted[w] for w in writers):
         for writer in writers:
             writer.check()
-        check(time.monotonic() < deadline, f"too little is acknowledged: {[w.acknowledged for w in writers]}")
+        check(time.monotonic() < deadline, f"too little is acknowledged: {[writer.state() for writer in writers]}")
         threading.Event().wait(0.001)
 
 
