@@ -14,8 +14,8 @@ namespace kvs::rpc {
 namespace {
 
 // Requests for calls that are kept open for each method and loop. A call that finds none waits for the next one, which
-// is made when another has arrived, before that is handled. gRPC as Debian builds it looks through all that is open in a
-// queue whenever something ends there, three times a call: with 32 for each method that took a third of a get.
+// is made when another has arrived, before that is handled. gRPC as Debian builds it looks through all that is open in
+// a queue whenever something ends there, three times a call: with 32 for each method that took a third of a get.
 constexpr int kUnarySlots = 2;
 
 // What gRPC and we keep of a call, about, without its messages.
