@@ -61,8 +61,9 @@ class Responder {
       const absl::StatusOr<std::string> actor = Admit(call.context());
       if (!actor.ok()) return false;
       std::optional<ListAnswer> answer = quick(*actor, request);
-      if (answer) Respond(call, *std::move(answer));
-      return answer.has_value();
+      if (!answer) return false;
+      Respond(call, *std::move(answer));
+      return true;
     };
     service.AddUnary<Request, Response>(method, try_quick, HandlerOf<Request, Response>(handle));
   }
