@@ -111,11 +111,12 @@ TEST_CASE("verify tells what there is and how it ends") {
 TEST_CASE("verify of a ledger that was closed") {
   LedgerFiles ledger;
   ledger.Close();
-  CHECK_THAT(ledger.kvs({"log", "verify", ledger.path()}).out, ContainsText("end        sealed"));
+  CHECK_THAT(ledger.kvs({"log", "verify", ledger.path()}).out,
+             ContainsText("end        closed: the server was stopped"));
   const std::string json = ledger.kvs({"log", "verify", ledger.path(), "--output", "json"}).out;
   CHECK_THAT(json, ContainsText("{\"good\":true,\"logId\":\""));
   CHECK_THAT(json, ContainsText("\"lastRevision\":\"3\",\"compactedRevision\":\"0\",\"snapshots\":\"0\","));
-  CHECK_THAT(json, ContainsText("\"transactionFrames\":\"2\",\"live\":false,\"sealed\":true"));
+  CHECK_THAT(json, ContainsText("\"transactionFrames\":\"2\",\"live\":false,\"sealed\":true,\"closed\":true"));
 }
 
 TEST_CASE("verify shows how far it is to a person, and to no program") {
