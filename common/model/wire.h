@@ -1,5 +1,5 @@
-// The wire format of Protocol Buffers, as far as the ledger's messages use it, without copies: generated code takes a
-// block of memory for each text that it reads or writes, which is most of what a transaction would cost.
+// The wire format of Protocol Buffers, as far as the messages use it that are read and written by hand, without copies:
+// generated code takes a block of memory for each text, which is most of what a transaction would cost.
 //
 // Specified in https://protobuf.dev/programming-guides/encoding.
 #pragma once

@@ -101,15 +101,17 @@ void Pipeline::Ended(uint64_t number, Durability durability) {
 }
 
 void Pipeline::GiveUp(Answer* answer) {
+  const uint64_t durable_revision = responder_.journal().durable_revision();
   if (answer->lists) {
+    // It became durable when the wait had just ended.
+    if (answer->lists->observed_revision <= durable_revision) return;
     answer->arena = std::make_unique<Arena>();
     answer->response = Arena::CreateMessage<v1::BatchPipelineResponse>(answer->arena.get());
     answer->run.emplace(*answer->lists, answer->response->mutable_batch());
   }
   // An error of the whole batch has been evaluated as well, and is pending then.
-  const absl::Status status = answer->response->has_error()
-                                  ? WaitError(/*logged=*/false)
-                                  : answer->run->GiveUp(responder_.journal().durable_revision());
+  const absl::Status status =
+      answer->response->has_error() ? WaitError(/*logged=*/false) : answer->run->GiveUp(durable_revision);
   if (!status.ok()) *answer->response->mutable_error() = rpc::ToProto(status);
   answer->bytes = rpc::Serialize(*answer->response);
 }

@@ -67,7 +67,7 @@ class Pipeline final : public rpc::StreamHandler {
   uint64_t Run(const grpc::ByteBuffer& message, Answer* answer);
   // The same for a batch of one operation with lists; nothing if it is another one, or fails as a whole.
   std::optional<uint64_t> RunLists(const grpc::ByteBuffer& message, Answer* answer);
-  // Makes the answer one of a wait that ended without it.
+  // Makes the answer that of a wait which ended too early.
   void GiveUp(Answer* answer);
   void Await(uint64_t number, uint64_t revision);
   void Ended(uint64_t number, Durability durability);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/errors.h"
+#include "common/latch.h"
 #include "common/limits.h"
 #include "common/rpc/status.h"
 #include "kvs/v1/batch.grpc.pb.h"
@@ -142,6 +143,26 @@ TEST_CASE_METHOD(PipelineFixture, "waits of a batch of one operation with lists 
   CHECK_THAT(Receive(), ContainsText("OUTCOME_UNKNOWN"));
   CHECK_THAT(Receive(), ContainsText("PENDING_WRITE"));
   CHECK(Receive() == "results { int_multi_get { values: 7 values: 0 revisions: 1 revisions: 0 } } latest_revision: 1");
+}
+
+TEST_CASE_METHOD(PipelineFixture, "what became durable when its wait had just ended is answered") {
+  const bool has_lists = GENERATE(true, false);
+  Send(has_lists ? "operations { string_multi_put { keys: 'a' values: '1' } }" : PutText("a"));
+  AwaitRevision(1);
+  while (journal().status().waiting_replies < 1) std::this_thread::yield();
+  Latch standing_still;
+  Latch goes_on;
+  server_->loop().Post([&] {
+    standing_still.CountDown();
+    goes_on.Wait();
+  });
+  standing_still.Wait();
+  journal().Abandon();
+  ledger_.Persist();
+  goes_on.CountDown();
+  const std::string result =
+      has_lists ? "string_multi_put { revisions: 1 }" : "int_put { replaced: false revision: 1 }";
+  CHECK(Receive() == "results { " + result + " } latest_revision: 1");
 }
 
 TEST_CASE_METHOD(PipelineFixture, "a batch of one operation with lists is answered as any other") {
