@@ -140,19 +140,7 @@ absl::StatusOr<BackupManifest> ReadManifest(FileSystem& file_system, const std::
 }
 
 absl::Status WriteManifest(FileSystem& file_system, const std::string& directory, const BackupManifest& manifest) {
-  const std::string path = ManifestPath(directory);
-  const std::string temporary = absl::StrCat(path, kTemporarySuffix);
-  auto file = file_system.Create(temporary);
-  if (!file.ok()) return file.status();
-  absl::Status status = (*file)->WriteAt(0, {EncodeManifest(manifest)});
-  if (status.ok()) status = (*file)->Sync();
-  file->reset();
-  if (status.ok()) status = file_system.Rename(temporary, path);
-  if (!status.ok()) {
-    file_system.Remove(temporary).IgnoreError();  // the next backup writes over it
-    return status;
-  }
-  return file_system.SyncDirectory(directory);
+  return WriteFile(file_system, ManifestPath(directory), EncodeManifest(manifest));
 }
 
 }  // namespace kvs::txn

@@ -20,13 +20,6 @@ static_assert(kLogPointEnd <= kCrc);
 static_assert(kCrc + 4 == kClosedMarkBytes);
 }  // namespace field
 
-absl::Status WriteFile(FileSystem& file_system, const std::string& path, absl::string_view bytes) {
-  auto file = file_system.Create(path);
-  if (!file.ok()) return file.status();
-  if (absl::Status status = (*file)->WriteAt(0, {bytes}); !status.ok()) return status;
-  return (*file)->Sync();
-}
-
 }  // namespace
 
 std::string EncodeClosedMark(const ClosedMark& mark) {
@@ -54,15 +47,7 @@ std::string DecodeClosedMark(absl::string_view bytes, ClosedMark* mark) {
 }
 
 absl::Status WriteClosedMark(FileSystem& file_system, const std::string& directory, const ClosedMark& mark) {
-  const std::string path = ClosedMarkPath(directory);
-  const std::string temporary = absl::StrCat(path, kTemporarySuffix);
-  absl::Status status = WriteFile(file_system, temporary, EncodeClosedMark(mark));
-  if (status.ok()) status = file_system.Rename(temporary, path);
-  if (!status.ok()) {
-    file_system.Remove(temporary).IgnoreError();  // the next start does it
-    return status;
-  }
-  return file_system.SyncDirectory(directory);
+  return WriteFile(file_system, ClosedMarkPath(directory), EncodeClosedMark(mark));
 }
 
 absl::StatusOr<FoundClosedMark> ReadClosedMark(FileSystem& file_system, const std::string& directory) {

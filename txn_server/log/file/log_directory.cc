@@ -163,6 +163,21 @@ absl::Status CheckOutside(const std::string& target, const std::string& source) 
       absl::StrCat(target, inner == outer ? " is " : " is inside of ", source, "; name a directory outside"));
 }
 
+absl::Status WriteFile(FileSystem& file_system, const std::string& path, absl::string_view bytes) {
+  const std::string temporary = absl::StrCat(path, kTemporarySuffix);
+  auto file = file_system.Create(temporary);
+  if (!file.ok()) return file.status();
+  absl::Status status = (*file)->WriteAt(0, {bytes});
+  if (status.ok()) status = (*file)->Sync();
+  file->reset();
+  if (status.ok()) status = file_system.Rename(temporary, path);
+  if (!status.ok()) {
+    file_system.Remove(temporary).IgnoreError();  // the next attempt writes over it
+    return status;
+  }
+  return file_system.SyncDirectory(ParentOf(path));
+}
+
 absl::Status CreateSegment(FileSystem& file_system, const std::string& directory, const SegmentHeader& header) {
   const std::string path = SegmentPath(directory, header.segment_id);
   const std::string temporary = absl::StrCat(path, kTemporarySuffix);

@@ -69,6 +69,10 @@ absl::Status CheckHasSegments(const DirectoryListing& listing, const std::string
 // kUnusableDirectory if `target` is `source` or inside of it, by whatever name.
 absl::Status CheckOutside(const std::string& target, const std::string& source);
 
+// Makes a file of these bytes, replacing one that has the path. It has its name only when all of it is durable, and
+// when this returns OK the name is durable too. After an error nothing is left behind, or what has the temporary name.
+absl::Status WriteFile(FileSystem& file_system, const std::string& path, absl::string_view bytes);
+
 // Makes a segment with this header, of header.segment_bytes, zero behind the header. It has its name, replacing a
 // segment that had it, only when all of it is durable, and when this returns OK the name is durable too. kNoSpace, with
 // nothing left behind, where there is no room. Every byte is written, so that later writes to the segment have nothing
