@@ -51,6 +51,7 @@ std::optional<uint64_t> Pipeline::RunLists(const grpc::ByteBuffer& message, Answ
   const auto operation = OnlyOperation(rpc::BytesOf(message, &slice));
   if (!operation) return std::nullopt;
   const auto done = DoLists(Session(&engine_, *actor_, options_), *operation);
+  // Only a read answers so much, which is done once more then.
   if (!done || done->response.size() > kMaxReplyBytes) return std::nullopt;
   answer->bytes = PipelineResponse(operation->operation, *done);
   answer->memory = answer->bytes.Length();

@@ -9,7 +9,7 @@ namespace kvs::txn {
 namespace {
 
 namespace field {
-constexpr size_t kLogId = kLogPointBegin;
+constexpr size_t kLogId = 24;
 constexpr size_t kSegmentId = 40;
 constexpr size_t kOffset = 48;
 constexpr size_t kRevision = 56;

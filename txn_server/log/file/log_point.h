@@ -24,8 +24,7 @@ struct LogPoint {
   }
 };
 
-// Where the fields of a point begin and end in a header.
-inline constexpr size_t kLogPointBegin = 24;
+// Where the fields of a point end in a header.
 inline constexpr size_t kLogPointEnd = 152;
 
 // Writes a point of the log with this id, of kLogIdBytes, into a header that has room for it.

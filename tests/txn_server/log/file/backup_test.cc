@@ -128,9 +128,7 @@ TEST_CASE("a ledger that was closed and lost its end is not backed up, and the b
   const size_t end = ledger.files().Contents(FileLedger::Path(1)).find_last_not_of('\0') + 1;
   ledger.Write(1);
   ledger.Stop();
-  std::string bytes = ledger.files().Contents(FileLedger::Path(1));
-  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(end), bytes.end(), '\0');
-  ledger.files().SetContents(FileLedger::Path(1), bytes);
+  ledger.Zero(1, end, FileLedger::kSmallSegment);
   CHECK(Is(BackUp(ledger).status(), errors::kDamagedLog));
   CHECK(ledger.files().AllContents("/backup") == backup);
 }

@@ -125,9 +125,7 @@ TEST_CASE("a log that was closed and lost its end, or all its segments, is refus
   ledger.Write();
   ledger.Stop();
   SECTION("its end") {
-    std::string bytes = ledger.files().Contents(FileLedger::Path(1));
-    std::fill(bytes.begin() + kSegmentHeaderBytes, bytes.end(), '\0');
-    ledger.files().SetContents(FileLedger::Path(1), bytes);
+    ledger.Zero(1, kSegmentHeaderBytes, FileLedger::kSmallSegment);
     const absl::Status status = ledger.Open();
     CHECK(Is(status, errors::kDamagedLog));
     CHECK(

@@ -153,9 +153,7 @@ TEST_CASE("of a ledger that was closed and lost its end, the revisions that are 
   FileLedger ledger;
   Fill(ledger);
   const auto [segment, offset] = PlaceOf(ledger, 40);
-  std::string bytes = ledger.files().Contents(FileLedger::Path(segment));
-  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(offset), bytes.end(), '\0');
-  ledger.files().SetContents(FileLedger::Path(segment), bytes);
+  ledger.Zero(segment, offset, FileLedger::kSmallSegment);
   const auto report = SalvageOf(ledger);
   REQUIRE(report.status() == absl::OkStatus());
   REQUIRE(report->losses.size() == 1);
