@@ -44,6 +44,7 @@ class Writer(threading.Thread):
         self.revision = 0
         self.answers = []  # revision, key and value
         self.longest = 0.0
+        self.last_error = "none"
         self.failure = None
         self.stopped = threading.Event()
         self.awake = threading.Event()
@@ -62,6 +63,7 @@ class Writer(threading.Thread):
         try:
             answers = self.increment(channel)
         except grpc.RpcError as error:
+            self.last_error = error.details()
             if "nothing was changed" not in error.details():
                 self.unknown += 1
                 self.look_again(channel)
@@ -105,7 +107,8 @@ class Writer(threading.Thread):
         return [self.key]
 
     def state(self):
-        return f"{self.key}: {self.acknowledged} acknowledged, {self.refused} refused, {self.unknown} unknown"
+        counts = f"{self.acknowledged} acknowledged, {self.refused} refused, {self.unknown} unknown"
+        return f"{self.key}: {counts}, last error: {self.last_error}"
 
     def stop(self):
         """Once it has done what it is at."""
