@@ -5,6 +5,8 @@
 #include <grpcpp/create_channel.h>
 #include <unistd.h>
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,9 +42,6 @@ constexpr double kDrainShareForAnswers = 0.9;
 // How often the ledger is pinged, and how long it may take to answer.
 constexpr int kKeepaliveMillis = 5000;
 
-// How long connecting to the ledger may take.
-constexpr int kConnectMillis = 10'000;
-
 // How often a drain looks whether the ledger has all changes.
 constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
 
@@ -62,11 +61,6 @@ grpc::ChannelArguments LedgerChannelArguments() {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMillis);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  // The link has a back-off of its own.
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  // To gRPC this is also what one attempt may take, in which TCP and TLS go to and fro four times.
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMillis);
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   return arguments;
 }
 
@@ -211,18 +205,18 @@ void KvsServer::Parts::ConnectLedger() {
   LedgerLinkOptions options;
   options.writer_name = WriterName();
   options.take_over_epoch = config_.take_over;
-  ChannelSource channel;
+  std::function<std::shared_ptr<grpc::ChannelCredentials>()> credentials;
   if (config_.insecure_ledger) {
-    channel = [channel = grpc::CreateCustomChannel(config_.ledger.ToString(), grpc::InsecureChannelCredentials(),
-                                                   LedgerChannelArguments())] { return channel; };
+    credentials = [] { return grpc::InsecureChannelCredentials(); };
   } else {
     PeerCheck check;
     check.role = std::string(kLedgerRole);
     check.trust_domain = config_.trust_domain;
-    auto source =
-        std::make_shared<ReloadingChannel>(*credentials_, config_.ledger.ToString(), check, LedgerChannelArguments());
-    channel = [source] { return source->Get(); };
+    credentials = [this, check] { return credentials_->Channel(check); };
   }
+  ChannelSource channel = [this, credentials = std::move(credentials)] {
+    return grpc::CreateCustomChannel(config_.ledger.ToString(), credentials(), LedgerChannelArguments());
+  };
   LedgerLinkEvents events;
   events.apply = [this](absl::Span<const Transaction> transactions) { return store_.Apply(transactions); };
   events.remember = [this](const RememberedRequest& request) { store_.requests().Add(request); };

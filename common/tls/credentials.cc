@@ -1,6 +1,5 @@
 #include "common/tls/credentials.h"
 
-#include <grpcpp/create_channel.h>
 
 #include <utility>
 
@@ -106,16 +105,6 @@ void ReloadingCredentials::WarnOfExpiry() {
   LogWarn("TLS certificate expires soon, renew it",
           {{"file", files_.certificate}, {"expires", Text(current.keys->not_after)}});
   expiry_logged_generation_ = current.generation;
-}
-
-std::shared_ptr<grpc::Channel> ReloadingChannel::Get() {
-  const uint64_t generation = credentials_.current().generation;
-  MutexLock lock(&mutex_);
-  if (channel_ == nullptr || generation != generation_) {
-    channel_ = grpc::CreateCustomChannel(address_, credentials_.Channel(check_), arguments_);
-    generation_ = generation;
-  }
-  return channel_;
 }
 
 }  // namespace kvs

@@ -9,8 +9,6 @@
 #include <absl/status/statusor.h>
 #include <absl/time/clock.h>
 #include <absl/time/time.h>
-#include <grpcpp/channel.h>
-#include <grpcpp/support/channel_arguments.h>
 
 #include <cstdint>
 #include <functional>
@@ -47,7 +45,8 @@ class ReloadingCredentials {
   // For a server, which uses what is current at each handshake. Set GRPC_ARG_ALLOW_REUSEPORT to 0 on that server.
   std::shared_ptr<grpc::ServerCredentials> Server(ClientAuth client_auth);
 
-  // For a channel, which goes on using what is current now: ReloadingChannel makes new ones.
+  // For a channel, which goes on using what is current now, for its reconnections too. Whoever holds a connection for long
+  // makes a new channel before each new attempt.
   std::shared_ptr<grpc::ChannelCredentials> Channel(const PeerCheck& check) const;
 
   // Looks at the files at once, as for SIGHUP. An error tells why they were refused; it is not logged.
@@ -79,34 +78,6 @@ class ReloadingCredentials {
   uint64_t expiry_logged_generation_ = 0;
   uint64_t end_logged_generation_ = 0;
   std::thread watcher_;
-};
-
-// A channel to one address that follows its credentials. A gRPC channel keeps the credentials that it was made with,
-// for its reconnections too: whoever holds a connection for long asks for the channel again before each new attempt.
-//
-// Thread-safety: thread-safe.
-class ReloadingChannel {
- public:
-  // `credentials` outlives this.
-  ReloadingChannel(const ReloadingCredentials& credentials, std::string address, PeerCheck check,
-                   grpc::ChannelArguments arguments)
-      : credentials_(credentials),
-        address_(std::move(address)),
-        check_(std::move(check)),
-        arguments_(std::move(arguments)) {}
-
-  // The same channel as before, or a new one if the credentials were reloaded since.
-  std::shared_ptr<grpc::Channel> Get();
-
- private:
-  const ReloadingCredentials& credentials_;
-  const std::string address_;
-  const PeerCheck check_;
-  const grpc::ChannelArguments arguments_;
-
-  Mutex mutex_;
-  uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace kvs

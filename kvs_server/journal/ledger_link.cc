@@ -230,8 +230,10 @@ bool LedgerLink::FailIfPermanent(const absl::Status& status) {
   return true;
 }
 
+void LedgerLink::Connect() { stub_ = ::txn::v1::Ledger::NewStub(channel_()); }
+
 void LedgerLink::Open() {
-  stub_ = ::txn::v1::Ledger::NewStub(channel_());
+  Connect();
   ::txn::v1::OpenRequest request;
   request.set_partition(options_.partition);
   request.set_writer_id(writer_id_);
@@ -280,8 +282,6 @@ void LedgerLink::Attach() {
 }
 
 void LedgerLink::Replay() {
-  // This may be long after Open.
-  stub_ = ::txn::v1::Ledger::NewStub(channel_());
   ::txn::v1::ReplayRequest request;
   request.set_partition(options_.partition);
   // The state at first; when that was cut behind its snapshot, only what is missing.
@@ -297,7 +297,13 @@ void LedgerLink::Replay() {
   new ReplayCall(this, request);
 }
 
+void LedgerLink::ReplayRest() {
+  Connect();
+  Replay();
+}
+
 void LedgerLink::ReplayAnew() {
+  Connect();
   events_.clear();
   snapshot_.reset();
   applied_revision_ = 0;
@@ -467,7 +473,7 @@ void LedgerLink::OnReplayClosed(const grpc::Status& grpc_status) {
     return Retry(&LedgerLink::ReplayAnew);
   }
   Tell(LogLevel::kWarn, "the replay was cut; going on from where it stopped", status);
-  Retry(&LedgerLink::Replay);
+  Retry(&LedgerLink::ReplayRest);
 }
 
 void LedgerLink::OnReplayed() {
@@ -484,7 +490,7 @@ void LedgerLink::OnReplayed() {
 }
 
 void LedgerLink::Resume() {
-  stub_ = ::txn::v1::Ledger::NewStub(channel_());
+  Connect();
   ::txn::v1::ResumeRequest request;
   request.set_partition(options_.partition);
   request.set_log_id(log_id_);

@@ -46,7 +46,9 @@ struct LedgerLinkOptions {
   absl::Duration max_backoff = absl::Seconds(2);
 };
 
-// The channel to the ledger; asked for before each attempt, so that it can follow renewed certificates.
+// Makes a channel to the ledger. Each attempt has one of its own, which uses renewed certificates and what the ledger's
+// name stands for by then. gRPC 1.51 now and then gives a channel up for good whose name has several addresses: that costs
+// one attempt.
 using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
 
 // What the link tells its owner, on the loop's thread.
@@ -84,11 +86,13 @@ class LedgerLink final : private AppendStream::Owner {
   class UnaryCall;
   class ReplayCall;
 
+  void Connect();
   void Open();
   void OnOpened(const grpc::Status& status, const ::txn::v1::OpenResponse& response);
   void Attach();
   // Asks for the state, or for the rest of it.
   void Replay();
+  void ReplayRest();
   void ReplayAnew();
   void OnReplayMessage(const ::txn::v1::ReplayResponse& message);
   void OnReplayClosed(const grpc::Status& status);

@@ -181,7 +181,7 @@ class Pair:
             found[kind, key["key"]] = self.cli("--output=json", "get", kind, key["key"]).stdout
         return found
 
-    def channel(self, port=None, host="localhost"):
+    def channel(self, port=None):
         """A channel to kvs_server, or to what is at another port before it."""
         import grpc
 
@@ -193,10 +193,9 @@ class Pair:
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.initial_reconnect_backoff_ms", 50),
             ("grpc.max_reconnect_backoff_ms", 500),
-            # A server that was not there is looked up again before the next attempt, by default 30 s later.
-            ("grpc.dns_min_time_between_resolutions_ms", 500),
         ]
-        channel = grpc.secure_channel(f"{host}:{port or self.kvs_port}", credentials, options)
+        # No name: one that has several addresses, as localhost does, gRPC 1.51 now and then no longer connects to.
+        channel = grpc.secure_channel(f"127.0.0.1:{port or self.kvs_port}", credentials, options)
         # The first attempt to connect now and then fails with an error number that gRPC has read too late; it makes another.
         grpc.channel_ready_future(channel).result(timeout=DEADLINE_SECONDS)
         return channel

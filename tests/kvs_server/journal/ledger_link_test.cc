@@ -217,8 +217,8 @@ TEST_CASE_METHOD(LinkFixture, "link: a replay that was cut goes on from where it
                       return absl::OkStatus();
                     }});
   StartAndConnect();
-  // Open asks for the first channel.
-  CHECK(Notes() == std::vector<std::string>{"channel 2 from 0", "channel 3 from 4"});
+  // The first one is that of Open.
+  CHECK(Notes() == std::vector<std::string>{"channel 1 from 0", "channel 2 from 4"});
   CHECK(Applied() == std::vector<uint64_t>{1, 2, 3, 4, 5});
   CHECK(log_.Count("the replay was cut") == 1);
 }
