@@ -1,6 +1,7 @@
 #include "clients/cpp/connection.h"
 
 #include <absl/strings/escaping.h>
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/strip.h>
 #include <absl/time/clock.h>
@@ -140,6 +141,9 @@ absl::Status Connection::AwaitConnection(absl::Time deadline) const {
 bool MayHaveHappened(const absl::Status& status) {
   if (Is(status, errors::kOutcomeUnknown)) return true;
   if (!ReasonOf(status).empty()) return false;
+  // How a server that has no memory left for what it receives ends calls, and how gRPC refuses a request that is too
+  // large: the code is the same.
+  if (absl::IsResourceExhausted(status)) return !absl::StrContains(status.message(), "larger than max");
   return absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status) || absl::IsCancelled(status) ||
          absl::IsInternal(status) || absl::IsUnknown(status);
 }

@@ -1,6 +1,5 @@
 #include "common/tls/credentials.h"
 
-
 #include <utility>
 
 #include "common/logging/logging.h"

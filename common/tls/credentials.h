@@ -45,8 +45,8 @@ class ReloadingCredentials {
   // For a server, which uses what is current at each handshake. Set GRPC_ARG_ALLOW_REUSEPORT to 0 on that server.
   std::shared_ptr<grpc::ServerCredentials> Server(ClientAuth client_auth);
 
-  // For a channel, which goes on using what is current now, for its reconnections too. Whoever holds a connection for long
-  // makes a new channel before each new attempt.
+  // For a channel, which goes on using what is current now, for its reconnections too. Whoever holds a connection for
+  // long makes a new channel before each new attempt.
   std::shared_ptr<grpc::ChannelCredentials> Channel(const PeerCheck& check) const;
 
   // Looks at the files at once, as for SIGHUP. An error tells why they were refused; it is not logged.

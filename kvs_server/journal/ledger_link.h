@@ -47,8 +47,8 @@ struct LedgerLinkOptions {
 };
 
 // Makes a channel to the ledger. Each attempt has one of its own, which uses renewed certificates and what the ledger's
-// name stands for by then. gRPC 1.51 now and then gives a channel up for good whose name has several addresses: that costs
-// one attempt.
+// name stands for by then. gRPC 1.51 now and then gives a channel up for good whose name has several addresses: that
+// costs one attempt.
 using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
 
 // What the link tells its owner, on the loop's thread.

@@ -222,6 +222,8 @@ TEST_CASE("a proxy in the environment is not used") {
 
 TEST_CASE("outcomes") {
   CHECK(MayHaveHappened(absl::DeadlineExceededError("")));
+  CHECK(MayHaveHappened(absl::ResourceExhaustedError("Received RST_STREAM with error code 11")));
+  CHECK_FALSE(MayHaveHappened(absl::ResourceExhaustedError("Received message larger than max (5000009 vs. 4194304)")));
   CHECK_FALSE(MayHaveHappened(absl::OkStatus()));
   CHECK_FALSE(MayHaveHappened(absl::InvalidArgumentError("")));
   for (const ErrorKind& kind : errors::kAll) {
