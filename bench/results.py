@@ -8,6 +8,9 @@ import re
 import statistics
 import subprocess
 
+from processes import Failure
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Two runs that differ by more than this in a ratio are said to.
 REPEATABLE = 0.15
 
@@ -39,18 +42,24 @@ def ratio_of(row, value, baseline):
 
 def missing(row):
     """A row of results.json that was not measured, since a peer is not installed."""
-    nothing = dict.fromkeys(("value", "baseline", "baseline_value", "ratio", "met"))
+    nothing = dict.fromkeys(("value", "baseline", "baseline_value", "ratio", "ratio_of_medians", "met"))
     return {"name": row.name, "what": row.what, "unit": row.unit, "target": row.target, "at_most": row.at_most, **nothing}
 
 
+def is_met(row, ratio):
+    return ratio <= row.target if row.at_most else ratio >= row.target
+
+
 def result(row, samples):
-    """A row of results.json. The ratio is the median of the ratios of the rounds, since the speed of a machine drifts."""
+    """A row of results.json. The ratio is the median of the ratios of the rounds, since the speed of a machine drifts. Where rounds
+    differ much, that may be far from the ratio of the medians: a target is met only by both."""
     chosen = best(row.baseline, samples, row)
     values = [getattr(sample, row.field) for sample in samples[row.value]]
     parts = [samples[chosen], *(samples[name] for name in row.plus)]
     baselines = [sum(getattr(sample, row.field) for sample in samples_of_round) for samples_of_round in zip(*parts)]
     ratios = [ratio_of(row, value, baseline) for value, baseline in zip(values, baselines)]
     ratio = statistics.median(ratios)
+    ratio_of_medians = ratio_of(row, statistics.median(values), statistics.median(baselines))
     return {
         "name": row.name,
         "what": row.what,
@@ -59,9 +68,10 @@ def result(row, samples):
         "baseline": " + ".join([chosen, *row.plus]),
         "baseline_value": statistics.median(baselines),
         "ratio": ratio,
+        "ratio_of_medians": ratio_of_medians,
         "target": row.target,
         "at_most": row.at_most,
-        "met": ratio <= row.target if row.at_most else ratio >= row.target,
+        "met": is_met(row, ratio) and is_met(row, ratio_of_medians),
         "ratios": ratios,
         **details(samples[row.value]),
         **details(samples[chosen], "baseline_"),
@@ -77,11 +87,13 @@ def environment(settings):
     for name, command in {
         "kvs": [settings["bin"] / "kvs", "--version"], "redis": ["redis-server", "--version"], "etcd": ["etcd", "--version"],
         "postgres": ["psql", "--version"], "grpc": ["dpkg-query", "-W", "-f=${Version}", "libgrpc++-dev"],
+        # The commit, with a + if something was changed since.
+        "sources": ["git", "-C", ROOT, "describe", "--always", "--dirty=+"],
     }.items():
         try:
             versions[name] = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[0].partition(" sha=")[0]
         except (OSError, IndexError):
-            versions[name] = "not installed"
+            versions[name] = "unknown"
     return {
         "processor": model.group(1) if model else platform.machine(),
         "processors": os.cpu_count(),
@@ -120,7 +132,7 @@ def markdown(rows, before, about):
         targets.append([
             f"`{row['name']}`", row["what"], f"{number(row['value'])} {row['unit']}",
             f"`{row['baseline']}` {number(row['baseline_value'])}" if row["baseline"] else "",
-            f"{row['ratio']:.2f}" if row["ratio"] else "not measured", f"{sign} {row['target']}",
+            ratio_text(row), f"{sign} {row['target']}",
             {True: "yes", False: "no", None: "-"}[row["met"]],
             "" if change is None else f"{change:+.0%}" + (" (over 15 %)" if abs(change) > REPEATABLE else ""),
         ])
@@ -134,10 +146,17 @@ def markdown(rows, before, about):
         f"{about['rounds']} rounds of {about['seconds']} s, {about['keys']:,} keys ({about['start_keys']:,} for starts, {about['many_keys']:,} "
         f"for scale_keys), load {about['load_before']:.1f} before. "
         + "; ".join(f"{name}: {version}" for name, version in about["versions"].items()) + ".\n",
-        table(["row", "what", "value", "baseline", "ratio", "target", "met", "since the run before"], targets),
+        table(["row", "what", "value", "baseline", "ratio (of the rounds; of the medians)", "target", "met", "since the run before"], targets),
         "Of a message, in microseconds, and processor seconds for a million operations:\n",
         table(["row", "p50", "p99", "p99.9", "baseline p50", "p99", "p99.9", "processor", "of the baseline"], latencies),
     ])
+
+
+def ratio_text(row):
+    """The ratio with those of the rounds, and that of the medians."""
+    if not row["ratio"]:
+        return "not measured"
+    return f"{row['ratio']:.2f} ({min(row['ratios']):.2f} to {max(row['ratios']):.2f}; {row['ratio_of_medians']:.2f})"
 
 
 def cpu_text(cpu):
@@ -169,13 +188,25 @@ def svg(rows):
     )
 
 
-def write(directory, rows, about):
-    """Writes results.json, results.md, results.svg and environment.json; what the run before has left is compared with."""
+def read(directory):
+    """The rows that the run before has left."""
     path = directory / "results.json"
-    before = json.loads(path.read_text()) if path.exists() else []
-    path.write_text(json.dumps(rows, indent=1) + "\n")
-    (directory / "environment.json").write_text(json.dumps(about, indent=1) + "\n")
+    try:
+        return [row for row in json.loads(path.read_text()) if row["name"] and "ratio" in row]
+    except FileNotFoundError:
+        return []
+    except (ValueError, TypeError, KeyError) as error:
+        raise Failure(f"{path} is damaged ({error}): remove it, or choose another --out") from error
+
+
+def write(directory, rows, before, about):
+    """Writes results.json, results.md, results.svg and environment.json, compared with the rows of the run before."""
     text = markdown(rows, before, about)
-    (directory / "results.md").write_text(text)
-    (directory / "results.svg").write_text(svg(rows))
+    for name, content in {
+        "results.json": json.dumps(rows, indent=1) + "\n", "environment.json": json.dumps(about, indent=1) + "\n",
+        "results.md": text, "results.svg": svg(rows),
+    }.items():
+        unfinished = directory / f"{name}.unfinished"
+        unfinished.write_text(content)
+        unfinished.replace(directory / name)
     return text

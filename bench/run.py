@@ -25,27 +25,42 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 HOPELESS = 0.6
 
 
+def positive(kind):
+    """A number of this kind, above zero."""
+    def read(text):
+        if kind(text) <= 0:
+            raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        return kind(text)
+    return read
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="NAME", help="a row, or all rows whose names contain this; may be repeated")
-    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=1, help="how long each measurement takes (%(default)s)")
-    parser.add_argument("--keys", type=int, default=1_000_000, help="how many keys there are (%(default)s)")
-    parser.add_argument("--start-keys", type=int, default=5_000_000, help="of the rows about starts (%(default)s)")
-    parser.add_argument("--many-keys", type=int, default=10_000_000, help="of scale_keys (%(default)s)")
+    parser.add_argument("--rounds", type=positive(int), default=5, help="how often everything is measured (%(default)s)")
+    parser.add_argument("--seconds", type=positive(float), default=1, help="how long each measurement takes (%(default)s)")
+    parser.add_argument("--keys", type=positive(int), default=1_000_000, help="how many keys there are (%(default)s)")
+    parser.add_argument("--start-keys", type=positive(int), default=5_000_000, help="of the rows about starts (%(default)s)")
+    parser.add_argument("--many-keys", type=positive(int), default=10_000_000, help="of scale_keys (%(default)s)")
     parser.add_argument("--allow-missing", action="store_true", help="leave rows out whose peers are not installed")
     parser.add_argument("--dir", type=pathlib.Path, help="where all data goes, not on tmpfs (a new directory below --out)")
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build" / "release" / "bin", help="the programs")
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build" / "bench", help="where the results go")
-    return parser.parse_args()
+    parser.add_argument("--out", type=pathlib.Path, help="where the results go (build/bench, and build/bench/only with --only)")
+    options = parser.parse_args()
+    options.out = options.out or ROOT / "build" / "bench" / ("only" if options.only else "")
+    return options
 
 
 def chosen_rows(only):
-    rows = [row for row in ROWS if not only or row.name in only]
-    rows += [row for row in ROWS if row not in rows and any(part in row.name for part in only or [])] if not rows else []
-    if not rows:
-        raise Failure(f"no row has such a name: {', '.join(row.name for row in ROWS)}")
-    return rows
+    if not only:
+        return ROWS
+    names = set()
+    for part in only:
+        found = {row.name for row in ROWS if row.name == part} or {row.name for row in ROWS if part in row.name}
+        if not found:
+            raise Failure(f"no row has the name {part}, or one with that in it: {', '.join(row.name for row in ROWS)}")
+        names |= found
+    return [row for row in ROWS if row.name in names]
 
 
 def check_peers(rows, allow_missing):
@@ -121,8 +136,14 @@ def measure(options, rows, directory):
 def run(options):
     rows = chosen_rows(options.only)
     measured_rows = check_peers(rows, options.allow_missing)
-    options.out.mkdir(parents=True, exist_ok=True)
-    options.dir and options.dir.mkdir(parents=True, exist_ok=True)
+    if not (options.bin / "kvs_server").exists():
+        raise Failure(f"there is no kvs_server in {options.bin}: build it with `make build`")
+    try:
+        for wanted in filter(None, (options.out, options.dir)):
+            wanted.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(str(error)) from error
+    before = results.read(options.out)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="data-", dir=options.dir or options.out))
     directory.chmod(0o755)
     try:
@@ -134,14 +155,15 @@ def run(options):
         found = measure(options, measured_rows, directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    print(results.write(options.out, [found.get(row.name) or results.missing(row) for row in rows], about))
+    print(results.write(options.out, [found.get(row.name) or results.missing(row) for row in rows], before, about))
     print(f"Results: {options.out}/results.json, results.md, results.svg")
 
 
 def main():
     options = parse()
     # So that servers are stopped and data is removed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(1))
     try:
         run(options)
     except Failure as failure:

@@ -20,7 +20,7 @@ class Sample:
 
 
 class Clients:
-    """Runs the programs that make load. `seconds` is how long each measurement takes."""
+    """Runs the programs that make load. `seconds` is how long each measurement takes, where it is not `times` as long."""
 
     def __init__(self, bin, seconds, keys):
         self.bin = bin
@@ -32,8 +32,8 @@ class Clients:
         """Puts every key that `kvs bench` uses for this verb."""
         run(self._kvs_bench(server, verb, "--fill", "--duration=1ms", "--warmup=0", *args, keys=keys))
 
-    def kvs(self, server, verb, *args, keys=None):
-        return self._measure(server, self._kvs_bench(server, verb, *args, *self._time("s"), keys=keys))
+    def kvs(self, server, verb, *args, keys=None, times=1):
+        return self._measure(server, self._kvs_bench(server, verb, *args, *self._time("s", times), keys=keys))
 
     def etcd(self, server, verb, *args):
         return self._measure(server, self._etcd_load(server, verb, *args, *self._time("")))
@@ -41,18 +41,18 @@ class Clients:
     def fill_etcd(self, server):
         run(self._etcd_load(server, "put", "--fill", "--batch=100"))
 
-    def redis_load(self, server, what, *args, keys=None):
+    def redis_load(self, server, what, *args, keys=None, times=1):
         command = [self.bin / "redis_load", what, f"--port={server.port}", f"--keys={keys or self.keys}"]
-        return self._measure(server, [*command, *args, *self._time("")])
+        return self._measure(server, [*command, *args, *self._time("", times)])
 
-    def redis_benchmark(self, server, test):
+    def redis_benchmark(self, server, test, times=1):
         """redis-benchmark with its default number of connections, over the filled keys, in pipelines of 100."""
         command = ["redis-benchmark", "-p", server.port, "-t", test, "-P", 100, "-r", self.keys, "-d", 32, "-n"]
         if not hasattr(server, "rates"):
             server.rates = {}
         if test not in server.rates:
             server.rates[test] = _rate(run([*command, 100_000])[0])
-        requests = max(int(server.rates[test] * self.seconds), 10_000)
+        requests = max(int(server.rates[test] * self.seconds * times), 10_000)
         before = _cpu(server)
         output, client = run([*command, requests])
         cpu = {name: seconds - before[name] for name, seconds in _cpu(server).items()}
@@ -66,8 +66,8 @@ class Clients:
         found = json.loads(output)
         return Sample(found["bytes_per_second"], found["p50_us"], found["p99_us"], found["p999_us"])
 
-    def _time(self, unit):
-        return [f"--duration={self.seconds}{unit}", f"--warmup={self.warmup}{unit}"]
+    def _time(self, unit, times=1):
+        return [f"--duration={self.seconds * times}{unit}", f"--warmup={self.warmup}{unit}"]
 
     def _kvs_bench(self, server, *args, keys):
         return [self.bin / "kvs", "bench", *server.client_args(), "--timeout=1m", "--output=json", f"--keys={keys or self.keys}", *args]

@@ -124,7 +124,7 @@ class Volatile:
 
 class Redis:
     """With its default settings but for what decides its durability: `fsync` of its AOF, or None for no persistence. It makes
-    no snapshots by itself, which would only slow it down."""
+    no RDB snapshots by itself, which would only slow it down."""
 
     def __init__(self, directory, fsync=None, args=()):
         directory.mkdir(parents=True, exist_ok=True)
@@ -191,7 +191,8 @@ class Postgres:
         if os.geteuid() == 0:
             user = "postgres" if "postgres" in (entry.pw_name for entry in pwd.getpwall()) else "nobody"
             shutil.chown(directory, user)
-            as_user = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups", "--"]
+            # A change of user forgets that the process is to end with its parent.
+            as_user = ["setpriv", "--pdeathsig=KILL", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups", "--"]
         directory.chmod(0o755)
         initdb = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", f"--pgdata={self.data}"]
         run([*as_user, programs / "initdb", *initdb], cwd="/")

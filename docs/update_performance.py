@@ -13,6 +13,8 @@ import re
 import shutil
 import sys
 
+LEAST_ROWS = 21
+LEAST_ROUNDS = 5
 PAGE = pathlib.Path(__file__).resolve().parent / "performance.md"
 
 
@@ -21,7 +23,12 @@ def main(arguments):
         print(__doc__, file=sys.stderr)
         return 2
     directory = pathlib.Path(arguments[0])
-    missing = [row["name"] for row in json.loads((directory / "results.json").read_text()) if row["ratio"] is None]
+    rows = json.loads((directory / "results.json").read_text())
+    missing = [row["name"] for row in rows if row["ratio"] is None]
+    about = json.loads((directory / "environment.json").read_text())
+    if len(rows) < LEAST_ROWS or about["rounds"] < LEAST_ROUNDS:
+        print(f"{directory} has {len(rows)} rows of {about['rounds']} rounds: run the whole benchmark", file=sys.stderr)
+        return 1
     if missing:
         print(f"{directory} has no result for {', '.join(missing)}: run the benchmark with all peers", file=sys.stderr)
         return 1

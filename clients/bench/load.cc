@@ -69,6 +69,7 @@ absl::StatusOr<LoadResult> Run(const std::vector<Plan>& plans, const Workload& w
     if (!statuses[i].ok()) return statuses[i];
     const LoadResult& result = runners[i]->result();
     all.nanoseconds.Add(result.nanoseconds);
+    all.messages += result.messages;
     all.operations += result.operations;
     all.seconds = std::max(all.seconds, result.seconds);
     all.seconds_in_all = std::max(all.seconds_in_all, result.seconds_in_all);

@@ -17,7 +17,8 @@ namespace kvs::bench {
 
 // What was measured, in the time after the warm-up but for what says otherwise.
 struct LoadResult {
-  Histogram nanoseconds;  // that a message took until its answer had arrived
+  Histogram nanoseconds;  // that a message took until its answer had arrived; at a rate also after the end
+  uint64_t messages = 0;
   uint64_t operations = 0;
   double seconds = 0;
 
@@ -29,7 +30,7 @@ struct LoadResult {
   double seconds_in_all = 0;
   double cpu_seconds = 0;  // that this process took
 
-  double MessagesPerSecond() const { return static_cast<double>(nanoseconds.count()) / seconds; }
+  double MessagesPerSecond() const { return static_cast<double>(messages) / seconds; }
   double OperationsPerSecond() const { return static_cast<double>(operations) / seconds; }
 };
 

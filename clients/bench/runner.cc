@@ -74,11 +74,15 @@ void Runner::Answered(Sender* sender, int64_t due_nanos, uint32_t failed_operati
   failures_in_a_row_ = failed_operations == workload_.operations ? failures_in_a_row_ + 1 : 0;
   result_.operations_in_all += workload_.operations;
   result_.failed_operations += failed_operations;
-  // At a rate, what was due in time counts however late its answer is.
-  const int64_t counted = plan_.rate > 0 ? due_nanos : now;
-  if (counted < count_from_ || counted > end_) return;
-  result_.nanoseconds.Add(static_cast<uint64_t>(std::max<int64_t>(now - due_nanos, 0)));
-  result_.operations += workload_.operations - failed_operations;
+  const auto is_counted = [this](int64_t time) { return time >= count_from_ && time <= end_; };
+  if (is_counted(now)) {
+    ++result_.messages;
+    result_.operations += workload_.operations - failed_operations;
+  }
+  // At a rate, the latency of what was due in time counts however late its answer is.
+  if (is_counted(now) || (plan_.rate > 0 && is_counted(due_nanos))) {
+    result_.nanoseconds.Add(static_cast<uint64_t>(std::max<int64_t>(now - due_nanos, 0)));
+  }
 }
 
 void Runner::Fail(const absl::Status& error) {
@@ -127,8 +131,11 @@ absl::Status Runner::Run() {
   count_from_ = begin_ + absl::ToInt64Nanoseconds(plan_.warmup);
   end_ = count_from_ + absl::ToInt64Nanoseconds(plan_.duration);
   int64_t now = begin_;
+  bool is_late = false;
   while (true) {
-    SendReady(now);
+    // What was due before the end is sent even where this looks a little later.
+    SendReady(plan_.rate > 0 && !is_late ? std::min(now, end_ - 1) : now);
+    is_late = now >= end_;
     if (under_way_ == 0 && IsOver(now)) {
       if (open_ == 0) break;
       if (!is_closing_) Close();

@@ -117,6 +117,17 @@ TEST_CASE("bench counts latencies from the time at which a message was due, and 
   CHECK(numbers.at("max_us") > 45'000);
 }
 
+TEST_CASE("bench at a rate that is too much tells what the server did meanwhile, and how late that was") {
+  const PairCli cli;
+  cli.Out(Bench({"get", "--fill"}));
+  // What is sent after the warm-up was due in it.
+  const auto numbers = Numbers(
+      cli.Out(Bench({"get", "--rate", "10000000", "--outstanding", "1", "--connections", "1", "--warmup", "100ms"})));
+  CHECK(numbers.at("operations_per_second") > 0);
+  CHECK(numbers.at("calls_per_second") == numbers.at("operations_per_second"));
+  CHECK(numbers.at("p50_us") > 90'000);
+}
+
 TEST_CASE("bench ends with 1 and the reason when operations fail") {
   const PairCli cli;
   for (const Words& load : {Words{"get"}, Words{"get", "--batch", "10"}, Words{"get", "--batch", "5", "--via", "batch"},
