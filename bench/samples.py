@@ -35,8 +35,8 @@ class Clients:
     def kvs(self, server, verb, *args, keys=None, times=1):
         return self._measure(server, self._kvs_bench(server, verb, *args, *self._time("s", times), keys=keys))
 
-    def etcd(self, server, verb, *args):
-        return self._measure(server, self._etcd_load(server, verb, *args, *self._time("")))
+    def etcd(self, server, verb, *args, times=1):
+        return self._measure(server, self._etcd_load(server, verb, *args, *self._time("", times)))
 
     def fill_etcd(self, server):
         run(self._etcd_load(server, "put", "--fill", "--batch=100"))
