@@ -19,8 +19,8 @@ namespace kvs::client {
 inline constexpr uint16_t kDefaultPort = 5050;
 
 struct Options {
-  // "host", "host:port", "[IPv6 address]:port"; the port is 5050 if there is none. For a program that runs for long, with
-  // gRPC 1.51, a host that has one address: such versions now and then never reconnect to one that has several.
+  // "host", "host:port", "[IPv6 address]:port"; the port is 5050 if there is none. For a program that runs for long,
+  // with gRPC 1.51, a host that has one address: such versions now and then never reconnect to one that has several.
   std::string address = "localhost:5050";
 
   // PEM files. Without `ca` the server is checked against the authorities that the system trusts; without `certificate`
