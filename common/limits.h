@@ -41,10 +41,6 @@ inline constexpr size_t kMaxPipelineBytes = 8 * kMiB;
 // Pipelines share it, where so many are open that they would hold more than that.
 inline constexpr size_t kMaxUntakenBytes = 64 * kMiB;
 
-// What connections of kvs_server and requests that have not arrived in full may take, of all clients together, as gRPC
-// counts it, which is not all that they cost. Past it, gRPC ends calls and closes idle connections.
-inline constexpr size_t kMaxTransportBytes = 256 * kMiB;
-
 // Streams of Batch.Pipeline at a time, of all clients together.
 inline constexpr size_t kMaxPipelines = 1000;
 

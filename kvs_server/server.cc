@@ -148,7 +148,6 @@ absl::Status KvsServer::Parts::Listen() {
   options.address = config_.listen.ToString();
   options.event_loops = static_cast<int>(config_.event_loops);
   options.max_receive_bytes = static_cast<int>(kMaxRequestBytes);
-  options.max_transport_bytes = kMaxTransportBytes;
   options.credentials =
       config_.insecure
           ? grpc::InsecureServerCredentials()

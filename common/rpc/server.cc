@@ -2,7 +2,6 @@
 
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
-#include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -62,9 +61,6 @@ absl::Status Server::Listen() {
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxCallsPerConnection);
   // A connection that says nothing has its place no longer than this.
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
-  if (options_.max_transport_bytes > 0) {
-    builder.SetResourceQuota(grpc::ResourceQuota("server").Resize(options_.max_transport_bytes));
-  }
   builder.SetMaxReceiveMessageSize(options_.max_receive_bytes);
   builder.SetMaxSendMessageSize(-1);
   int port = 0;

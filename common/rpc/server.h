@@ -26,9 +26,6 @@ struct ServerOptions {
   std::shared_ptr<grpc::ServerCredentials> credentials;
   int event_loops = 1;
   int max_receive_bytes = static_cast<int>(kMaxRequestBytes);  // of one message
-  // What connections and messages that have not arrived in full may take, as gRPC counts it. Past it, it ends calls
-  // that it chooses at random, RESOURCE_EXHAUSTED, and closes idle connections. 0: no limit.
-  size_t max_transport_bytes = 0;
 };
 
 // Thread-safety: used by one thread.

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from http2 import DEFAULT_WINDOW, HalfSender, call, connect, message, request_headers
+from http2 import DEFAULT_WINDOW, call, connect, message, request_headers
 from pair import BIN, DEADLINE_SECONDS, SANITIZERS, Pair, check, check_equal, import_generated
 from size import LONG
 
@@ -43,10 +43,6 @@ ATTEMPTS = 5
 GREEDY_CONNECTIONS = 20
 CALLS_OF_CONNECTION = 1000
 PIPELINES = 60
-# Together three times what the server may take.
-HALF_SENDERS = 50
-HALF_CALLS = 30
-HALF_SECONDS = 3 if not LONG else 30
 SLOW_CONNECTIONS = 20
 SLOW_SECONDS = 3 if not LONG else 30
 MAX_SCANS = 64
@@ -59,8 +55,7 @@ CALLERS = CALLERS_CONNECTIONS * CALLS_OF_CONNECTION
 
 
 class Neighbour(threading.Thread):
-    """Increments a counter and reads it, one call after the other, each answered on time and not refused, nor ended by the server
-    unless that is `endured`."""
+    """Increments a counter and reads it, one call after the other, each answered on time and not refused."""
 
     def __init__(self, port, key):
         super().__init__(daemon=True)
@@ -71,7 +66,6 @@ class Neighbour(threading.Thread):
         self.unknown = 0
         self.longest = 0
         self.calls = 0
-        self.endured = False
         self.error = None
         self.stop = threading.Event()
 
@@ -95,14 +89,13 @@ class Neighbour(threading.Thread):
         check(self.error is None, self.error)
 
     def timed(self, method, request):
-        """The answer; None if the ledger is what it waited for too long, or if the server ended the call, where that is endured."""
+        """The answer; None if the ledger is what it waited for too long."""
         began = time.monotonic()
         try:
             reply = method(request, timeout=LONGEST_WAIT_SECONDS + GRACE_SECONDS)
             self.calls += 1
         except grpc.RpcError as error:
-            ended = not reason_of(error) and error.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE)
-            if not (self.endured and ended) and reason_of(error) not in (b"OUTCOME_UNKNOWN", b"PENDING_WRITE"):
+            if reason_of(error) not in (b"OUTCOME_UNKNOWN", b"PENDING_WRITE"):
                 raise
             reply = None
         self.longest = max(self.longest, time.monotonic() - began)
@@ -313,20 +306,6 @@ def never_read_scans(pair):
     return clients
 
 
-def half_sent_requests(pair):
-    """Requests of 1 MB whose last byte never comes, from clients that begin another one for each that the server ends."""
-    clients = [HalfSender(pair.kvs_port, b"/kvs.v1.StringStore/Put", HALF_CALLS, LARGE) for _ in range(HALF_SENDERS)]
-    end = time.monotonic() + HALF_SECONDS
-    while time.monotonic() < end:
-        if not any([client.step() for client in clients]):
-            break
-    sent, ended = sum(client.sent for client in clients) / MIB, sum(client.ended for client in clients)
-    print(f"  {sent:.0f} MiB of half-sent requests were sent, {ended} of them ended")
-    check(sent > BEYOND_DATA_MIB, f"the server took {sent:.0f} MiB of half-sent requests only")
-    check(ended > 0, "no half-sent request was ended")
-    return clients
-
-
 def slow_readers(pair):
     """Scans, pipelines, gets and replays that are read a few bytes at a time."""
     replay = call(1, b"/txn.v1.Ledger/Replay", b"\x0a\x010")
@@ -415,8 +394,6 @@ def main():
         neighbour = Neighbour(pair.kvs_port, "another neighbour")
         neighbour.start()
         stay(idle_connections, pair, neighbour)
-        neighbour.endured = True
-        stay(half_sent_requests, pair, neighbour)
         neighbour.end()
         pair.stop()
     print("ok")
