@@ -92,7 +92,9 @@ def environment(settings):
     }.items():
         try:
             versions[name] = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[0].partition(" sha=")[0]
-        except (OSError, IndexError):
+        except OSError:
+            versions[name] = "not installed"
+        except IndexError:
             versions[name] = "unknown"
     return {
         "processor": model.group(1) if model else platform.machine(),
