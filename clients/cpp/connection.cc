@@ -141,8 +141,8 @@ absl::Status Connection::AwaitConnection(absl::Time deadline) const {
 bool MayHaveHappened(const absl::Status& status) {
   if (Is(status, errors::kOutcomeUnknown)) return true;
   if (!ReasonOf(status).empty()) return false;
-  // How a server that has no memory left for what it receives ends calls, and how gRPC refuses a request that is too
-  // large: the code is the same.
+  // How gRPC refuses a request that is too large, and how proxies and servers without memory end calls that they may
+  // have begun: the code is the same.
   if (absl::IsResourceExhausted(status)) return !absl::StrContains(status.message(), "larger than max");
   return absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status) || absl::IsCancelled(status) ||
          absl::IsInternal(status) || absl::IsUnknown(status);

@@ -97,6 +97,7 @@ def run_faults(chance, is_ledger, faults):
     with Pair(txn_args=["--retention=full"], kvs_args=[f"--max-commit-wait={COMMIT_WAIT_SECONDS}s"]) as pair:
         pair.start_txn()
         with Proxy(pair.txn_port) as to_ledger:
+            # A name of several addresses: see ChannelSource in ledger_link.h.
             pair.ledger_address = f"localhost:{to_ledger.port}"
             pair.start_kvs().wait_for(r"\bserving\b")
             with Proxy(pair.kvs_port) as to_server:
