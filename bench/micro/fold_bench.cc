@@ -32,7 +32,7 @@ void Gather(const std::string& log, txn::ChangeTable* table) {
     const auto item = list.Next();
     if (!item.ok()) std::abort();
     if (!*item) return;
-    if (!table->Add((*item)->transaction, (*item)->entry).ok()) std::abort();
+    table->Add((*item)->transaction, (*item)->entry);
   }
 }
 
@@ -54,7 +54,8 @@ void SortChanges(benchmark::State& state) {
     txn::ChangeTable table;
     Gather(log, &table);
     state.ResumeTiming();
-    const auto sorted = table.TakeSorted();
+    if (!table.Fold().ok()) std::abort();
+    const auto sorted = table.Read();
     while (true) {
       const auto chunk = sorted->Next();
       if (!chunk.ok()) std::abort();

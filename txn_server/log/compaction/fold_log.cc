@@ -25,7 +25,8 @@ class LogFolder {
       if (!*frame) break;
       if (absl::Status status = ReadFrame(**frame); !status.ok()) return status;
     }
-    if (!table_.empty()) sources_.push_back(table_.TakeSorted());
+    if (absl::Status status = table_.Fold(); !status.ok()) return status;
+    if (!table_.empty()) sources_.push_back(table_.Read());
     return absl::OkStatus();
   }
 
@@ -49,12 +50,12 @@ class LogFolder {
       if (!item.ok()) return item.status();
       if (!*item) return absl::OkStatus();
       const Transaction& transaction = (*item)->transaction;
-      if (absl::Status status = table_.Add(transaction, (*item)->entry); !status.ok()) return status;
+      table_.Add(transaction, (*item)->entry);
       if (const auto request = RequestOf(transaction)) requests_.Add(*request);
       ++result_.transactions;
       result_.time_micros = transaction.time_micros;
       if (table_.memory_bytes() > options_.table_bytes) {
-        if (absl::Status status = Spill(); !status.ok()) return status;
+        if (absl::Status status = MakeRoom(); !status.ok()) return status;
       }
       if (result_.transactions % kAskEvery == 0 && options_.cancelled()) {
         return absl::CancelledError("the fold was cancelled");
@@ -62,9 +63,13 @@ class LogFolder {
     }
   }
 
-  absl::Status Spill() {
-    auto run = options_.spill(*table_.TakeSorted());
+  // Folding costs the same however little it frees, so that it is enough only if it frees much.
+  absl::Status MakeRoom() {
+    if (absl::Status status = table_.Fold(); !status.ok()) return status;
+    if (table_.memory_bytes() <= options_.table_bytes / 2) return absl::OkStatus();
+    auto run = options_.spill(*table_.Read());
     if (!run.ok()) return run.status();
+    table_.Clear();
     sources_.push_back(*std::move(run));
     return absl::OkStatus();
   }

@@ -1,9 +1,10 @@
 // Makes the next snapshot of a log in bounded memory: the last snapshot, and what was logged since.
 //
-// What was logged is gathered by key in a ChangeTable. When that has grown to its bound it is spilled as a sorted run,
-// and in the end everything is merged. So each transaction is read once, a key that changes often costs no more than
-// one that changed once, and memory depends neither on the number of keys nor on that of transactions; on top of the
-// bound come one chunk of each run, the largest value of a key, and the remembered requests.
+// What was logged is gathered in a ChangeTable. When that has grown to its bound it is folded by key, and spilled as a
+// sorted run if that does not make it small; in the end everything is merged. So each transaction is read once, a key
+// that changes often costs no more than one that changed once, and memory depends neither on the number of keys nor on
+// that of transactions; on top of the bound come one chunk of each run, the largest value of a key, and the remembered
+// requests.
 #pragma once
 
 #include <absl/functional/function_ref.h>

@@ -50,8 +50,9 @@ class Source {
 bool ComesAfter(const Source* a, const Source* b) {
   const Transaction& ours = a->item().transaction;
   const Transaction& theirs = b->item().transaction;
-  if (Precedes(theirs.type, theirs.key, ours.type, ours.key)) return true;
-  return a->index() > b->index() && ours.type == theirs.type && ours.key == theirs.key;
+  if (ours.type != theirs.type) return ours.type > theirs.type;
+  const int order = ours.key.compare(theirs.key);
+  return order != 0 ? order > 0 : a->index() > b->index();
 }
 
 class Merger {

@@ -1,6 +1,7 @@
 #include "txn_server/log/compaction/change_table.h"
 
 #include <algorithm>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -13,35 +14,50 @@
 namespace kvs::txn {
 namespace {
 
-// Adds every transaction of a list; the error of the first one that is refused.
-absl::Status AddAll(ChangeTable& table, absl::string_view list) {
+// Adds every transaction of a list.
+void AddAll(ChangeTable& table, absl::string_view list) {
   TransactionListReader reader;
   reader.Reset(list);
   while (true) {
     const auto item = reader.Next();
     REQUIRE(item.status() == absl::OkStatus());
-    if (!*item) return absl::OkStatus();
-    if (absl::Status status = table.Add((*item)->transaction, (*item)->entry); !status.ok()) return status;
+    if (!*item) return;
+    table.Add((*item)->transaction, (*item)->entry);
   }
 }
 
-Lines Sorted(const std::string& list) {
-  ChangeTable table;
-  REQUIRE(AddAll(table, list) == absl::OkStatus());
-  return Describe(ReadList(*table.TakeSorted()));
+std::string FoldedList(ChangeTable& table) {
+  REQUIRE(table.Fold() == absl::OkStatus());
+  return ReadList(*table.Read());
+}
+
+// What the entries of a list amount to, which must not depend on where the table is folded in between.
+Lines Sorted(const std::vector<std::string>& entries) {
+  std::optional<Lines> lines;
+  for (size_t fold_after = 0; fold_after <= entries.size(); ++fold_after) {
+    ChangeTable table;
+    for (size_t i = 0; i < entries.size(); ++i) {
+      if (i == fold_after) REQUIRE(table.Fold() == absl::OkStatus());
+      AddAll(table, entries[i]);
+    }
+    const Lines found = Describe(FoldedList(table));
+    if (lines) CHECK(found == *lines);
+    lines = found;
+  }
+  return *lines;
 }
 
 const operation::Put kPutInt{int64_t{1}};
 const operation::Put kPutText{absl::string_view("text")};
 
 TEST_CASE("changes come by type, then by the bytes of the key, then in their order") {
-  const std::string list =
-      Entry(1, 0, ValueType::kMap, "a", operation::PutFields{{{"f", "1"}}}) +
-      Entry(2, 0, ValueType::kString, "b", kPutText) + Entry(3, 0, ValueType::kString, "\xc3\xa4", kPutText) +
-      Entry(4, 2, ValueType::kString, "b", operation::Append{"x"}) + Entry(5, 0, ValueType::kInt, "z", kPutInt) +
-      Entry(6, 0, ValueType::kString, "a", kPutText) + Entry(7, 4, ValueType::kString, "b", operation::Append{"y"});
-  CHECK(Sorted(list) == Lines{"int z 5<0 put", "string a 6<0 put", "string b 2<0 put", "string b 4<2 append",
-                              "string b 7<4 append", "string \xc3\xa4 3<0 put", "map a 1<0 fields"});
+  CHECK(Sorted({Entry(1, 0, ValueType::kMap, "a", operation::PutFields{{{"f", "1"}}}),
+                Entry(2, 0, ValueType::kString, "b", kPutText), Entry(3, 0, ValueType::kString, "\xc3\xa4", kPutText),
+                Entry(4, 2, ValueType::kString, "b", operation::Append{"x"}),
+                Entry(5, 0, ValueType::kInt, "z", kPutInt), Entry(6, 0, ValueType::kString, "a", kPutText),
+                Entry(7, 4, ValueType::kString, "b", operation::Append{"y"})}) ==
+        Lines{"int z 5<0 put", "string a 6<0 put", "string b 2<0 put", "string b 4<2 append", "string b 7<4 append",
+              "string \xc3\xa4 3<0 put", "map a 1<0 fields"});
 }
 
 TEST_CASE("keys come in the order of their bytes, whatever they begin with and however long they are") {
@@ -60,9 +76,9 @@ TEST_CASE("keys come in the order of their bytes, whatever they begin with and h
     uint64_t revision = 0;
     for (const std::string& key : keys) list += Entry(++revision, 0, ValueType::kString, key, kPutText);
     ChangeTable table;
-    REQUIRE(AddAll(table, list) == absl::OkStatus());
+    AddAll(table, list);
     std::vector<std::string> found;
-    const std::string sorted = ReadList(*table.TakeSorted());
+    const std::string sorted = FoldedList(table);
     TransactionListReader reader;
     reader.Reset(sorted);
     for (auto item = reader.Next(); *item; item = reader.Next()) found.emplace_back((*item)->transaction.key);
@@ -72,29 +88,29 @@ TEST_CASE("keys come in the order of their bytes, whatever they begin with and h
 }
 
 TEST_CASE("what tells the whole state of a key replaces what was before, and names the revision before the run") {
-  CHECK(Sorted(Entry(8, 5, ValueType::kInt, "a", operation::IntIncrement{1, 2}) +
-               Entry(9, 8, ValueType::kInt, "a", operation::IntIncrement{1, 3})) == Lines{"int a 9<5 increment"});
-  CHECK(Sorted(Entry(8, 5, ValueType::kString, "a", operation::Append{"x"}) +
-               Entry(9, 8, ValueType::kString, "a", kPutText) +
-               Entry(10, 9, ValueType::kString, "a", operation::Append{"y"})) ==
+  CHECK(Sorted({Entry(8, 5, ValueType::kInt, "a", operation::IntIncrement{1, 2}),
+                Entry(9, 8, ValueType::kInt, "a", operation::IntIncrement{1, 3})}) == Lines{"int a 9<5 increment"});
+  CHECK(Sorted({Entry(8, 5, ValueType::kString, "a", operation::Append{"x"}),
+                Entry(9, 8, ValueType::kString, "a", kPutText),
+                Entry(10, 9, ValueType::kString, "a", operation::Append{"y"})}) ==
         Lines{"string a 9<5 put", "string a 10<9 append"});
-  CHECK(Sorted(Entry(8, 5, ValueType::kSet, "a", operation::AddMembers{{"x"}}) +
-               Entry(9, 8, ValueType::kSet, "a", operation::Delete{})) == Lines{"set a 9<5 delete"});
-  CHECK(Sorted(Entry(8, 5, ValueType::kSet, "a", operation::Delete{}) +
-               Entry(9, 0, ValueType::kSet, "a", operation::AddMembers{{"x"}})) ==
+  CHECK(Sorted({Entry(8, 5, ValueType::kSet, "a", operation::AddMembers{{"x"}}),
+                Entry(9, 8, ValueType::kSet, "a", operation::Delete{})}) == Lines{"set a 9<5 delete"});
+  CHECK(Sorted({Entry(8, 5, ValueType::kSet, "a", operation::Delete{}),
+                Entry(9, 0, ValueType::kSet, "a", operation::AddMembers{{"x"}})}) ==
         Lines{"set a 8<5 delete", "set a 9<0 add"});
-  CHECK(Sorted(Entry(8, 5, ValueType::kInt, "a", operation::Delete{}) +
-               Entry(9, 0, ValueType::kInt, "a", operation::IntIncrement{1, 1})) == Lines{"int a 9<5 increment"});
+  CHECK(Sorted({Entry(8, 5, ValueType::kInt, "a", operation::Delete{}),
+                Entry(9, 0, ValueType::kInt, "a", operation::IntIncrement{1, 1})}) == Lines{"int a 9<5 increment"});
 }
 
 TEST_CASE("a key that came and went within the run is forgotten") {
   ChangeTable table;
   CHECK(table.empty());
-  REQUIRE(AddAll(table, Entry(1, 0, ValueType::kInt, "a", kPutInt)) == absl::OkStatus());
+  AddAll(table, Entry(1, 0, ValueType::kInt, "a", kPutInt));
   CHECK_FALSE(table.empty());
-  REQUIRE(AddAll(table, Entry(2, 1, ValueType::kInt, "a", operation::Delete{})) == absl::OkStatus());
+  AddAll(table, Entry(2, 1, ValueType::kInt, "a", operation::Delete{}));
+  CHECK(FoldedList(table).empty());
   CHECK(table.empty());
-  CHECK(ReadList(*table.TakeSorted()).empty());
 }
 
 TEST_CASE("a change that does not follow from what is known of its key is data loss") {
@@ -110,43 +126,56 @@ TEST_CASE("a change that does not follow from what is known of its key is data l
   };
   for (const auto& c : cases) {
     ChangeTable table;
-    const absl::Status status = AddAll(table, c.list);
+    AddAll(table, c.list);
+    const absl::Status status = table.Fold();
     CHECK(absl::IsDataLoss(status));
     CHECK_THAT(std::string(status.message()), ContainsText(c.revision));
   }
   // The same key of another type is another key.
   ChangeTable table;
-  CHECK(AddAll(table, first + Entry(3, 2, ValueType::kUint, "a", operation::Put{uint64_t{1}})) == absl::OkStatus());
+  AddAll(table, first + Entry(3, 2, ValueType::kUint, "a", operation::Put{uint64_t{1}}));
+  CHECK(table.Fold() == absl::OkStatus());
 }
 
 TEST_CASE("the table knows about what it takes in memory") {
   ChangeTable table;
   CHECK(table.memory_bytes() == 0);
-  uint64_t revision = 0;
-  // Keys that come and go leave nothing behind.
-  for (int i = 0; i < 1000; ++i) {
-    const std::string key = absl::StrCat("key-", i);
-    ++revision;
-    REQUIRE(AddAll(table, Entry(revision, 0, ValueType::kString, key, kPutText) +
-                              Entry(revision + 1, revision, ValueType::kString, key, operation::Delete{})) ==
-            absl::OkStatus());
-    ++revision;
-    REQUIRE(table.memory_bytes() == 0);
-  }
   const std::string text(1000, 'x');
+  uint64_t revision = 0;
+  const auto put = [&](int number) {
+    ++revision;
+    AddAll(table, Entry(revision, 0, ValueType::kString, absl::StrCat("key-", number),
+                        operation::Put{absl::string_view(text)}));
+  };
+  const auto remove = [&](int number, uint64_t put_revision) {
+    ++revision;
+    AddAll(table, Entry(revision, put_revision, ValueType::kString, absl::StrCat("key-", number), operation::Delete{}));
+  };
   size_t before = 0;
   for (int i = 0; i < 100; ++i) {
-    ++revision;
-    REQUIRE(AddAll(table, Entry(revision, 0, ValueType::kString, absl::StrCat("key-", i),
-                                operation::Put{absl::string_view(text)})) == absl::OkStatus());
+    put(i);
     const size_t grown = table.memory_bytes() - before;
     CHECK(grown >= text.size());
     CHECK(grown < 2 * text.size() + 500);
     before = table.memory_bytes();
   }
-  table.TakeSorted();
+  // All are of use.
+  REQUIRE(table.Fold() == absl::OkStatus());
+  CHECK(table.memory_bytes() == before);
+  // Of half of them, all that is left is of use, and what is not takes no memory.
+  for (int i = 0; i < 60; ++i) remove(i, static_cast<uint64_t>(i) + 1);
+  REQUIRE(table.Fold() == absl::OkStatus());
+  CHECK(table.memory_bytes() < before / 2);
+  CHECK(table.memory_bytes() > 40 * text.size());
+  for (int i = 60; i < 100; ++i) remove(i, static_cast<uint64_t>(i) + 1);
+  REQUIRE(table.Fold() == absl::OkStatus());
   CHECK(table.memory_bytes() == 0);
   CHECK(table.empty());
+  put(1);
+  table.Clear();
+  CHECK(table.memory_bytes() == 0);
+  CHECK(table.empty());
+  CHECK(FoldedList(table).empty());
 }
 
 TEST_CASE("chunks are of about a frame's target size, also where one key has many changes") {
@@ -157,8 +186,9 @@ TEST_CASE("chunks are of about a frame's target size, also where one key has man
   }
   list += Entry(301, 0, ValueType::kString, "other", kPutText);
   ChangeTable table;
-  REQUIRE(AddAll(table, list) == absl::OkStatus());
-  const std::vector<std::string> chunks = ReadChunks(*table.TakeSorted());
+  AddAll(table, list);
+  REQUIRE(table.Fold() == absl::OkStatus());
+  const std::vector<std::string> chunks = ReadChunks(*table.Read());
   std::string all;
   for (const std::string& chunk : chunks) {
     CHECK(chunk.size() <= 2 * kTargetFrameBytes + 2 * text.size());
@@ -168,18 +198,24 @@ TEST_CASE("chunks are of about a frame's target size, also where one key has man
   CHECK(same);
 }
 
-TEST_CASE("a table stands for the run that it was made of") {
+TEST_CASE("a table stands for the run that it was made of, wherever it was folded in between") {
   const uint64_t seed = TestSeed();
   INFO("KVS_SEED=" << seed);
-  RandomHistory history(seed);
-  std::string before;
-  for (int i = 0; i < 300; ++i) before += history.Next();
-  const std::string snapshot = history.state().Snapshot();
-  ChangeTable table;
-  for (int i = 0; i < 1000; ++i) REQUIRE(AddAll(table, history.Next()) == absl::OkStatus());
-  const auto state = StateOf(snapshot + ReadList(*table.TakeSorted()));
-  REQUIRE(state.status() == absl::OkStatus());
-  CHECK(state->KeySnapshot() == history.state().KeySnapshot());
+  for (const int fold_every : {1, 7, 100, 10'000}) {
+    INFO("folded every " << fold_every);
+    RandomHistory history(seed);
+    std::string before;
+    for (int i = 0; i < 300; ++i) before += history.Next();
+    const std::string snapshot = history.state().Snapshot();
+    ChangeTable table;
+    for (int i = 1; i <= 1000; ++i) {
+      AddAll(table, history.Next());
+      if (i % fold_every == 0) REQUIRE(table.Fold() == absl::OkStatus());
+    }
+    const auto state = StateOf(snapshot + FoldedList(table));
+    REQUIRE(state.status() == absl::OkStatus());
+    CHECK(state->KeySnapshot() == history.state().KeySnapshot());
+  }
 }
 
 }  // namespace
