@@ -108,6 +108,11 @@ def environment(settings):
     }
 
 
+def is_busy(about):
+    """Whether so much else ran when the measurement began that it may have been slowed down."""
+    return about["load_before"] > 1
+
+
 def changed(row, before):
     """Whether the run before had another ratio: by how much, as a share, or None."""
     old = next((other["ratio"] for other in before if other["name"] == row["name"]), None)
@@ -146,7 +151,7 @@ def markdown(rows, before, about):
     return "\n".join([
         f"On {about['processors']} × {about['processor']}, {about['memory_gib']} GiB, {about['system']}, Linux {about['kernel']}; "
         f"{about['rounds']} rounds of {about['seconds']} s, {about['keys']:,} keys ({about['start_keys']:,} for starts, {about['many_keys']:,} "
-        f"for scale_keys), load {about['load_before']:.1f} before. "
+        f"for scale_keys), load {about['load_before']:.1f} before{' (others were at work)' if is_busy(about) else ''}. "
         + "; ".join(f"{name}: {version}" for name, version in about["versions"].items()) + ".\n",
         table(["row", "what", "value", "baseline", "ratio (of the rounds; of the medians)", "target", "met", "since the run before"], targets),
         "Of a message, in microseconds, and processor seconds for a million operations:\n",

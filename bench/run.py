@@ -152,6 +152,8 @@ def run(options):
             "start_keys": options.start_keys, "many_keys": options.many_keys, "file_system": check_file_system(directory),
         }
         about = results.environment(settings)
+        if results.is_busy(about):
+            print(f"the load is {about['load_before']:.1f}: what else runs here will slow this down", file=sys.stderr)
         found = measure(options, measured_rows, directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

@@ -105,6 +105,19 @@ class Pair:
                 process.stop()
 
 
+class PostgresPair(Pair):
+    """One whose ledger is a database."""
+
+    def __init__(self, bin, directory, postgres, database):
+        self.postgres = postgres
+        super().__init__(
+            bin, directory, ledger=["--ledger=postgres", f"--postgres-url=dbname={database}"], environment=postgres.variables
+        )
+
+    def processes(self):
+        return {**super().processes(), **self.postgres.processes()}
+
+
 class Volatile:
     """kvs_server without a ledger."""
 

@@ -182,10 +182,7 @@ class Bench:
         for database in ("kvs", "copy"):
             postgres.sql(f"CREATE DATABASE {database}")
         run([self.bin / "txn_server", "migrate", "--postgres-url=dbname=copy"], env={**os.environ, **postgres.variables})
-        return servers.Pair(
-            self.bin, self.new_directory(), ledger=["--ledger=postgres", "--postgres-url=dbname=kvs"],
-            environment=postgres.variables,
-        )
+        return servers.PostgresPair(self.bin, self.new_directory(), postgres, "kvs")
 
 
 SERVERS = {
@@ -257,9 +254,10 @@ def postgres_copy(bench):
         postgres.sql(f"TRUNCATE {table}", "copy")
         postgres.sql(f"COPY {table} TO '{postgres.directory}/{table}'", "kvs")
     statements = "".join(f"COPY {table} FROM '{postgres.directory}/{table}'; " for table in COPIED)
-    begin = time.monotonic()
+    begin, cpu = time.monotonic(), postgres.process.cpu_seconds()
     postgres.sql(f"BEGIN; {statements}COMMIT", "copy")
-    return Sample(rows / (time.monotonic() - begin))
+    seconds, cpu = time.monotonic() - begin, postgres.process.cpu_seconds() - cpu
+    return Sample(rows / seconds, cpu={"postgres": cpu / rows * 1e6})
 
 
 def etcd_transactions(bench):
