@@ -47,8 +47,8 @@ absl::StatusOr<Channels> Connect(uint64_t count, absl::Duration patience, MakeCh
   return channels;
 }
 
-// All that its threads measured, and the first error of one.
-absl::StatusOr<LoadResult> Run(const std::vector<Plan>& plans, const Workload& workload, const Channels& channels) {
+// All that its threads measured, and the first failure of one.
+LoadResult Run(const std::vector<Plan>& plans, const Workload& workload, const Channels& channels) {
   const double cpu_seconds = CpuSeconds();
   const size_t share = channels.size() / plans.size();
   std::vector<std::unique_ptr<Runner>> runners;
@@ -66,7 +66,7 @@ absl::StatusOr<LoadResult> Run(const std::vector<Plan>& plans, const Workload& w
 
   LoadResult all;
   for (size_t i = 0; i < plans.size(); ++i) {
-    if (!statuses[i].ok()) return statuses[i];
+    all.failure.Update(statuses[i]);
     const LoadResult& result = runners[i]->result();
     all.nanoseconds.Add(result.nanoseconds);
     all.messages += result.messages;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <absl/functional/function_ref.h>
+#include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <grpcpp/channel.h>
 
@@ -30,6 +31,10 @@ struct LoadResult {
   double seconds_in_all = 0;
   double cpu_seconds = 0;  // that this process took
 
+  // Why it ended early, if it did: the error of the last message if a thousand failed in a row, or if a stream broke;
+  // DEADLINE_EXCEEDED if nothing was answered for as long as the patience. It may have ended in the warm-up.
+  absl::Status failure;
+
   double MessagesPerSecond() const { return static_cast<double>(messages) / seconds; }
   double OperationsPerSecond() const { return static_cast<double>(operations) / seconds; }
 };
@@ -38,8 +43,7 @@ struct LoadResult {
 using MakeChannel = absl::FunctionRef<absl::StatusOr<std::shared_ptr<grpc::Channel>>()>;
 
 // Connects and sends the workload for as long as `options` say; their verb, batch and key settings do not matter here
-// beside keys. kUnreachable without a connection within the patience; the error of the last message if a thousand
-// failed in a row, or if a stream broke; DEADLINE_EXCEEDED if nothing was answered for as long as the patience.
+// beside keys. kUnreachable without a connection within the patience.
 absl::StatusOr<LoadResult> RunLoad(const Options& options, const Workload& workload, MakeChannel make_channel);
 
 // Sends the messages of a fill over as many connections as `options` say.

@@ -55,6 +55,7 @@ absl::Status SetWord(absl::string_view what, absl::string_view word, absl::strin
 absl::Status SetWords(const Context& context, bench::Options* options) {
   const absl::Status verb = SetWord("what to do", context.arguments[0], bench::kVerbs, &options->verb);
   if (!verb.ok()) return verb;
+  if (options->verb != bench::Verb::kMixed && context.FlagValue("reads")) return UsageError("--reads is for mixed");
   if (options->verb == bench::Verb::kIncr) options->type = bench::Type::kInt;
   if (context.FlagValue("batch").has_value()) options->via = bench::Via::kMulti;
   if (const auto via = context.FlagValue("via")) {
@@ -97,6 +98,7 @@ absl::Status PutAllKeys(const Context& context, const bench::Options& options, b
   for (const bench::Fill& fill : bench::MakeFills(options)) {
     const auto result = bench::RunFill(options, fill, make_channel);
     if (!result.ok()) return result.status();
+    if (!result->failure.ok()) return result->failure;
     if (result->failed_operations == 0) continue;
     return absl::AbortedError(absl::StrCat("could not put every key: ", result->first_error));
   }
@@ -115,7 +117,12 @@ absl::StatusOr<int> RunBench(const Context& context) {
   }
   const auto result = bench::RunLoad(*options, bench::MakeWorkload(*options), make_channel);
   if (!result.ok()) return result.status();
-  context.output.Result(bench::Json(*result), bench::Text(*result));
+  if (result->messages > 0 || result->failure.ok()) context.output.Result(bench::Json(*result), bench::Text(*result));
+  if (!result->failure.ok()) return result->failure;
+  const bool reads = options->verb == bench::Verb::kGet || options->verb == bench::Verb::kMixed;
+  if (result->failed_operations > 0 && reads && !context.flags.contains("fill")) {
+    context.output.Note("keys that are not there are errors; --fill puts every key first");
+  }
   return result->failed_operations == 0 ? kSuccess : kRefused;
 }
 
@@ -134,7 +141,8 @@ std::vector<Command> BenchCommands() {
            "its message was due. Messages have one operation, or --batch, which travel --via calls with many keys\n"
            "(multi), Batch.Execute (batch, atomic) or the stream Batch.Pipeline (pipeline).\n"
            "mixed reads and puts; via batch, atomic and pipeline its operations are of ints, strings and maps.\n"
-           "Ends with 1 if operations failed, which is so for keys that are not there.",
+           "Ends with 1 if operations failed, which is so for keys that are not there. It gives up when a thousand\n"
+           "messages fail in a row, or when nothing is answered for --timeout, and tells what it measured until then.",
        .example = "kvs bench get --fill --duration 5s\n"
                   "kvs bench put --outstanding 256 --duration 30s\n"
                   "kvs bench get --batch 100 --via pipeline\n"

@@ -4,6 +4,7 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <atomic>
 #include <cmath>
 #include <map>
 #include <string>
@@ -135,6 +136,7 @@ TEST_CASE("bench ends with 1 and the reason when operations fail") {
     const CommandResult result = cli.Run({"bench", load[0], "--keys", "1000000", "--duration", "5ms", "--warmup", "0"});
     INFO(result.out << result.err);
     CHECK(result.status == 1);
+    CHECK((result.err.find("--fill puts every key first") != std::string::npos) == (load[0] == "get"));
   }
 }
 
@@ -161,6 +163,20 @@ TEST_CASE("bench gives up when nothing is answered within the timeout") {
   }
   gate.Open();
   cli.pair().storage().SetBeforeAppend(nullptr);
+}
+
+TEST_CASE("bench tells what it measured until it gave up") {
+  Gate gate;
+  PairCli cli;
+  std::atomic<int> appends = 0;
+  cli.pair().storage().SetBeforeAppend([&, hook = gate.Hook()] { return ++appends > 5 ? hook() : absl::OkStatus(); });
+  const CommandResult result =
+      cli.Run({"bench", "put", "--timeout", "300ms", "--duration", "1h", "--warmup", "0", "--output", "json"});
+  gate.Open();
+  cli.pair().storage().SetBeforeAppend(nullptr);
+  CHECK(result.status == 3);
+  CHECK_THAT(result.err, ContainsText("nothing was answered for 300ms"));
+  CHECK(Numbers(result.out).at("calls") > 0);
 }
 
 TEST_CASE("bench tells that nothing answers at the address") {
@@ -201,6 +217,7 @@ TEST_CASE("bench refuses what it does not know") {
   CHECK_THAT(error({"get", "--duration", "5"}), ContainsText("--duration=5: "));
   CHECK_THAT(error({"get", "--connections", "0"}), ContainsText("--connections must be 1 to 1000, not 0"));
   CHECK_THAT(error({"incr", "--type", "string"}), ContainsText("incr is for --type int"));
+  CHECK_THAT(error({"put", "--reads", "30"}), ContainsText("--reads is for mixed"));
 }
 
 }  // namespace
