@@ -331,7 +331,9 @@ void LedgerService::Open(rpc::UnaryCall& call, const pb::OpenRequest& request, T
 
 absl::Status LedgerService::CheckNoOtherWriter(const pb::OpenRequest& request, const LogPosition& position) const {
   if (!active_ || request.take_over_epoch() == position.epoch) return absl::OkStatus();
-  const std::string age = absl::FormatDuration(absl::Trunc(absl::Now() - attached_at_, absl::Seconds(1)));
+  const absl::Duration connected = absl::Now() - attached_at_;
+  const absl::Duration unit = connected < absl::Seconds(1) ? absl::Milliseconds(1) : absl::Seconds(1);
+  const std::string age = absl::FormatDuration(absl::Ceil(connected, unit));
   const std::string epoch = absl::StrCat(position.epoch);
   return Error(errors::kWriterActive,
                absl::StrCat("the ledger is in use by the writer ", writer_name_, ", connected for ", age,

@@ -356,9 +356,9 @@ absl::Status ExplainOpening(const absl::Status& status, const std::string& direc
   if (absl::IsPermissionDenied(status) || absl::IsFailedPrecondition(status)) {
     if (!ReasonOf(status).empty()) return status;
     return UnusableDirectory(absl::StrCat(status.message(),
-                                          ": the ledger needs a directory that it can write; change the "
-                                          "rights of ",
-                                          directory, " or name another one"));
+                                          ": the ledger needs a directory that it can write, and files in it that it "
+                                          "can read and write; change the rights of ",
+                                          directory, " and of what is in it, or name another one"));
   }
   return status;
 }
