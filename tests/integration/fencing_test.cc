@@ -55,11 +55,11 @@ TEST_CASE("the wrong epoch does not take the ledger over") {
 }
 
 TEST_CASE("a writer that is taken over from is fenced, tells its callers, and changes nothing any more") {
+  Gate gate;
   Pair pair;
   pair.Start();
   const ApiClient first(pair.channel());
   first.Ask("IntStore.Put", "key: 'a' value: 1");
-  Gate gate;
   pair.storage().SetBeforeAppend(gate.Hook());
   auto put = first.Start("IntStore.Put", "key: 'a' value: 2");
   gate.AwaitAppend();

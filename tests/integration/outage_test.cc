@@ -60,11 +60,11 @@ TEST_CASE("without its ledger the server serves reads and refuses mutations, and
 }
 
 TEST_CASE("what was in flight is unknown to its caller, hidden from readers, and durable when the ledger is back") {
+  Gate gate;
   Pair pair;
   pair.Start();
   const ApiClient api(pair.channel());
   api.Ask("IntStore.Put", "key: 'a' value: 1");
-  Gate gate;
   pair.storage().SetBeforeAppend(gate.Hook());
   auto put = api.Start("IntStore.Put", "key: 'a' value: 2");
   gate.AwaitAppend();
@@ -91,11 +91,11 @@ TEST_CASE("what was in flight is unknown to its caller, hidden from readers, and
 }
 
 TEST_CASE("a caller waits for the ledger no longer than max-commit-wait") {
+  Gate gate;
   Pair pair;
   pair.kvs_config().max_commit_wait = absl::Milliseconds(200);
   pair.Start();
   const ApiClient api(pair.channel());
-  Gate gate;
   pair.storage().SetBeforeAppend(gate.Hook());
   CHECK(api.Ask("IntStore.Put", "key: 'a' value: 1") == "DEADLINE_EXCEEDED OUTCOME_UNKNOWN");
   CHECK(api.Ask("IntStore.Get", "key: 'a'") == "UNAVAILABLE PENDING_WRITE");
@@ -105,8 +105,8 @@ TEST_CASE("a caller waits for the ledger no longer than max-commit-wait") {
 }
 
 TEST_CASE("past the bounds mutations are refused before they change anything") {
-  Pair pair;
   Gate gate;
+  Pair pair;
   SECTION("of waiting replies") {
     pair.kvs_config().max_waiting_replies = 1;
     pair.Start();
@@ -140,11 +140,11 @@ TEST_CASE("past the bounds mutations are refused before they change anything") {
 }
 
 TEST_CASE("a drain refuses new calls and ends what still waits as unknown") {
+  Gate gate;
   Pair pair;
   pair.kvs_config().drain_timeout = absl::Seconds(2);
   pair.Start();
   const ApiClient api(pair.channel());
-  Gate gate;
   pair.storage().SetBeforeAppend(gate.Hook());
   auto put = api.Start("IntStore.Put", "key: 'a' value: 1");
   gate.AwaitAppend();

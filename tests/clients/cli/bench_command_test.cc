@@ -167,8 +167,8 @@ TEST_CASE("bench gives up when nothing is answered within the timeout") {
 
 TEST_CASE("bench tells what it measured until it gave up") {
   Gate gate;
-  PairCli cli;
   std::atomic<int> appends = 0;
+  PairCli cli;
   cli.pair().storage().SetBeforeAppend([&, hook = gate.Hook()] { return ++appends > 5 ? hook() : absl::OkStatus(); });
   const CommandResult result =
       cli.Run({"bench", "put", "--timeout", "300ms", "--duration", "1h", "--warmup", "0", "--output", "json"});

@@ -160,9 +160,9 @@ TEST_CASE("Open takes over with the current epoch and fences the other writer") 
 }
 
 TEST_CASE("a frame that a fenced writer had queued is not written") {
+  Gate gate;
   Ledger ledger;
   auto session = ledger.OpenAndAttach();
-  Gate gate;
   ledger.storage().SetBeforeAppend(gate.Hook());
   session->Send(MakeFrame(1, 1).frame());
   gate.AwaitAppend();
@@ -176,9 +176,9 @@ TEST_CASE("a frame that a fenced writer had queued is not written") {
 }
 
 TEST_CASE("a writer that attaches while another one takes over is fenced, and writes nothing") {
+  Gate gate;
   Ledger ledger;
   ledger.OpenAndAttach();
-  Gate gate;
   ledger.storage().SetBeforeBeginEpoch(gate.Hook());
   std::thread open([&] { CHECK(ledger.Open(kSecond, 1) == absl::OkStatus()); });
   gate.AwaitAppend();
@@ -222,9 +222,9 @@ TEST_CASE("a Resume that is refused does not end the writer's stream") {
 }
 
 TEST_CASE("Resume ends the writer's stream before, and waits for what it has in flight") {
+  Gate gate;
   Ledger ledger;
   auto before = ledger.OpenAndAttach();
-  Gate gate;
   ledger.storage().SetBeforeAppend(gate.Hook());
   before->Send(MakeFrame(1, 2).frame());
   gate.AwaitAppend();
@@ -359,9 +359,9 @@ TEST_CASE("while groups are refused, a writer that resumes again and again is no
 }
 
 TEST_CASE("nothing is acknowledged before the log has it") {
+  Gate gate;
   Ledger ledger;
   auto session = ledger.OpenAndAttach();
-  Gate gate;
   ledger.storage().SetBeforeAppend(gate.Hook());
   session->Send(MakeFrame(1, 2).frame());
   gate.AwaitAppend();
@@ -403,13 +403,13 @@ TEST_CASE("past the bound of queued bytes reading pauses, and goes on") {
 }
 
 TEST_CASE("a writer that could not be read from for long has not been silent") {
+  Gate gate;
   LedgerServiceOptions options;
   options.max_queued_bytes = 1000;
   options.heartbeat_interval = absl::Milliseconds(20);
   options.writer_timeout = absl::Seconds(1);
   Ledger ledger(options);
   auto session = ledger.OpenAndAttach();
-  Gate gate;
   ledger.storage().SetBeforeAppend(gate.Hook());
   session->Send(MakeFrame(1, 1, std::string(1000, 'x')).frame());
   // The ledger's heartbeats are the clock.
