@@ -31,14 +31,20 @@ struct IsWhole {
   bool operator()(const operation::SetExpiry&) const { return false; }
 };
 
-// The eight bytes of a key from `begin` on, as a number: keys of different numbers are in the order of these.
+// So many bytes of a key are compared at a time.
+constexpr size_t kOrderBytes = 7;
+
+// These bytes of a key from `begin` on, and how many it has, as a number: keys of different numbers are in the order of
+// these, and keys of the same one have the same end, or all go on.
 uint64_t OrderOf(absl::string_view key, size_t begin) {
   uint64_t order = 0;
-  for (size_t i = begin; i < begin + sizeof(order); ++i) {
+  for (size_t i = begin; i < begin + kOrderBytes; ++i) {
     order = order << 8 | (i < key.size() ? static_cast<uint8_t>(key[i]) : 0);
   }
-  return order;
+  return order << 8 | std::min(key.size() - begin, kOrderBytes + 1);
 }
+
+bool GoesOn(uint64_t order) { return (order & 0xff) > kOrderBytes; }
 
 // An entry with the same transaction, but for its previous revision.
 absl::StatusOr<std::string> Rename(absl::string_view entry, uint64_t previous_revision) {
@@ -61,18 +67,13 @@ class ChangeTable::Reader : public SnapshotCursor {
   explicit Reader(const ChangeTable& table) : table_(table) {}
 
   absl::StatusOr<std::optional<SnapshotChunk>> Next() override {
+    const Changes& changes = table_.changes_;
     chunk_.clear();
-    while (chunk_.size() < kTargetFrameBytes && type_ < table_.types_.size()) {
-      const Changes& changes = table_.types_[type_];
-      if (next_ == changes.size()) {
-        ++type_;
-        next_ = 0;
-        continue;
-      }
+    for (; chunk_.size() < kTargetFrameBytes && next_ < changes.size(); ++next_) {
       if (next_ + kFetchAhead < changes.size()) {
-        __builtin_prefetch(table_.list_.data() + changes[next_ + kFetchAhead].entry_offset);
+        __builtin_prefetch(table_.EntryOf(changes[next_ + kFetchAhead]).data());
       }
-      if (absl::Status status = Write(changes[next_++]); !status.ok()) return status;
+      if (absl::Status status = Write(changes[next_]); !status.ok()) return status;
     }
     if (chunk_.empty()) return std::nullopt;
     return SnapshotChunk{chunk_};
@@ -92,8 +93,7 @@ class ChangeTable::Reader : public SnapshotCursor {
   }
 
   const ChangeTable& table_;
-  size_t type_ = 0;
-  size_t next_ = 0;  // of the type's changes
+  size_t next_ = 0;
   std::string chunk_;
 };
 
@@ -103,88 +103,95 @@ void ChangeTable::Add(const Transaction& transaction, absl::string_view entry) {
   change.previous_revision = transaction.previous_revision;
   change.entry_offset = static_cast<uint32_t>(list_.size());
   change.entry_size = static_cast<uint32_t>(entry.size());
-  change.key_offset = static_cast<uint32_t>(transaction.key.data() - entry.data());
   change.key_size = static_cast<uint32_t>(transaction.key.size());
+  change.key_offset = static_cast<uint32_t>(transaction.key.data() - entry.data());
+  change.type = static_cast<uint32_t>(transaction.type);
   change.is_whole = std::visit(IsWhole(), transaction.operation);
   change.is_removal = std::holds_alternative<operation::Delete>(transaction.operation);
-  types_[static_cast<size_t>(transaction.type)].push_back(change);
+  changes_.push_back(change);
   list_.append(entry.data(), entry.size());
   used_bytes_ += entry.size();
 }
 
 absl::Status ChangeTable::Fold() {
-  for (const ValueType type : kValueTypes) {
-    if (absl::Status status = FoldType(type); !status.ok()) return status;
+  Changes kept;
+  kept.reserve(changes_.size());
+  size_t key_begin = 0;          // in `kept`
+  uint64_t revision_before = 0;  // of the key, 0 if it was absent
+  uint64_t revision = 0;         // of the key now, 0 if it is absent
+  for (const Place& place : Sorted()) {
+    const Change& change = changes_[place.index];
+    if (!place.same_key) {
+      key_begin = kept.size();
+      revision_before = revision = change.previous_revision;
+    }
+    if (change.previous_revision != revision) {
+      return absl::DataLossError(absl::StrCat("at revision ", change.revision, " (",
+                                              TypeName(static_cast<ValueType>(change.type)),
+                                              "), the history has a hole: the key's change before should be ",
+                                              change.previous_revision, " but is ", revision));
+    }
+    revision = change.is_removal ? 0 : change.revision;
+    Keep(change, revision_before, key_begin, &kept);
   }
+  changes_ = std::move(kept);
   // Copying is worth it where much is gained, and takes little memory then.
   if (used_bytes_ <= list_.size() / 2) DropUnused();
   return absl::OkStatus();
 }
 
-absl::Status ChangeTable::FoldType(ValueType type) {
-  Changes& changes = types_[static_cast<size_t>(type)];
-  Sort(changes);
-  kept_.clear();
-  size_t key_begin = 0;          // in kept_
-  uint64_t revision_before = 0;  // of the key, 0 if it was absent
-  uint64_t revision = 0;         // of the key now, 0 if it is absent
-  for (size_t i = 0; i < sorted_.size(); ++i) {
-    const Change& change = changes[sorted_[i].index];
-    // Different numbers spare looking at the keys, which are not at hand.
-    const bool is_first =
-        i == 0 || sorted_[i - 1].order != sorted_[i].order || KeyOf(changes[sorted_[i - 1].index]) != KeyOf(change);
-    if (is_first) {
-      key_begin = kept_.size();
-      revision_before = revision = change.previous_revision;
-    }
-    if (change.previous_revision != revision) {
-      return absl::DataLossError(absl::StrCat("at revision ", change.revision, " (", TypeName(type),
-                                              "), the history has a hole: the key's change before should be ",
-                                              change.previous_revision, " but is ", revision));
-    }
-    revision = change.is_removal ? 0 : change.revision;
-    Keep(change, revision_before, key_begin);
-  }
-  changes.swap(kept_);
-  return absl::OkStatus();
-}
-
 // Takes the next change of the key whose kept ones begin at `key_begin`.
-void ChangeTable::Keep(Change change, uint64_t revision_before, size_t key_begin) {
+void ChangeTable::Keep(Change change, uint64_t revision_before, size_t key_begin, Changes* kept) {
   if (change.is_whole) {
-    for (size_t i = key_begin; i < kept_.size(); ++i) used_bytes_ -= kept_[i].entry_size;
-    kept_.resize(key_begin);
+    for (size_t i = key_begin; i < kept->size(); ++i) used_bytes_ -= (*kept)[i].entry_size;
+    kept->resize(key_begin);
   }
   if (change.is_removal && revision_before == 0) {
     used_bytes_ -= change.entry_size;
     return;
   }
-  if (kept_.size() == key_begin && change.previous_revision != revision_before) {
+  if (kept->size() == key_begin && change.previous_revision != revision_before) {
     change.previous_revision = revision_before;
     change.is_renamed = 1;
   }
-  kept_.push_back(change);
+  kept->push_back(change);
 }
 
-void ChangeTable::Sort(const Changes& changes) {
-  const size_t shared = SharedPrefix(changes);
-  sorted_.clear();
-  sorted_.reserve(changes.size());
-  for (const Change& change : changes)
-    sorted_.push_back({OrderOf(KeyOf(change), shared), static_cast<uint32_t>(sorted_.size())});
-  std::sort(sorted_.begin(), sorted_.end(), [&](const Place& a, const Place& b) {
-    if (a.order != b.order) return a.order < b.order;
-    const int order = KeyOf(changes[a.index]).compare(KeyOf(changes[b.index]));
-    return order != 0 ? order < 0 : a.index < b.index;
-  });
+// All changes by type, key, and the order in which they came.
+std::vector<ChangeTable::Place> ChangeTable::Sorted() const {
+  std::vector<Place> sorted;
+  sorted.reserve(changes_.size());
+  for (const ValueType type : kValueTypes) {
+    const size_t begin = sorted.size();
+    for (size_t i = 0; i < changes_.size(); ++i) {
+      if (changes_[i].type == static_cast<uint32_t>(type)) sorted.push_back({0, static_cast<uint32_t>(i)});
+    }
+    SortByKey(absl::MakeSpan(sorted).subspan(begin));
+  }
+  return sorted;
+}
+
+// Sorts a part of the key at a time, whose numbers are at hand where keys are not; most keys need one.
+void ChangeTable::SortByKey(Places places) const {
+  const size_t shared = SharedPrefix(places);
+  for (Place& place : places) place.order = OrderOf(KeyOf(place), shared);
+  std::sort(places.begin(), places.end(),
+            [](const Place& a, const Place& b) { return a.order != b.order ? a.order < b.order : a.index < b.index; });
+  for (size_t begin = 0, end = 0; begin < places.size(); begin = end) {
+    const uint64_t order = places[begin].order;
+    for (end = begin + 1; end < places.size() && places[end].order == order; ++end) {
+      places[end].same_key = !GoesOn(order);
+    }
+    if (GoesOn(order) && end - begin > 1) SortByKey(places.subspan(begin, end - begin));
+  }
 }
 
 // How many bytes all keys begin with alike.
-size_t ChangeTable::SharedPrefix(const Changes& changes) const {
-  if (changes.empty()) return 0;
-  absl::string_view shared = KeyOf(changes.front());
-  for (const Change& change : changes) {
-    const absl::string_view key = KeyOf(change);
+size_t ChangeTable::SharedPrefix(Places places) const {
+  if (places.empty()) return 0;
+  absl::string_view shared = KeyOf(places.front());
+  for (const Place& place : places) {
+    const absl::string_view key = KeyOf(place);
     const auto differ = std::mismatch(shared.begin(), shared.end(), key.begin(), key.end());
     shared = shared.substr(0, static_cast<size_t>(differ.first - shared.begin()));
   }
@@ -195,26 +202,22 @@ size_t ChangeTable::SharedPrefix(const Changes& changes) const {
 void ChangeTable::DropUnused() {
   std::string used;
   used.reserve(used_bytes_);
-  for (Changes& changes : types_) {
-    for (Change& change : changes) {
-      const absl::string_view entry = EntryOf(change);
-      change.entry_offset = static_cast<uint32_t>(used.size());
-      used.append(entry.data(), entry.size());
-    }
+  for (Change& change : changes_) {
+    const absl::string_view entry = EntryOf(change);
+    change.entry_offset = static_cast<uint32_t>(used.size());
+    used.append(entry.data(), entry.size());
   }
   list_ = std::move(used);
 }
 
 size_t ChangeTable::memory_bytes() const {
-  size_t changes = 0;
-  for (const Changes& type : types_) changes += type.size();
-  return list_.size() + changes * (2 * sizeof(Change) + sizeof(Place));
+  return list_.size() + changes_.size() * (2 * sizeof(Change) + sizeof(Place));
 }
 
 std::unique_ptr<SnapshotCursor> ChangeTable::Read() const { return std::make_unique<Reader>(*this); }
 
 void ChangeTable::Clear() {
-  for (Changes& changes : types_) changes.clear();
+  changes_.clear();
   list_.clear();
   used_bytes_ = 0;
 }

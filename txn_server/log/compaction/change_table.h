@@ -3,8 +3,8 @@
 
 #include <absl/status/status.h>
 #include <absl/strings/string_view.h>
+#include <absl/types/span.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,10 +27,11 @@ class ChangeTable {
   void Add(const Transaction& transaction, absl::string_view entry);
 
   // Sorts what was added, and drops what later transactions stand for. DataLoss, naming the revision, if one does not
-  // follow from the one before of its key; only Clear may follow then.
+  // follow from the one before of its key; only Clear may follow then. Of a key that came and went nobody finds out
+  // that it was there before.
   absl::Status Fold();
 
-  bool empty() const { return memory_bytes() == 0; }
+  bool empty() const { return changes_.empty(); }
 
   // About what the table takes in memory, with what folding it takes.
   size_t memory_bytes() const;
@@ -51,17 +52,20 @@ class ChangeTable {
     uint32_t entry_offset = 0;
     uint32_t entry_size = 0;
     uint32_t key_size = 0;
-    uint32_t key_offset : 29;  // in the entry
-    uint32_t is_whole : 1;     // the state after it does not depend on the one before
-    uint32_t is_removal : 1;   // the key is absent after it
-    uint32_t is_renamed : 1;   // its entry names another previous revision
+    uint32_t key_offset : 26;  // in the entry
+    uint32_t type : 3;
+    uint32_t is_whole : 1;    // the state after it does not depend on the one before
+    uint32_t is_removal : 1;  // the key is absent after it
+    uint32_t is_renamed : 1;  // its entry names another previous revision
   };
   using Changes = std::vector<Change>;
-  // A change among those of its type. Most comparisons need only the number.
+  // A change that is being sorted.
   struct Place {
-    uint64_t order = 0;
-    uint32_t index = 0;
+    uint64_t order = 0;     // of a part of its key
+    uint32_t index = 0;     // in changes_
+    bool same_key = false;  // as the place before
   };
+  using Places = absl::Span<Place>;
   class Reader;
 
   absl::string_view EntryOf(const Change& change) const {
@@ -70,18 +74,16 @@ class ChangeTable {
   absl::string_view KeyOf(const Change& change) const {
     return {EntryOf(change).data() + change.key_offset, change.key_size};
   }
-  absl::Status FoldType(ValueType type);
-  void Sort(const Changes& changes);
-  size_t SharedPrefix(const Changes& changes) const;
-  void Keep(Change change, uint64_t revision_before, size_t key_begin);
+  absl::string_view KeyOf(const Place& place) const { return KeyOf(changes_[place.index]); }
+  std::vector<Place> Sorted() const;
+  void SortByKey(Places places) const;
+  size_t SharedPrefix(Places places) const;
+  void Keep(Change change, uint64_t revision_before, size_t key_begin, Changes* kept);
   void DropUnused();
 
-  std::array<Changes, kValueTypeCount> types_;
+  Changes changes_;
   std::string list_;       // the entries of all changes, and of some that were dropped
   size_t used_bytes_ = 0;  // of list_
-  // Of the type that is being folded.
-  std::vector<Place> sorted_;
-  Changes kept_;
 };
 
 }  // namespace kvs::txn

@@ -50,13 +50,13 @@ class LogFolder {
       if (!item.ok()) return item.status();
       if (!*item) return absl::OkStatus();
       const Transaction& transaction = (*item)->transaction;
+      if (!table_.empty() && table_.memory_bytes() + (*item)->entry.size() > options_.table_bytes) {
+        if (absl::Status status = MakeRoom(); !status.ok()) return status;
+      }
       table_.Add(transaction, (*item)->entry);
       if (const auto request = RequestOf(transaction)) requests_.Add(*request);
       ++result_.transactions;
       result_.time_micros = transaction.time_micros;
-      if (table_.memory_bytes() > options_.table_bytes) {
-        if (absl::Status status = MakeRoom(); !status.ok()) return status;
-      }
       if (result_.transactions % kAskEvery == 0 && options_.cancelled()) {
         return absl::CancelledError("the fold was cancelled");
       }

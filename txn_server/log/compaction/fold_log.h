@@ -35,8 +35,8 @@ struct FoldLogResult {
 };
 
 // Gives the state after the last transaction of `log` to `sink`. `snapshot` is the state before its first one, null if
-// that is empty. DataLoss if the log does not follow from the snapshot; errors of the cursors, of the spill and of the
-// sink end the fold.
+// that is empty. DataLoss if the log does not follow from the snapshot, but for what ChangeTable says of keys that
+// came and went; errors of the cursors, of the spill and of the sink end the fold.
 absl::StatusOr<FoldLogResult> FoldLog(std::unique_ptr<SnapshotCursor> snapshot, LogCursor& log,
                                       const FoldLogOptions& options, SnapshotSink sink);
 

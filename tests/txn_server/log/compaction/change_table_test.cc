@@ -1,6 +1,7 @@
 #include "txn_server/log/compaction/change_table.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -61,30 +62,59 @@ TEST_CASE("changes come by type, then by the bytes of the key, then in their ord
 }
 
 TEST_CASE("keys come in the order of their bytes, whatever they begin with and however long they are") {
-  const std::string shared = "user:0000:";
-  std::vector<std::string> keys = {shared};
-  for (const std::string& tail : {std::string(1, '\0'), std::string(2, '\0'), std::string("\0a", 2), std::string("a"),
-                                  std::string("a\0", 2), std::string("b2345678"), std::string("b23456780"),
-                                  std::string("b23456789"), std::string("\xff"), std::string("\x7f")}) {
-    keys.push_back(shared + tail);
+  std::vector<std::string> keys;
+  for (const std::string& shared : {std::string("user:0000:"), std::string("user:0001:"), std::string(20, '\0')}) {
+    keys.push_back(shared);
+    for (const std::string& tail :
+         {std::string(1, '\0'), std::string(2, '\0'), std::string("\0a", 2), std::string("a"), std::string("a\0", 2),
+          std::string("b23456"), std::string("b234567"), std::string("b2345678"), std::string("b23456780"),
+          std::string("b23456789"), std::string(7, '\0'), std::string(8, '\0'), std::string(500, 'c'),
+          std::string(501, 'c'), std::string("\xff"), std::string("\x7f")}) {
+      keys.push_back(shared + tail);
+    }
   }
-  for (const std::string& other : {std::string(), std::string("us")}) {
-    if (!other.empty()) keys.push_back(other);
-    std::shuffle(keys.begin(), keys.end(), std::mt19937_64(TestSeed()));
-    INFO("KVS_SEED=" << TestSeed());
-    std::string list;
-    uint64_t revision = 0;
-    for (const std::string& key : keys) list += Entry(++revision, 0, ValueType::kString, key, kPutText);
+  keys.push_back("us");
+  std::sort(keys.begin(), keys.end());
+  // All of them, and parts that have more of their beginning in common.
+  for (const size_t count : {keys.size(), keys.size() / 2, size_t{17}, size_t{2}, size_t{1}}) {
+    std::vector<std::string> some(keys.end() - static_cast<ptrdiff_t>(count), keys.end());
+    std::shuffle(some.begin(), some.end(), std::mt19937_64(TestSeed()));
+    INFO("KVS_SEED=" << TestSeed() << ", " << count << " keys");
     ChangeTable table;
-    AddAll(table, list);
+    uint64_t revision = 0;
+    for (const std::string& key : some) AddAll(table, Entry(++revision, 0, ValueType::kString, key, kPutText));
     std::vector<std::string> found;
     const std::string sorted = FoldedList(table);
     TransactionListReader reader;
     reader.Reset(sorted);
     for (auto item = reader.Next(); *item; item = reader.Next()) found.emplace_back((*item)->transaction.key);
-    std::sort(keys.begin(), keys.end());
-    CHECK(found == keys);
+    std::sort(some.begin(), some.end());
+    CHECK(found == some);
   }
+}
+
+TEST_CASE("changes of keys with a long beginning in common stay in their order") {
+  const std::string shared(300, 's');
+  std::vector<std::string> entries;
+  uint64_t revision = 0;
+  std::map<std::string, uint64_t> newest;
+  for (int round = 0; round < 3; ++round) {
+    for (const char* end : {"", "a", "ab", "abcdefgh", "abcdefghi", "abcdefgz"}) {
+      uint64_t& last = newest[shared + end];
+      ++revision;
+      entries.push_back(last == 0 ? Entry(revision, 0, ValueType::kString, shared + end, kPutText)
+                                  : Entry(revision, last, ValueType::kString, shared + end, operation::Append{"x"}));
+      last = revision;
+    }
+  }
+  Lines expected;
+  for (const auto& [key, last] : newest) {
+    expected.push_back(absl::StrCat("string ", key, " ", last - 12, "<0 put"));
+    for (const uint64_t step : {6, 0}) {
+      expected.push_back(absl::StrCat("string ", key, " ", last - step, "<", last - step - 6, " append"));
+    }
+  }
+  CHECK(Sorted(entries) == expected);
 }
 
 TEST_CASE("what tells the whole state of a key replaces what was before, and names the revision before the run") {
@@ -116,20 +146,29 @@ TEST_CASE("a key that came and went within the run is forgotten") {
 TEST_CASE("a change that does not follow from what is known of its key is data loss") {
   const std::string first = Entry(1, 0, ValueType::kInt, "a", kPutInt);
   const struct {
-    std::string list;
+    std::vector<std::string> entries;
     std::string revision;
   } cases[] = {
-      {first + Entry(3, 2, ValueType::kInt, "a", kPutInt), "revision 3"},
-      {first + Entry(4, 0, ValueType::kInt, "a", kPutInt), "revision 4"},
-      {Entry(5, 4, ValueType::kInt, "a", operation::Delete{}) + Entry(6, 5, ValueType::kInt, "a", kPutInt),
+      {{first, Entry(3, 2, ValueType::kInt, "a", kPutInt)}, "revision 3"},
+      {{first, Entry(4, 0, ValueType::kInt, "a", kPutInt)}, "revision 4"},
+      {{Entry(5, 4, ValueType::kInt, "a", operation::Delete{}), Entry(6, 5, ValueType::kInt, "a", kPutInt)},
        "revision 6"},
+      {{Entry(5, 4, ValueType::kInt, "a", kPutInt), Entry(6, 5, ValueType::kInt, "a", kPutInt),
+        Entry(8, 7, ValueType::kInt, "a", kPutInt)},
+       "revision 8"},
   };
   for (const auto& c : cases) {
-    ChangeTable table;
-    AddAll(table, c.list);
-    const absl::Status status = table.Fold();
-    CHECK(absl::IsDataLoss(status));
-    CHECK_THAT(std::string(status.message()), ContainsText(c.revision));
+    for (size_t fold_after = 0; fold_after <= c.entries.size(); ++fold_after) {
+      ChangeTable table;
+      absl::Status status;
+      for (size_t i = 0; i < c.entries.size(); ++i) {
+        if (i == fold_after) status.Update(table.Fold());
+        AddAll(table, c.entries[i]);
+      }
+      status.Update(table.Fold());
+      CHECK(absl::IsDataLoss(status));
+      CHECK_THAT(std::string(status.message()), ContainsText(c.revision));
+    }
   }
   // The same key of another type is another key.
   ChangeTable table;
