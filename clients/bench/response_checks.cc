@@ -47,6 +47,17 @@ uint32_t Malformed(uint32_t operations, std::string* error) {
   return operations;
 }
 
+// How many of packed varints are zero.
+uint32_t Zeros(absl::string_view varints) {
+  uint32_t zeros = 0;
+  bool begins = true;
+  for (const char byte : varints) {
+    if (begins && byte == 0) ++zeros;
+    begins = (static_cast<uint8_t>(byte) & 0x80) == 0;
+  }
+  return zeros;
+}
+
 // A message of Batch.Pipeline, whose batch is as `check` says.
 uint32_t CheckAnswer(absl::string_view response, uint32_t operations, std::string* error, ResponseCheck check) {
   uint32_t failed = operations;
@@ -80,11 +91,13 @@ uint32_t CheckNothing(absl::string_view, uint32_t, std::string*) { return 0; }
 uint32_t CheckMulti(absl::string_view response, uint32_t operations, std::string* error) {
   uint32_t failed = 0;
   const bool is_message = ForEachField(response, [&](int field, absl::string_view contents) {
-    if (field != v1::StringStoreMultiGetResponse::kErrorsFieldNumber) return;
-    const auto errors = Parsed<v1::KeyErrors>(contents);
-    failed += static_cast<uint32_t>(errors.indexes_size());
-    Note(errors.status(), error);
+    if (field == v1::StringStoreMultiGetResponse::kErrorsFieldNumber) {
+      Note(Parsed<v1::KeyErrors>(contents).status(), error);
+    } else if (field == v1::StringStoreMultiGetResponse::kRevisionsFieldNumber) {
+      failed = Zeros(contents);
+    }
   });
+  if (failed > 0 && error->empty()) *error = "there is no key of some of the names";
   return is_message ? failed : Malformed(operations, error);
 }
 

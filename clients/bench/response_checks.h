@@ -14,7 +14,7 @@ using ResponseCheck = uint32_t (*)(absl::string_view response, uint32_t operatio
 
 // Of responses that say nothing more than their status does.
 uint32_t CheckNothing(absl::string_view response, uint32_t operations, std::string* error);
-// Of the calls that take many keys.
+// Of the calls that take many keys: the keys that have no revision there, since they are absent or failed.
 uint32_t CheckMulti(absl::string_view response, uint32_t operations, std::string* error);
 // Of Batch.Execute.
 uint32_t CheckBatch(absl::string_view response, uint32_t operations, std::string* error);

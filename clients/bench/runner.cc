@@ -61,6 +61,7 @@ uint32_t Runner::FailedBy(const Message& message, const grpc::ByteBuffer& respon
 }
 
 uint32_t Runner::FailedBy(const absl::Status& error) {
+  if (!failure_.ok()) return 0;
   if (result_.first_error.empty()) result_.first_error = error.ToString(absl::StatusToStringMode::kWithNoExtraData);
   if (failures_in_a_row_ + 1 == kMaxFailuresInARow) Fail(error);
   return workload_.operations;
@@ -71,6 +72,8 @@ void Runner::Answered(Sender* sender, int64_t due_nanos, uint32_t failed_operati
   last_answer_ = now;
   --under_way_;
   ready_.push_back(sender);
+  // What was cancelled then is no answer.
+  if (!failure_.ok()) return;
   failures_in_a_row_ = failed_operations == workload_.operations ? failures_in_a_row_ + 1 : 0;
   result_.operations_in_all += workload_.operations;
   result_.failed_operations += failed_operations;
@@ -88,6 +91,7 @@ void Runner::Answered(Sender* sender, int64_t due_nanos, uint32_t failed_operati
 void Runner::Fail(const absl::Status& error) {
   if (is_closing_) return;
   failure_ = error;
+  end_ = std::min(end_, last_answer_);
   Close();
 }
 

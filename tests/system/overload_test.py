@@ -168,7 +168,7 @@ def kvs(pair, *args):
 
 def bench(pair, *args):
     done = kvs(pair, "bench", "put", "--keys=10000", "--warmup=300ms", f"--duration={LOAD_SECONDS}s", "--output=json", *args)
-    check(done.stdout, f"kvs bench {args} measured nothing:\n{done.stderr}")
+    check(done.stdout and done.returncode in (0, 1), f"kvs bench {args} did not measure all of the time:\n{done.stderr}")
     return json.loads(done.stdout)
 
 

@@ -32,8 +32,10 @@ v1::StringStoreMultiGetResponse Multi(int values) {
 v1::StringStoreMultiGetResponse MultiWithErrors() {
   v1::StringStoreMultiGetResponse response = Multi(5);
   v1::KeyErrors* errors = response.add_errors();
-  errors->add_indexes(1);
-  errors->add_indexes(3);
+  for (const int index : {1, 3}) {
+    errors->add_indexes(static_cast<uint32_t>(index));
+    response.set_revisions(index, 0);
+  }
   errors->mutable_status()->set_message("there is no such key");
   return response;
 }
@@ -44,6 +46,16 @@ v1::BatchExecuteResponse Batch(int results, int errors) {
   for (int i = 0; i < errors; ++i) response.add_results()->mutable_error()->set_message("no");
   response.set_latest_revision(1000);
   return response;
+}
+
+TEST_CASE("of a call with many keys, absent ones have failed") {
+  v1::StringStoreMultiGetResponse response = Multi(5);
+  response.set_revisions(0, 0);
+  response.set_revisions(2, 128 * 128);  // in bytes of which most are zero but for a bit
+  response.set_revisions(4, 0);
+  const Checked checked = Check(CheckMulti, response, 5);
+  CHECK(checked.failed == 2);
+  CHECK_THAT(checked.error, ContainsText("there is no key"));
 }
 
 TEST_CASE("of a call with many keys, the keys with errors have failed") {

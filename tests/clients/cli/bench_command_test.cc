@@ -131,13 +131,19 @@ TEST_CASE("bench at a rate that is too much tells what the server did meanwhile,
 
 TEST_CASE("bench ends with 1 and the reason when operations fail") {
   const PairCli cli;
-  for (const Words& load : {Words{"get"}, Words{"get", "--batch", "10"}, Words{"get", "--batch", "5", "--via", "batch"},
-                            Words{"get", "--batch", "5", "--via", "pipeline"}}) {
-    const CommandResult result = cli.Run({"bench", load[0], "--keys", "1000000", "--duration", "5ms", "--warmup", "0"});
-    INFO(result.out << result.err);
+  for (const Words& load :
+       {Words{"get"}, Words{"mixed"}, Words{"get", "--batch", "10"}, Words{"get", "--batch", "5", "--via", "batch"},
+        Words{"get", "--batch", "5", "--via", "pipeline"}}) {
+    Words words = {"bench", "--keys", "1000000", "--duration", "50ms", "--warmup", "0"};
+    words.insert(words.end(), load.begin(), load.end());
+    const CommandResult result = cli.Run(words);
+    INFO(absl::StrJoin(load, " ") << "\n" << result.out << result.err);
     CHECK(result.status == 1);
-    CHECK((result.err.find("--fill puts every key first") != std::string::npos) == (load[0] == "get"));
+    CHECK_THAT(result.err, ContainsText("--fill puts every key first"));
   }
+  // Most of them are not put.
+  const CommandResult batch = cli.Run({"bench", "get", "--keys", "1000000", "--batch", "10", "--duration", "100ms"});
+  CHECK_THAT(batch.out, ContainsText("there is no key"));
 }
 
 TEST_CASE("bench gives up when everything fails") {
@@ -176,7 +182,23 @@ TEST_CASE("bench tells what it measured until it gave up") {
   cli.pair().storage().SetBeforeAppend(nullptr);
   CHECK(result.status == 3);
   CHECK_THAT(result.err, ContainsText("nothing was answered for 300ms"));
-  CHECK(Numbers(result.out).at("calls") > 0);
+  const auto numbers = Numbers(result.out);
+  CHECK(numbers.at("operations") > 0);
+  CHECK(numbers.at("operations") == numbers.at("calls"));
+  // What was cancelled is no part of it.
+  CHECK(numbers.at("errors") == 0);
+  CHECK(numbers.at("max_us") < 300'000);
+}
+
+TEST_CASE("bench tells nothing but the reason if it gives up in the warm-up") {
+  Gate gate;
+  PairCli cli;
+  cli.pair().storage().SetBeforeAppend(gate.Hook());
+  const CommandResult result = cli.Run({"bench", "put", "--timeout", "300ms", "--duration", "1h", "--warmup", "200ms"});
+  gate.Open();
+  cli.pair().storage().SetBeforeAppend(nullptr);
+  CHECK(result.status == 3);
+  CHECK(result.out.empty());
 }
 
 TEST_CASE("bench tells that nothing answers at the address") {
