@@ -7,6 +7,7 @@ import platform
 import re
 import statistics
 import subprocess
+import time
 
 from processes import Failure
 
@@ -102,15 +103,26 @@ def environment(settings):
         "memory_gib": round(int(memory.group(1)) / 2**20, 1),
         "system": system.group(1) if system else "unknown",
         "kernel": platform.release(),
-        "load_before": os.getloadavg()[0],
+        "busy_before": busy_share(),
         "versions": versions,
         **{name: value for name, value in settings.items() if name != "bin"},
     }
 
 
+def busy_share(seconds=1):
+    """How much of the time of all processors something takes while nothing is measured."""
+    def times():
+        fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return sum(fields), fields[3] + fields[4]  # all of it, and idle or waiting for a disk
+    all_before, idle_before = times()
+    time.sleep(seconds)
+    all_after, idle_after = times()
+    return 1 - (idle_after - idle_before) / (all_after - all_before)
+
+
 def is_busy(about):
     """Whether so much else ran when the measurement began that it may have been slowed down."""
-    return about["load_before"] > 1
+    return about["busy_before"] > 0.1
 
 
 def changed(row, before):
@@ -151,7 +163,7 @@ def markdown(rows, before, about):
     return "\n".join([
         f"On {about['processors']} × {about['processor']}, {about['memory_gib']} GiB, {about['system']}, Linux {about['kernel']}; "
         f"{about['rounds']} rounds of {about['seconds']} s, {about['keys']:,} keys ({about['start_keys']:,} for starts, {about['many_keys']:,} "
-        f"for scale_keys), load {about['load_before']:.1f} before{' (others were at work)' if is_busy(about) else ''}. "
+        f"for scale_keys), processors {about['busy_before']:.0%} busy before{' (others were at work)' if is_busy(about) else ''}. "
         + "; ".join(f"{name}: {version}" for name, version in about["versions"].items()) + ".\n",
         table(["row", "what", "value", "baseline", "ratio (of the rounds; of the medians)", "target", "met", "since the run before"], targets),
         "Of a message, in microseconds, and processor seconds for a million operations:\n",

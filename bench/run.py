@@ -153,7 +153,7 @@ def run(options):
         }
         about = results.environment(settings)
         if results.is_busy(about):
-            print(f"the load is {about['load_before']:.1f}: what else runs here will slow this down", file=sys.stderr)
+            print(f"the processors are {about['busy_before']:.0%} busy: what else runs here will slow this down", file=sys.stderr)
         found = measure(options, measured_rows, directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)

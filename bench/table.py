@@ -122,7 +122,8 @@ class Bench:
         print(f"  after {SETTLE_SECONDS} s the servers still work in the background at what was before", flush=True)
 
     def _cpu_seconds(self):
-        return sum(process.cpu_seconds() for server in self.running.values() for process in server.processes().values())
+        processes = {process for server in self.running.values() for process in server.processes().values()}
+        return sum(process.cpu_seconds() for process in processes)
 
     def server(self, name):
         if name not in self.running:
