@@ -157,7 +157,7 @@ def markdown(rows, before, about):
         ])
     latencies = [
         [f"`{row['name']}`", *(number(row[prefix + field]) for prefix in ("", "baseline_") for field in ("p50_us", "p99_us", "p999_us")),
-         cpu_text(row["cpu_seconds_per_million"]), cpu_text(row["baseline_cpu_seconds_per_million"])]
+         cpu_text(row["cpu_seconds_per_million"]), cpu_text(row["baseline_cpu_seconds_per_million"]), number(cpu_ratio(row))]
         for row in rows if row["ratio"]
     ]
     return "\n".join([
@@ -167,7 +167,7 @@ def markdown(rows, before, about):
         + "; ".join(f"{name}: {version}" for name, version in about["versions"].items()) + ".\n",
         table(["row", "what", "value", "baseline", "ratio (of the rounds; of the medians)", "target", "met", "since the run before"], targets),
         "Of a message, in microseconds, and processor seconds for a million operations:\n",
-        table(["row", "p50", "p99", "p99.9", "baseline p50", "p99", "p99.9", "processor", "of the baseline"], latencies),
+        table(["row", "p50", "p99", "p99.9", "baseline p50", "p99", "p99.9", "processor", "of the baseline", "that over this"], latencies),
     ])
 
 
@@ -176,6 +176,12 @@ def ratio_text(row):
     if not row["ratio"]:
         return "not measured"
     return f"{row['ratio']:.2f} ({min(row['ratios']):.2f} to {max(row['ratios']):.2f}; {row['ratio_of_medians']:.2f})"
+
+
+def cpu_ratio(row):
+    """What the ratio of a throughput would be if both sides kept all processors busy all the time; None of others."""
+    own, baseline = (sum(row[prefix + "cpu_seconds_per_million"].values()) for prefix in ("", "baseline_"))
+    return baseline / own if own and baseline and not row["at_most"] else None
 
 
 def cpu_text(cpu):
