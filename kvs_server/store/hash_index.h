@@ -13,7 +13,7 @@
 #include <memory>
 #include <utility>
 
-#include "kvs_server/store/prefetch.h"
+#include "common/prefetch.h"
 
 namespace kvs::server {
 
@@ -34,7 +34,7 @@ class HashIndex {
 
   // Fetches what Find will look at first.
   void Prefetch(size_t hash) const {
-    if (size_ != 0) server::Prefetch(&slots_[hash & mask_]);
+    if (size_ != 0) kvs::Prefetch(&slots_[hash & mask_]);
   }
 
   // REQUIRES: `entry` is not there.

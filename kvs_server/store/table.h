@@ -20,9 +20,9 @@
 #include <utility>
 
 #include "common/model/string_value.h"
+#include "common/prefetch.h"
 #include "kvs_server/store/expiry_index.h"
 #include "kvs_server/store/hash_index.h"
-#include "kvs_server/store/prefetch.h"
 
 namespace kvs::server {
 
@@ -97,12 +97,12 @@ class Table {
   void PrefetchEntry(size_t hash) const {
     const Entry<T>* entry = FindAny(hash);
     if (!entry) return;
-    server::Prefetch(entry);
-    server::Prefetch(entry + 1);
+    kvs::Prefetch(entry);
+    kvs::Prefetch(entry + 1);
   }
   void PrefetchValue(size_t hash) const {
     if constexpr (std::is_same_v<T, StringValue>) {
-      if (const Entry<T>* entry = FindAny(hash)) server::Prefetch(entry->value.block());
+      if (const Entry<T>* entry = FindAny(hash)) kvs::Prefetch(entry->value.block());
     }
   }
 

@@ -9,6 +9,7 @@
 #include "common/limits.h"
 #include "common/model/transaction_codec.h"
 #include "common/model/transaction_list.h"
+#include "common/prefetch.h"
 
 namespace kvs::txn {
 namespace {
@@ -71,7 +72,7 @@ class ChangeTable::Reader : public SnapshotCursor {
     chunk_.clear();
     for (; chunk_.size() < kTargetFrameBytes && next_ < changes.size(); ++next_) {
       if (next_ + kFetchAhead < changes.size()) {
-        __builtin_prefetch(table_.EntryOf(changes[next_ + kFetchAhead]).data());
+        Prefetch(table_.EntryOf(changes[next_ + kFetchAhead]).data());
       }
       if (absl::Status status = Write(changes[next_]); !status.ok()) return status;
     }

@@ -1,7 +1,7 @@
 // Prefetch: has memory fetched ahead of its use.
 #pragma once
 
-namespace kvs::server {
+namespace kvs {
 
 inline void Prefetch(const void* address) {
   __builtin_prefetch(address);
@@ -9,4 +9,4 @@ inline void Prefetch(const void* address) {
   asm volatile("" : : "r"(address));
 }
 
-}  // namespace kvs::server
+}  // namespace kvs
