@@ -49,9 +49,13 @@ class KeyState {
   std::string actor_;
 };
 
-// The order of snapshots.
+// The order of snapshots: below 0 if a comes first, 0 if they are the same key.
+inline int Compare(ValueType a_type, absl::string_view a_key, ValueType b_type, absl::string_view b_key) {
+  if (a_type != b_type) return a_type < b_type ? -1 : 1;
+  return a_key.compare(b_key);
+}
 inline bool Precedes(ValueType a_type, absl::string_view a_key, ValueType b_type, absl::string_view b_key) {
-  return a_type != b_type ? a_type < b_type : a_key < b_key;
+  return Compare(a_type, a_key, b_type, b_key) < 0;
 }
 
 }  // namespace kvs

@@ -50,8 +50,7 @@ class Source {
 bool ComesAfter(const Source* a, const Source* b) {
   const Transaction& ours = a->item().transaction;
   const Transaction& theirs = b->item().transaction;
-  if (ours.type != theirs.type) return ours.type > theirs.type;
-  const int order = ours.key.compare(theirs.key);
+  const int order = Compare(ours.type, ours.key, theirs.type, theirs.key);
   return order != 0 ? order > 0 : a->index() > b->index();
 }
 
