@@ -1,6 +1,7 @@
 // The load of `kvs bench` on an etcd server: linearizable gets, puts, and transactions of many puts. Prints what
 // `kvs bench --output json` does.
 
+#include <absl/status/status.h>
 #include <absl/synchronization/mutex.h>
 #include <grpcpp/grpcpp.h>
 
@@ -19,10 +20,10 @@ using kvs::bench::Message;
 using kvs::bench::RequestTemplate;
 
 // The field `count` of the response tells whether the key was there.
-uint32_t CheckFound(absl::string_view response, uint32_t, std::string* error) {
+uint32_t CheckFound(absl::string_view response, uint32_t, absl::Status* error) {
   etcdserverpb::RangeResponse range;
   const bool found = range.ParseFromArray(response.data(), static_cast<int>(response.size())) && range.count() == 1;
-  if (!found && error->empty()) *error = "the key is not there";
+  if (!found) error->Update(absl::NotFoundError("the key is not there"));
   return found ? 0 : 1;
 }
 

@@ -6,6 +6,7 @@
 //   fill        puts every key that `redis-benchmark -r` uses once
 //   fill-mixed  puts every key that mixed uses once
 
+#include <absl/status/status.h>
 #include <absl/strings/numbers.h>
 #include <absl/strings/str_cat.h>
 #include <absl/time/clock.h>
@@ -121,8 +122,8 @@ class Replies {
     if (end == std::string::npos) return Wait();
     size_t next = end + 2;
     const absl::string_view line(bytes_.data() + at_, end - at_);
-    if (line[0] == '-') Note(line.substr(1));
-    if (line == "$-1") Note("a key is not there");
+    if (line[0] == '-') Note(absl::UnknownError(line.substr(1)));
+    if (line == "$-1") Note(absl::NotFoundError("a key is not there"));
     int64_t length = 0;
     if (line[0] == '$' && absl::SimpleAtoi(line.substr(1), &length) && length >= 0) {
       next += static_cast<size_t>(length) + 2;
@@ -133,7 +134,7 @@ class Replies {
   }
 
   uint64_t failed = 0;
-  std::string first_error;
+  absl::Status first_error;
 
  private:
   bool Wait() {
@@ -141,9 +142,9 @@ class Replies {
     at_ = 0;
     return false;
   }
-  void Note(absl::string_view error) {
+  void Note(const absl::Status& error) {
     ++failed;
-    if (first_error.empty()) first_error = std::string(error);
+    first_error.Update(error);
   }
 
   std::string bytes_;
@@ -250,7 +251,7 @@ class Load {
         seconds(after.ru_utime) + seconds(after.ru_stime) - seconds(before.ru_utime) - seconds(before.ru_stime);
     for (const Connection& connection : connections_) {
       result_.failed_operations += connection.replies.failed;
-      if (result_.first_error.empty()) result_.first_error = connection.replies.first_error;
+      result_.first_error.Update(connection.replies.first_error);
     }
   }
 

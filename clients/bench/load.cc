@@ -76,7 +76,7 @@ LoadResult Run(const std::vector<Plan>& plans, const Workload& workload, const C
     all.operations_in_all += result.operations_in_all;
     all.failed_operations += result.failed_operations;
     all.unsent_messages += result.unsent_messages;
-    if (all.first_error.empty()) all.first_error = result.first_error;
+    all.first_error.Update(result.first_error);
   }
   all.cpu_seconds = CpuSeconds() - cpu_seconds;
   return all;

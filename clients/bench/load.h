@@ -27,7 +27,7 @@ struct LoadResult {
   uint64_t operations_in_all = 0;
   uint64_t failed_operations = 0;
   uint64_t unsent_messages = 0;  // that were due at the rate, but too many others were under way
-  std::string first_error;
+  absl::Status first_error;
   double seconds_in_all = 0;
   double cpu_seconds = 0;  // that this process took
 

@@ -19,10 +19,15 @@ std::string Duration(uint64_t nanoseconds) {
   return absl::StrFormat("%.3gs", micros / 1e6);
 }
 
+// Empty if there was none.
+std::string FirstError(const LoadResult& result) {
+  return result.first_error.ok() ? "" : result.first_error.ToString(absl::StatusToStringMode::kWithNoExtraData);
+}
+
 std::string Errors(const LoadResult& result) {
   if (result.failed_operations == 0) return "none";
   return absl::StrCat(result.failed_operations, " of ", result.operations_in_all,
-                      " operations; the first: ", result.first_error);
+                      " operations; the first: ", FirstError(result));
 }
 
 std::string Unsent(const LoadResult& result) {
@@ -55,7 +60,7 @@ std::string Json(const LoadResult& result) {
       R"("errors":%d,"error":%s,"unsent":%d,"cpu_seconds":%.3f})",
       result.MessagesPerSecond(), result.OperationsPerSecond(), Micros(took.At(0.5)), Micros(took.At(0.99)),
       Micros(took.At(0.999)), Micros(took.max()), took.mean() / 1e3, result.seconds, took.count(), result.operations,
-      result.operations_in_all, result.failed_operations, JsonString(result.first_error), result.unsent_messages,
+      result.operations_in_all, result.failed_operations, JsonString(FirstError(result)), result.unsent_messages,
       result.cpu_seconds);
 }
 

@@ -1,9 +1,10 @@
 #include "clients/bench/response_checks.h"
 
-#include <absl/strings/str_cat.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 
+#include "common/errors.h"
+#include "common/rpc/status.h"
 #include "kvs/v1/batch.pb.h"
 
 namespace kvs::bench {
@@ -38,12 +39,14 @@ Proto Parsed(absl::string_view bytes) {
   return proto;
 }
 
-void Note(const google::rpc::Status& status, std::string* error) {
-  if (error->empty()) *error = absl::StrCat(status.message().empty() ? "an error without a message" : status.message());
+void Note(const google::rpc::Status& status, absl::Status* error) {
+  if (!error->ok()) return;
+  *error = rpc::FromProto(status);
+  error->Update(absl::UnknownError("an error without a code"));
 }
 
-uint32_t Malformed(uint32_t operations, std::string* error) {
-  if (error->empty()) *error = "the response is no message of its type";
+uint32_t Malformed(uint32_t operations, absl::Status* error) {
+  error->Update(absl::InternalError("the response is no message of its type"));
   return operations;
 }
 
@@ -59,7 +62,7 @@ uint32_t Zeros(absl::string_view varints) {
 }
 
 // A message of Batch.Pipeline, whose batch is as `check` says.
-uint32_t CheckAnswer(absl::string_view response, uint32_t operations, std::string* error, ResponseCheck check) {
+uint32_t CheckAnswer(absl::string_view response, uint32_t operations, absl::Status* error, ResponseCheck check) {
   uint32_t failed = operations;
   const bool is_message = ForEachField(response, [&](int field, absl::string_view contents) {
     if (field == v1::BatchPipelineResponse::kBatchFieldNumber) failed = check(contents, operations, error);
@@ -69,7 +72,7 @@ uint32_t CheckAnswer(absl::string_view response, uint32_t operations, std::strin
 }
 
 // A batch of one operation, which takes many keys.
-uint32_t CheckMultiResult(absl::string_view batch, uint32_t operations, std::string* error) {
+uint32_t CheckMultiResult(absl::string_view batch, uint32_t operations, absl::Status* error) {
   uint32_t failed = operations;
   const bool is_message = ForEachField(batch, [&](int field, absl::string_view result) {
     if (field != v1::BatchExecuteResponse::kResultsFieldNumber) return;
@@ -86,9 +89,9 @@ uint32_t CheckMultiResult(absl::string_view batch, uint32_t operations, std::str
 
 }  // namespace
 
-uint32_t CheckNothing(absl::string_view, uint32_t, std::string*) { return 0; }
+uint32_t CheckNothing(absl::string_view, uint32_t, absl::Status*) { return 0; }
 
-uint32_t CheckMulti(absl::string_view response, uint32_t operations, std::string* error) {
+uint32_t CheckMulti(absl::string_view response, uint32_t operations, absl::Status* error) {
   uint32_t failed = 0;
   const bool is_message = ForEachField(response, [&](int field, absl::string_view contents) {
     if (field == v1::StringStoreMultiGetResponse::kErrorsFieldNumber) {
@@ -97,11 +100,11 @@ uint32_t CheckMulti(absl::string_view response, uint32_t operations, std::string
       failed = Zeros(contents);
     }
   });
-  if (failed > 0 && error->empty()) *error = "there is no key of some of the names";
+  if (failed > 0) error->Update(Error(errors::kKeyNotFound, "there is no key of some of the names"));
   return is_message ? failed : Malformed(operations, error);
 }
 
-uint32_t CheckBatch(absl::string_view response, uint32_t operations, std::string* error) {
+uint32_t CheckBatch(absl::string_view response, uint32_t operations, absl::Status* error) {
   uint32_t failed = 0;
   uint32_t results = 0;
   const bool is_message = ForEachField(response, [&](int field, absl::string_view contents) {
@@ -116,11 +119,11 @@ uint32_t CheckBatch(absl::string_view response, uint32_t operations, std::string
   return is_message && results == operations ? failed : Malformed(operations, error);
 }
 
-uint32_t CheckPipeline(absl::string_view response, uint32_t operations, std::string* error) {
+uint32_t CheckPipeline(absl::string_view response, uint32_t operations, absl::Status* error) {
   return CheckAnswer(response, operations, error, CheckBatch);
 }
 
-uint32_t CheckPipelineMulti(absl::string_view response, uint32_t operations, std::string* error) {
+uint32_t CheckPipelineMulti(absl::string_view response, uint32_t operations, absl::Status* error) {
   return CheckAnswer(response, operations, error, CheckMultiResult);
 }
 

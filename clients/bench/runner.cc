@@ -62,7 +62,7 @@ uint32_t Runner::FailedBy(const Message& message, const grpc::ByteBuffer& respon
 
 uint32_t Runner::FailedBy(const absl::Status& error) {
   if (!failure_.ok()) return 0;
-  if (result_.first_error.empty()) result_.first_error = error.ToString(absl::StatusToStringMode::kWithNoExtraData);
+  result_.first_error.Update(error);
   if (failures_in_a_row_ + 1 == kMaxFailuresInARow) Fail(error);
   return workload_.operations;
 }

@@ -11,7 +11,6 @@
 #include <deque>
 #include <memory>
 #include <random>
-#include <string>
 #include <vector>
 
 #include "clients/bench/load.h"

@@ -1,5 +1,4 @@
 // bench: load on a running server, and how it is answered.
-#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_split.h>
 
@@ -14,6 +13,7 @@
 #include "clients/cli/exit_status.h"
 #include "clients/cpp/channel.h"
 #include "common/config/values.h"
+#include "common/errors.h"
 
 namespace kvs::cli {
 namespace {
@@ -101,7 +101,7 @@ absl::Status PutAllKeys(const Context& context, const bench::Options& options, b
     if (!result.ok()) return result.status();
     if (!result->failure.ok()) return result->failure;
     if (result->failed_operations == 0) continue;
-    return absl::AbortedError(absl::StrCat("could not put every key: ", result->first_error));
+    return absl::AbortedError(absl::StrCat("could not put every key: ", result->first_error.message()));
   }
   return absl::OkStatus();
 }
@@ -119,7 +119,7 @@ absl::StatusOr<int> RunBench(const Context& context) {
   const auto result = bench::RunLoad(*options, bench::MakeWorkload(*options), make_channel);
   if (!result.ok()) return result.status();
   if (result->messages > 0) context.output.Result(bench::Json(*result), bench::Text(*result));
-  if (absl::StrContains(result->first_error, "there is no key")) {
+  if (Is(result->first_error, errors::kKeyNotFound)) {
     context.output.Note("keys that are not there count as errors; --fill puts every key first");
   }
   if (!result->failure.ok()) return result->failure;

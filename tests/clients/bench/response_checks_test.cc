@@ -1,7 +1,7 @@
 #include "clients/bench/response_checks.h"
 
-#include <string>
-
+#include "common/errors.h"
+#include "common/rpc/status.h"
 #include "kvs/v1/batch.pb.h"
 #include "tests/support/catch.h"
 
@@ -10,7 +10,7 @@ namespace {
 
 struct Checked {
   uint32_t failed;
-  std::string error;
+  absl::Status error;
 };
 
 Checked Check(ResponseCheck check, const google::protobuf::MessageLite& response, uint32_t operations) {
@@ -31,19 +31,19 @@ v1::StringStoreMultiGetResponse Multi(int values) {
 
 v1::StringStoreMultiGetResponse MultiWithErrors() {
   v1::StringStoreMultiGetResponse response = Multi(5);
-  v1::KeyErrors* errors = response.add_errors();
+  v1::KeyErrors* failed = response.add_errors();
   for (const int index : {1, 3}) {
-    errors->add_indexes(static_cast<uint32_t>(index));
+    failed->add_indexes(static_cast<uint32_t>(index));
     response.set_revisions(index, 0);
   }
-  errors->mutable_status()->set_message("there is no such key");
+  *failed->mutable_status() = rpc::ToProto(Error(errors::kKeyNotFound, "there is no such key"));
   return response;
 }
 
 v1::BatchExecuteResponse Batch(int results, int errors) {
   v1::BatchExecuteResponse response;
   for (int i = 0; i < results; ++i) response.add_results()->mutable_int_get()->set_value(41);
-  for (int i = 0; i < errors; ++i) response.add_results()->mutable_error()->set_message("no");
+  for (int i = 0; i < errors; ++i) *response.add_results()->mutable_error() = rpc::ToProto(absl::AbortedError("no"));
   response.set_latest_revision(1000);
   return response;
 }
@@ -55,21 +55,22 @@ TEST_CASE("of a call with many keys, absent ones have failed") {
   response.set_revisions(4, 0);
   const Checked checked = Check(CheckMulti, response, 5);
   CHECK(checked.failed == 2);
-  CHECK_THAT(checked.error, ContainsText("there is no key"));
+  CHECK(Is(checked.error, errors::kKeyNotFound));
 }
 
 TEST_CASE("of a call with many keys, the keys with errors have failed") {
   CHECK(Check(CheckMulti, Multi(5), 5).failed == 0);
   const Checked checked = Check(CheckMulti, MultiWithErrors(), 5);
   CHECK(checked.failed == 2);
-  CHECK(checked.error == "there is no such key");
+  CHECK(checked.error.message() == "there is no such key");
+  CHECK(Is(checked.error, errors::kKeyNotFound));
 }
 
 TEST_CASE("of a batch, the operations with errors have failed") {
   CHECK(Check(CheckBatch, Batch(3, 0), 3).failed == 0);
   const Checked checked = Check(CheckBatch, Batch(2, 1), 3);
   CHECK(checked.failed == 1);
-  CHECK(checked.error == "no");
+  CHECK(checked.error == absl::AbortedError("no"));
 }
 
 TEST_CASE("a batch that lacks results has failed") { CHECK(Check(CheckBatch, Batch(2, 0), 3).failed == 3); }
@@ -78,9 +79,9 @@ TEST_CASE("of a pipeline, a batch has failed in part or as a whole") {
   v1::BatchPipelineResponse response;
   *response.mutable_batch() = Batch(2, 1);
   CHECK(Check(CheckPipeline, response, 3).failed == 1);
-  response.mutable_error()->set_message("too large");
+  *response.mutable_error() = rpc::ToProto(absl::ResourceExhaustedError("too large"));
   CHECK(Check(CheckPipeline, response, 3).failed == 3);
-  CHECK(Check(CheckPipeline, response, 3).error == "too large");
+  CHECK(Check(CheckPipeline, response, 3).error == absl::ResourceExhaustedError("too large"));
   CHECK(Check(CheckPipelineMulti, response, 3).failed == 3);
 }
 
@@ -90,18 +91,26 @@ TEST_CASE("of a pipeline of operations with many keys, the keys with errors have
   CHECK(Check(CheckPipelineMulti, response, 5).failed == 0);
   *response.mutable_batch()->mutable_results(0)->mutable_string_multi_get() = MultiWithErrors();
   CHECK(Check(CheckPipelineMulti, response, 5).failed == 2);
-  response.mutable_batch()->mutable_results(0)->mutable_error()->set_message("busy");
+  *response.mutable_batch()->mutable_results(0)->mutable_error() = rpc::ToProto(absl::UnavailableError("busy"));
   CHECK(Check(CheckPipelineMulti, response, 5).failed == 5);
-  CHECK(Check(CheckPipelineMulti, response, 5).error == "busy");
+  CHECK(Check(CheckPipelineMulti, response, 5).error == absl::UnavailableError("busy"));
+}
+
+TEST_CASE("an error without a code is one all the same") {
+  v1::BatchExecuteResponse response = Batch(2, 1);
+  response.mutable_results(2)->mutable_error()->Clear();
+  const Checked checked = Check(CheckBatch, response, 3);
+  CHECK(checked.failed == 1);
+  CHECK(checked.error.code() == absl::StatusCode::kUnknown);
 }
 
 TEST_CASE("a response that is no message has failed as a whole") {
-  std::string error;
+  absl::Status error;
   CHECK(CheckMulti("\x0a\xff", 4, &error) == 4);
   CHECK(CheckBatch("\x0a\xff", 4, &error) == 4);
   CHECK(CheckPipeline("\x0a\xff", 4, &error) == 4);
   CHECK(CheckPipelineMulti("", 4, &error) == 4);
-  CHECK(error == "the response is no message of its type");
+  CHECK(error == absl::InternalError("the response is no message of its type"));
 }
 
 }  // namespace
