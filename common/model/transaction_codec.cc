@@ -212,34 +212,36 @@ Fields ReadFields(wire::Reader& from) {
   return fields;
 }
 
-// Nothing if it is of no known type.
-std::optional<ValueView> ReadValue(wire::Reader& from) {
-  std::optional<ValueView> value;
-  from.Message([&value](wire::Reader& in) {
+// Whether it is of a known type.
+bool ReadValue(wire::Reader& from, ValueView* value) {
+  bool is_known = false;
+  from.Message([&](wire::Reader& in) {
     switch (in.field()) {
       case pb::Value::kIntValueFieldNumber:
-        value = in.SignedVarint();
-        return true;
+        value->emplace<int64_t>(in.SignedVarint());
+        break;
       case pb::Value::kUintValueFieldNumber:
-        value = in.Varint();
-        return true;
+        value->emplace<uint64_t>(in.Varint());
+        break;
       case pb::Value::kFloatValueFieldNumber:
-        value = in.Double();
-        return true;
+        value->emplace<double>(in.Double());
+        break;
       case pb::Value::kStringValueFieldNumber:
-        value = in.Bytes();
-        return true;
+        value->emplace<absl::string_view>(in.Bytes());
+        break;
       case pb::Value::kSetValueFieldNumber:
-        value = ReadTexts(in);
-        return true;
+        value->emplace<Texts>(ReadTexts(in));
+        break;
       case pb::Value::kMapValueFieldNumber:
-        value = ReadFields(in);
-        return true;
+        value->emplace<Fields>(ReadFields(in));
+        break;
       default:
         return false;
     }
+    is_known = true;
+    return true;
   });
-  return value;
+  return is_known;
 }
 
 // What is wrong with a transaction or a request, if anything is; the first thing counts.
@@ -259,10 +261,8 @@ class Flaw {
 
 constexpr char kUnreadable[] = "bytes that cannot be read";
 
-ValueView ReadKnownValue(wire::Reader& from, Flaw* flaw) {
-  std::optional<ValueView> value = ReadValue(from);
-  flaw->NoteIf(!value, "a value of no known type");
-  return value ? *std::move(value) : ValueView();
+void ReadKnownValue(wire::Reader& from, ValueView* value, Flaw* flaw) {
+  flaw->NoteIf(!ReadValue(from, value), "a value of no known type");
 }
 
 operation::Delete ReadDelete(wire::Reader& from, Flaw* flaw) {
@@ -337,7 +337,7 @@ operation::SetExpiry ReadSetExpiry(wire::Reader& from, Flaw* flaw) {
   operation::SetExpiry set_expiry;
   from.Message([&](wire::Reader& in) {
     if (in.field() != pb::SetExpiry::kNumberFieldNumber) return false;
-    set_expiry.number = ReadKnownValue(in, flaw);
+    ReadKnownValue(in, &set_expiry.number.emplace(), flaw);
     return true;
   });
   return set_expiry;
@@ -347,7 +347,7 @@ operation::SetExpiry ReadSetExpiry(wire::Reader& from, Flaw* flaw) {
 bool ReadOperation(wire::Reader& in, Operation* operation, Flaw* flaw) {
   switch (in.field()) {
     case pb::Transaction::kPutFieldNumber:
-      *operation = operation::Put{ReadKnownValue(in, flaw)};
+      ReadKnownValue(in, &operation->emplace<operation::Put>().value, flaw);
       return true;
     case pb::Transaction::kDeleteFieldNumber:
       *operation = ReadDelete(in, flaw);
@@ -428,15 +428,29 @@ void CheckRequest(const RequestInfo& request, uint64_t revision, Flaw* flaw) {
   flaw->NoteIf(request.answer && !has_revisions, "a request of no known revisions");
 }
 
+// Of the fields that are not stored where they have their default. One by one, since to assign a whole Transaction
+// takes as long as to read one.
+void SetDefaults(Transaction* transaction) {
+  transaction->revision = 0;
+  transaction->time_micros = 0;
+  transaction->previous_revision = 0;
+  transaction->actor = {};
+  transaction->key = {};
+  transaction->batch_remaining = 0;
+  transaction->expires_at_micros = 0;
+  transaction->request.id = {};
+  transaction->request.answer.reset();
+}
+
 // A message as an entry of a list, whose fields write(to) adds; tells where in that the message begins.
 template <class Write>
 std::string ListEntry(uint32_t field, Write write, size_t* message_offset) {
   wire::Sizer message;
   write(message);
   wire::Sizer entry;
-  entry.Message(field, write);
+  entry.AddBlock(field, message.size());
   std::string bytes(entry.size(), '\0');
-  wire::Writer(bytes.data()).Message(field, write);
+  wire::Writer(bytes.data()).Message(field, message.size(), write);
   *message_offset = entry.size() - message.size();
   return bytes;
 }
@@ -476,7 +490,7 @@ void EncodedTransaction::Stamp(uint64_t revision, int64_t time_micros) {
 }
 
 absl::Status DecodeTransaction(absl::string_view stored, Transaction* transaction) {
-  *transaction = Transaction();
+  SetDefaults(transaction);
   uint64_t type = pb::STORE_TYPE_UNSPECIFIED;
   bool has_operation = false;
   bool has_request = false;

@@ -15,19 +15,19 @@ absl::Status Malformed() { return absl::DataLossError("these bytes are no list o
 
 absl::StatusOr<TransactionListReader::Item*> TransactionListReader::Next() {
   while (!rest_.empty()) {
-    const auto next = wire::TakeMessage(&rest_);
-    if (!next) {
+    wire::MessageField next;
+    if (!wire::TakeMessage(&rest_, &next)) {
       rest_ = {};
       return Malformed();
     }
-    if (next->field == List::kTransactionsFieldNumber) {
-      absl::Status status = DecodeTransaction(next->message, &item_.transaction);
+    if (next.field == List::kTransactionsFieldNumber) {
+      absl::Status status = DecodeTransaction(next.message, &item_.transaction);
       if (!status.ok()) return status;
-      item_.entry = next->bytes;
+      item_.entry = next.bytes;
       return &item_;
     }
-    if (next->field != List::kRequestsFieldNumber || !on_request_) return Malformed();
-    const absl::StatusOr<RememberedRequest> request = DecodeRequest(next->message);
+    if (next.field != List::kRequestsFieldNumber || !on_request_) return Malformed();
+    const absl::StatusOr<RememberedRequest> request = DecodeRequest(next.message);
     if (!request.ok()) return request.status();
     if (absl::Status status = on_request_(*request); !status.ok()) return status;
   }

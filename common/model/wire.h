@@ -4,12 +4,12 @@
 // Specified in https://protobuf.dev/programming-guides/encoding.
 #pragma once
 
+#include <absl/base/attributes.h>
 #include <absl/base/casts.h>
 #include <absl/strings/string_view.h>
 #include <google/protobuf/io/coded_stream.h>
 
 #include <cstdint>
-#include <optional>
 
 namespace kvs::wire {
 
@@ -43,11 +43,12 @@ class Sizer {
     body(inner);
     AddBlock(field, inner.size_);
   }
+  // Text or a message of this size.
+  void AddBlock(uint32_t field, size_t size) { size_ += TagSize(field) + VarintSize(size) + size; }
 
  private:
   static size_t VarintSize(uint64_t value) { return google::protobuf::io::CodedOutputStream::VarintSize64(value); }
   static size_t TagSize(uint32_t field) { return VarintSize(Tag(field, kVarint)); }
-  void AddBlock(uint32_t field, size_t size) { size_ += TagSize(field) + VarintSize(size) + size; }
 
   size_t size_ = 0;
 };
@@ -73,7 +74,12 @@ class Writer {
   void Message(uint32_t field, Body body) {
     Sizer sizer;
     body(sizer);
-    BeginBlock(field, sizer.size());
+    Message(field, sizer.size(), body);
+  }
+  // The same of a message whose size is known.
+  template <class Body>
+  void Message(uint32_t field, size_t size, Body body) {
+    BeginBlock(field, size);
     body(*this);
   }
 
@@ -92,7 +98,7 @@ class Writer {
 // Reads the fields of a message. Once ok() is false, what it returns is meaningless.
 class Reader {
  public:
-  explicit Reader(absl::string_view bytes) : rest_(bytes) {}
+  explicit Reader(absl::string_view bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
 
   // Whether all that was read is well-formed.
   bool ok() const { return is_ok_; }
@@ -100,7 +106,7 @@ class Reader {
   // Goes on to the next field, whose value is taken by exactly one of the functions below before this is called again.
   // False at the end, and where the bytes are no message.
   bool Next() {
-    if (rest_.empty() || !is_ok_) return false;
+    if (at_ == end_ || !is_ok_) return false;
     const uint64_t tag = TakeVarint();
     field_ = static_cast<uint32_t>(tag >> 3);
     type_ = static_cast<Type>(tag & 7);
@@ -109,7 +115,7 @@ class Reader {
   }
 
   // What has not been read.
-  absl::string_view rest() const { return rest_; }
+  absl::string_view rest() const { return {at_, left()}; }
 
   // Calls on_field(reader) for each field; that takes its value, by exactly one of the functions below, and returns
   // true, or returns false if it does not know the field.
@@ -124,11 +130,10 @@ class Reader {
   uint32_t field() const { return field_; }
 
   uint64_t Fixed64() {
-    if (type_ != kFixed64 || rest_.size() < sizeof(uint64_t)) return Fail();
+    if (type_ != kFixed64 || left() < sizeof(uint64_t)) return Fail();
     uint64_t value = 0;
-    google::protobuf::io::CodedInputStream::ReadLittleEndian64FromArray(reinterpret_cast<const uint8_t*>(rest_.data()),
-                                                                        &value);
-    rest_.remove_prefix(sizeof(value));
+    google::protobuf::io::CodedInputStream::ReadLittleEndian64FromArray(reinterpret_cast<const uint8_t*>(at_), &value);
+    at_ += sizeof(value);
     return value;
   }
   double Double() { return absl::bit_cast<double>(Fixed64()); }
@@ -138,17 +143,17 @@ class Reader {
   absl::string_view Bytes() {
     if (type_ != kBytes) Fail();
     const uint64_t size = TakeVarint();
-    if (size > rest_.size()) Fail();
+    if (size > left()) Fail();
     if (!is_ok_) return {};
-    const absl::string_view bytes = rest_.substr(0, size);
-    rest_.remove_prefix(size);
+    const absl::string_view bytes(at_, size);
+    at_ += size;
     return bytes;
   }
   // Calls on_value(reader) for each number of a packed list; that takes it by PackedVarint or PackedFixed64.
   template <class OnValue>
   void Packed(OnValue on_value) {
     Reader inner(Bytes());
-    while (!inner.rest_.empty() && inner.is_ok_) on_value(inner);
+    while (inner.at_ != inner.end_ && inner.is_ok_) on_value(inner);
     is_ok_ = is_ok_ && inner.is_ok_;
   }
   uint64_t PackedVarint() { return TakeVarint(); }
@@ -188,28 +193,30 @@ class Reader {
     return 0;
   }
   void Drop(size_t size) {
-    if (size > rest_.size()) return static_cast<void>(Fail());
-    rest_.remove_prefix(size);
+    if (size > left()) return static_cast<void>(Fail());
+    at_ += size;
   }
-  uint64_t TakeVarint() {
-    if (!rest_.empty() && static_cast<uint8_t>(rest_[0]) < 0x80) {
-      const uint64_t value = static_cast<uint8_t>(rest_[0]);
-      rest_.remove_prefix(1);
-      return value;
-    }
+  // Most are of one byte.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint64_t TakeVarint() {
+    if (at_ != end_ && static_cast<uint8_t>(*at_) < 0x80) return static_cast<uint8_t>(*at_++);
+    return TakeLongVarint();
+  }
+  uint64_t TakeLongVarint() {
     uint64_t value = 0;
-    for (size_t i = 0; i < rest_.size() && i < 10; ++i) {
-      const uint64_t byte = static_cast<uint8_t>(rest_[i]);
+    for (size_t i = 0; i < left() && i < 10; ++i) {
+      const uint64_t byte = static_cast<uint8_t>(at_[i]);
       value |= (byte & 0x7F) << (7 * i);
       if (byte < 0x80) {
-        rest_.remove_prefix(i + 1);
+        at_ += i + 1;
         return value;
       }
     }
     return Fail();
   }
+  size_t left() const { return static_cast<size_t>(end_ - at_); }
 
-  absl::string_view rest_;
+  const char* at_;
+  const char* end_;
   bool is_ok_ = true;
   uint32_t field_ = 0;
   Type type_{};
@@ -222,18 +229,18 @@ struct MessageField {
   absl::string_view bytes;  // the whole field, with its number
 };
 
-// Takes the first field off `bytes`, and borrows from them. Nothing if there is none that may be a message.
-inline std::optional<MessageField> TakeMessage(absl::string_view* bytes) {
+// Takes the first field off `bytes`, and borrows from them. False if there is none that may be a message; `bytes` stay
+// as they are then.
+inline bool TakeMessage(absl::string_view* bytes, MessageField* first) {
   Reader reader(*bytes);
-  std::optional<MessageField> first;
-  if (!reader.Next()) return first;
-  first.emplace();
+  if (!reader.Next()) return false;
   first->field = reader.field();
   first->message = reader.Bytes();
-  if (!reader.ok()) return std::nullopt;
-  first->bytes = bytes->substr(0, bytes->size() - reader.rest().size());
-  *bytes = reader.rest();
-  return first;
+  if (!reader.ok()) return false;
+  const absl::string_view rest = reader.rest();
+  first->bytes = {bytes->data(), bytes->size() - rest.size()};
+  *bytes = rest;
+  return true;
 }
 
 }  // namespace kvs::wire

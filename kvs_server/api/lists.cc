@@ -43,9 +43,9 @@ bool AreUtf8(const std::vector<absl::string_view>& texts) {
 
 // The message in the field, if there is nothing else.
 std::optional<absl::string_view> OnlyMessage(absl::string_view bytes, uint32_t field) {
-  const auto message = wire::TakeMessage(&bytes);
-  if (!message || message->field != field || !bytes.empty()) return std::nullopt;
-  return message->message;
+  wire::MessageField message;
+  if (!wire::TakeMessage(&bytes, &message) || message.field != field || !bytes.empty()) return std::nullopt;
+  return message.message;
 }
 
 // Calls write(to), which adds fields, for their number and then for their bytes.
@@ -116,9 +116,9 @@ std::optional<ListOperation> OnlyOperation(absl::string_view pipeline_request) {
   if (!batch) return std::nullopt;
   auto operation = OnlyMessage(*batch, v1::BatchExecuteRequest::kOperationsFieldNumber);
   if (!operation) return std::nullopt;
-  const auto request = wire::TakeMessage(&*operation);
-  if (!request || !operation->empty()) return std::nullopt;
-  return ListOperation{static_cast<v1::BatchOperation::OperationCase>(request->field), request->message};
+  wire::MessageField request;
+  if (!wire::TakeMessage(&*operation, &request) || !operation->empty()) return std::nullopt;
+  return ListOperation{static_cast<v1::BatchOperation::OperationCase>(request.field), request.message};
 }
 
 grpc::ByteBuffer CallResponse(ListAnswer answer) {

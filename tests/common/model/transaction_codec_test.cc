@@ -43,8 +43,12 @@ pb::TransactionList ParseList(const std::string& bytes) {
   return list;
 }
 
+// Into a transaction that has something everywhere, of which nothing may stay.
 absl::StatusOr<Transaction> Decoded(const std::string& bytes) {
-  Transaction transaction;
+  Transaction transaction = Of(ValueType::kMap, operation::PutFields{{{"name", "value"}}});
+  transaction.batch_remaining = 5;
+  transaction.expires_at_micros = 1'800'000'000'000'000;
+  transaction.request = {"before", Answer{1, 2, "answer"}};
   if (absl::Status status = DecodeTransaction(bytes, &transaction); !status.ok()) return status;
   return transaction;
 }
@@ -115,6 +119,8 @@ void CheckRoundTrip(const Transaction& transaction) {
   CHECK(decoded->batch_remaining == transaction.batch_remaining);
   CHECK(decoded->expires_at_micros == transaction.expires_at_micros);
   CHECK(Same(decoded->operation, transaction.operation));
+  CHECK((decoded->request.id == transaction.request.id));
+  CHECK(decoded->request.answer.has_value() == transaction.request.answer.has_value());
 }
 
 TEST_CASE("numbers survive storing at their limits") {

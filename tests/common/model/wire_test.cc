@@ -130,15 +130,16 @@ TEST_CASE("what is malformed is told, and nothing is read beyond it") {
 TEST_CASE("the first message is taken off, with what encloses it") {
   const std::string bytes = "\x0a\x02hi";
   absl::string_view rest = bytes;
-  const auto first = TakeMessage(&rest);
-  REQUIRE(first);
-  CHECK(first->field == 1);
-  CHECK((first->message == "hi"));
-  CHECK((first->bytes == "\x0a\x02hi"));
+  MessageField first;
+  REQUIRE(TakeMessage(&rest, &first));
+  CHECK(first.field == 1);
+  CHECK((first.message == "hi"));
+  CHECK((first.bytes == "\x0a\x02hi"));
   CHECK(rest.empty());
-  CHECK_FALSE(TakeMessage(&rest));
+  CHECK_FALSE(TakeMessage(&rest, &first));
   rest = "\x08\x01";
-  CHECK_FALSE(TakeMessage(&rest));
+  CHECK_FALSE(TakeMessage(&rest, &first));
+  CHECK(rest.size() == 2);
 }
 
 }  // namespace
