@@ -35,6 +35,11 @@ absl::Status CheckRanges(const Options& options) {
   return absl::OkStatus();
 }
 
+absl::Status NoMultiple(absl::string_view flag, uint64_t value, absl::string_view of, uint64_t share) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("--", flag, " must be a multiple of --", of, ", and ", value, " is none of ", share));
+}
+
 }  // namespace
 
 absl::Status Check(const Options& options) {
@@ -50,10 +55,10 @@ absl::Status Check(const Options& options) {
     return absl::InvalidArgumentError("incr is for --type int");
   }
   if (options.connections % options.threads != 0) {
-    return absl::InvalidArgumentError("--connections must be a multiple of --threads");
+    return NoMultiple("connections", options.connections, "threads", options.threads);
   }
   if (options.outstanding % options.connections != 0) {
-    return absl::InvalidArgumentError("--outstanding must be a multiple of --connections");
+    return NoMultiple("outstanding", options.outstanding, "connections", options.connections);
   }
   if (options.batch * (options.key_size + options.value_size) > kMaxRequestBytes / 2) {
     return absl::InvalidArgumentError(

@@ -27,13 +27,14 @@ std::string FirstError(const LoadResult& result) {
 std::string Errors(const LoadResult& result) {
   if (result.failed_operations == 0) return "none";
   return absl::StrCat(result.failed_operations, " of ", result.operations_in_all,
-                      " operations; the first: ", FirstError(result));
+                      " operations, the warm-up included; the first: ", FirstError(result));
 }
 
 std::string Unsent(const LoadResult& result) {
   if (result.unsent_messages == 0) return {};
-  return absl::StrCat("unsent      ", result.unsent_messages,
-                      " calls were due, but too many others were under way: the rate is too much\n");
+  return absl::StrCat(
+      "unsent      ", result.unsent_messages,
+      " calls were due, the warm-up included, but too many others were under way: the rate is too much\n");
 }
 
 }  // namespace

@@ -170,7 +170,8 @@ std::vector<Command> LogBackupCommands() {
        .details =
            "DIR must be missing or empty. Checks every byte of BACKUP first. DIR.partial is the ledger while it is\n"
            "being made, and is renamed in the end: DIR is there as a whole or not at all.\n"
-           "The ledger has a new id, so that a kvs_server that used the old one stops; start it anew.",
+           "The ledger has a new id, so that a kvs_server that used the old one goes on with reads alone. It may\n"
+           "have what the backup lacks: save that with `kvs export` before it is started anew.",
        .example = "kvs log restore /mnt/backup/kvs /var/lib/kvs/ledger",
        .min_arguments = 2,
        .max_arguments = 2,

@@ -61,9 +61,14 @@ std::string NextStep(const absl::Status& status, const AdviceFor& advice_for) {
   }
   if (advice_for.changes && client::MayHaveHappened(status)) return NextStepOfUnknown(advice_for);
   if (Is(status, errors::kReplaying) || Is(status, errors::kNotApplied)) {
-    return "`kvs status` shows how it is; where that passes, a longer --timeout waits for it";
+    // The message says what to do then.
+    if (MetadataOf(status, "until_restart") == "true") return {};
+    return "`kvs status` shows how it is; a longer --timeout waits for it";
   }
-  if (ExitStatusOf(status) == kUnreachable) return "try again, with a longer --timeout; `kvs doctor` finds out more";
+  if (ExitStatusOf(status) == kUnreachable) {
+    const bool broke = absl::IsUnavailable(status) && ReasonOf(status).empty();
+    return absl::StrCat("try again", broke ? "" : ", with a longer --timeout", "; `kvs doctor` finds out more");
+  }
   if (IsOtherServer(status)) {
     return "give the address of kvs_server, which is not that of txn_server; `kvs doctor` tells what is there";
   }

@@ -444,7 +444,7 @@ std::vector<Command> ValueCommands() {
        .arguments = "TYPE KEY DELTA",
        .summary = "take from a number and print the result",
        .details = "As incr, with DELTA taken away.",
-       .example = "kvs decr uint stock 3",
+       .example = "kvs decr int balance 3",
        .min_arguments = 2,
        .max_arguments = 3,
        .text_from = 1,

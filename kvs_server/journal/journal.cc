@@ -24,8 +24,9 @@ absl::Status Journal::CheckWritable(absl::Span<const EncodedTransaction> transac
             ? "; this does not end by itself: reads are still served, so save what is here with `kvs export` "
               "before anything is restarted"
             : "; reads are still served, and it is safe to try again";
-    return Error(errors::kNotApplied,
-                 absl::StrCat("nothing was changed: the ledger cannot persist it (", detail_, ")", advice));
+    const absl::Status error = Error(
+        errors::kNotApplied, absl::StrCat("nothing was changed: the ledger cannot persist it (", detail_, ")", advice));
+    return IsFinal(state_) ? WithMetadata(error, "until_restart", "true") : error;
   }
   if (waiters_.size() >= options_.max_waiting_replies) {
     return Error(

@@ -190,7 +190,7 @@ TEST_CASE("bench tells what it measured until it gave up") {
   CHECK(numbers.at("max_us") < 300'000);
 }
 
-TEST_CASE("bench tells nothing but the reason if it gives up in the warm-up") {
+TEST_CASE("bench has no numbers if it gives up in the warm-up, and says so") {
   Gate gate;
   PairCli cli;
   cli.pair().storage().SetBeforeAppend(gate.Hook());
@@ -199,6 +199,7 @@ TEST_CASE("bench tells nothing but the reason if it gives up in the warm-up") {
   cli.pair().storage().SetBeforeAppend(nullptr);
   CHECK(result.status == 3);
   CHECK(result.out.empty());
+  CHECK_THAT(result.err, ContainsText("nothing was measured: it was over before the end of the warm-up"));
 }
 
 TEST_CASE("bench tells that nothing answers at the address") {
@@ -208,7 +209,17 @@ TEST_CASE("bench tells that nothing answers at the address") {
   const CommandResult result =
       cli({"bench", "get", "--address", "localhost:" + std::to_string(listener.port()), "--timeout", "200ms"});
   CHECK(result.status == 3);
-  CHECK_THAT(result.err, ContainsText("no connection to the server within 200ms; nothing was sent"));
+  CHECK_THAT(result.err, ContainsText("within the timeout; nothing was sent"));
+}
+
+TEST_CASE("bench tells at once that no server is there, and why") {
+  TestCli cli;
+  cli.SetVariable("KVS_PLAINTEXT", "true");
+  const absl::Time begin = absl::Now();
+  const CommandResult result = cli({"bench", "get", "--address", "localhost:1", "--timeout", "1h"});
+  CHECK(result.status == 3);
+  CHECK_THAT(result.err, ContainsText("Connection refused") && ContainsText("nothing was sent"));
+  CHECK(absl::Now() - begin < absl::Minutes(1));
 }
 
 TEST_CASE("bench prints lines for people") {
@@ -232,6 +243,7 @@ TEST_CASE("bench refuses what it does not know") {
     CHECK(result.out.empty());
     return result.err;
   };
+  CHECK_THAT(error({"mixed", "--via", "atomic", "--type", "int"}), ContainsText("leave --type out"));
   CHECK_THAT(error({"delete"}), ContainsText("what to do is one of get put incr mixed, not delete"));
   CHECK_THAT(error({"get", "--type", "set"}), ContainsText("--type is one of int string, not set"));
   CHECK_THAT(error({"get", "--via", "post"}), ContainsText("--via is one of unary multi batch atomic pipeline"));

@@ -62,6 +62,8 @@ TEST_CASE("an error tells what to do next") {
   CHECK_THAT(text_of(Error(errors::kReplyTooLarge, "x")), ContainsText("next: `kvs set list KEY`"));
   CHECK_THAT(text_of(Error(errors::kReplyTooLarge, "x"), {.changes = true}), ContainsText("next: divide it"));
   CHECK_THAT(text_of(Error(errors::kNotApplied, "x"), {.changes = true}), ContainsText("next: `kvs status`"));
+  CHECK_THAT(text_of(Error(errors::kNotApplied, "x", {{"until_restart", "true"}}), {.changes = true}),
+             !ContainsText("next:"));
   for (const absl::Status& unknown : {Error(errors::kOutcomeUnknown, "x"), absl::UnavailableError("x")}) {
     CHECK_THAT(text_of(unknown, {.changes = true}), ContainsText("may have been made or not"));
     CHECK_THAT(text_of(unknown, {.changes = true, .is_named = true}), ContainsText("with the same --request-id"));

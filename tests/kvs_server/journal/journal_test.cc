@@ -103,6 +103,7 @@ TEST_CASE_METHOD(JournalFixture, "mutations are taken while the link is up or wa
     CHECK_THAT(std::string(status.message()), ContainsText("the reason"));
     CHECK_THAT(std::string(status.message()),
                ContainsText(IsFinal(state) ? "save what is here with `kvs export`" : "it is safe to try again"));
+    CHECK(MetadataOf(status, "until_restart") == (IsFinal(state) ? "true" : ""));
   }
   CHECK(journal().status().latest_revision == 2);
 }
