@@ -54,20 +54,25 @@ void UnaryCall::Arrived(bool ok) {
 
 void UnaryCall::Refuse() {
   // Not taken either, as long as the client reads nothing.
-  Expect(kCallBytes);
+  Count(kCallBytes);
   Finish(service_->UntakenError());
 }
 
-void UnaryCall::Expect(size_t response_bytes) { service_->untaken_->Set(context_, response_bytes, &untaken_); }
+void UnaryCall::Count(size_t response_bytes) { service_->untaken_->Set(context_, response_bytes, &untaken_); }
 
-// They are not used again, and the client may take its time.
+// They are not used again, and the ledger and the client may take their time.
 void UnaryCall::FreeMessages() {
   arena_.Reset();
   request_.Clear();
 }
 
+void UnaryCall::Await(size_t response_bytes) {
+  Count(response_bytes);
+  FreeMessages();
+}
+
 void UnaryCall::Reply(const grpc::ByteBuffer& response) {
-  Expect(response.Length());
+  Count(response.Length());
   FreeMessages();
   writer_.Finish(response, grpc::Status::OK, &finished_);
 }

@@ -41,8 +41,8 @@ class UnaryCall {
   EventLoop& loop() const { return *loop_; }
   google::protobuf::Arena* arena() { return &arena_; }
 
-  // Counts an answer that is ready and waits, by its size. Reply does so by itself.
-  void Expect(size_t response_bytes);
+  // An answer of this size is ready, and waits: it is counted, and the request and what else is on the arena are freed.
+  void Await(size_t response_bytes);
 
   void Reply(const grpc::ByteBuffer& response);
   void Reply(const google::protobuf::MessageLite& response) { Reply(Serialize(response)); }
@@ -56,6 +56,7 @@ class UnaryCall {
   void Request();
   void Arrived(bool ok);
   void Refuse();
+  void Count(size_t response_bytes);
   void FreeMessages();
 
   class ArrivedTag final : public Tag {
@@ -191,8 +192,8 @@ class Service : public grpc::Service {
   // every loop, so several calls of one handler may run at a time.
   explicit Service(const google::protobuf::ServiceDescriptor* descriptor);
 
-  // `handler` is called on the call's loop as handler(UnaryCall&, const Request&); the request lives as long as the
-  // call.
+  // `handler` is called on the call's loop as handler(UnaryCall&, const Request&); the request lives until Await, Reply
+  // or Finish.
   template <class Request, class Response, class Handler>
   void AddUnary(absl::string_view method, Handler handler) {
     AddUnaryBytes(method, Request::descriptor(), Response::descriptor(),

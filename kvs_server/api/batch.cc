@@ -20,18 +20,20 @@ void Execute(rpc::UnaryCall& call, Engine* engine, Responder* responder, const S
   const absl::StatusOr<std::string> actor = responder->Admit(call.context());
   if (!actor.ok()) return call.Finish(rpc::ToGrpc(actor.status()));
   auto* response = google::protobuf::Arena::CreateMessage<v1::BatchExecuteResponse>(call.arena());
-  BatchRun run(engine, *actor, options, request, response);
-  const Outcome& outcome = run.outcome();
-  if (!outcome.status.ok()) return responder->Respond(call, outcome, *response);
-  const uint64_t observed_revision = outcome.observed_revision;
+  BatchOutcome outcome = RunBatch(engine, *actor, options, request, response);
+  if (!outcome.all.status.ok()) return responder->Respond(call, outcome.all, *response);
+  const uint64_t observed_revision = outcome.all.observed_revision;
   grpc::ByteBuffer bytes = rpc::Serialize(*response);
-  call.Expect(bytes.Length());
-  responder->journal().WhenDurable(observed_revision, [&call, responder, response, run = std::move(run),
+  if (observed_revision <= responder->journal().durable_revision()) return call.Reply(bytes);
+  if (absl::Status status = responder->CheckWait(outcome.all); !status.ok()) return call.Finish(rpc::ToGrpc(status));
+  call.Await(bytes.Length());
+  responder->journal().WhenDurable(observed_revision, [&call, responder, outcome = std::move(outcome),
                                                        bytes = std::move(bytes)](Durability durability) mutable {
     if (durability == Durability::kDurable) return call.Reply(bytes);
-    const absl::Status status = run.GiveUp(responder->journal().durable_revision());
-    if (!status.ok()) return call.Finish(rpc::ToGrpc(status));
-    call.Reply(*response);
+    v1::BatchExecuteResponse response;
+    rpc::Parse(bytes, &response);
+    const absl::Status status = GiveUp(outcome, responder->journal().durable_revision(), &response);
+    status.ok() ? call.Reply(response) : call.Finish(rpc::ToGrpc(status));
   });
 }
 

@@ -161,87 +161,103 @@ absl::Status AtOperation(const absl::Status& status, int index) {
   return WithMetadata(status, "operation", absl::StrCat(index));
 }
 
-}  // namespace
+// One batch while it is done.
+class BatchRun {
+ public:
+  BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& options, const v1::BatchExecuteRequest& request,
+           v1::BatchExecuteResponse* response)
+      : engine_(*engine), actor_(actor), options_(options), request_(request), response_(*response) {}
 
-BatchRun::BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& options,
-                   const v1::BatchExecuteRequest& request, v1::BatchExecuteResponse* response)
-    : response_(*response) {
-  outcome_.status = CheckCount(request);
-  if (outcome_.status.ok()) outcome_.status = CheckRequestIds(request);
-  if (!outcome_.status.ok()) return;
-  response_.mutable_results()->Reserve(request.operations_size());
-  if (request.atomic()) {
-    outcome_ = engine->WithRoom([&request] { return HashesOfAll(request); },
-                                [&] { return RunAtomic(engine, actor, options, request); });
-  } else {
-    RunIndependent(engine, actor, options, request);
+  BatchOutcome Run() {
+    Outcome& all = outcome_.all;
+    all.status = CheckCount(request_);
+    if (all.status.ok()) all.status = CheckRequestIds(request_);
+    if (!all.status.ok()) return std::move(outcome_);
+    response_.mutable_results()->Reserve(request_.operations_size());
+    if (request_.atomic()) {
+      all = engine_.WithRoom([this] { return HashesOfAll(request_); }, [this] { return RunAtomic(); });
+    } else {
+      RunIndependent();
+    }
+    // Also where no operation has looked at anything.
+    all.latest_revision = std::max(all.latest_revision, engine_.journal().durable_revision());
+    response_.set_latest_revision(all.latest_revision);
+    return std::move(outcome_);
   }
-  // Also where no operation has looked at anything.
-  outcome_.latest_revision = std::max(outcome_.latest_revision, engine->journal().durable_revision());
-  response_.set_latest_revision(outcome_.latest_revision);
-}
 
-BatchRun::BatchRun(const Outcome& outcome, v1::BatchExecuteResponse* response)
-    : response_(*response), outcome_(outcome), waits_({{outcome.observed_revision, outcome.logged}}) {
-  response_.add_results();
-}
+ private:
+  void RunIndependent();
+  Outcome RunAtomic();
+  // Does the operations in the unit, as long as they succeed. The revisions in their responses are provisional.
+  Outcome RunInUnit(Unit& unit);
+  // The rest of the operations has no room in the reply.
+  void RefuseRest();
 
-void BatchRun::RunIndependent(Engine* engine, absl::string_view actor, const StoreOptions& options,
-                              const v1::BatchExecuteRequest& request) {
-  const auto perform = [&](const auto& one, auto* response) { return Perform(engine, actor, options, one, response); };
-  waits_.reserve(request.operations_size());
+  Engine& engine_;
+  const absl::string_view actor_;
+  const StoreOptions& options_;
+  const v1::BatchExecuteRequest& request_;
+  v1::BatchExecuteResponse& response_;
+  BatchOutcome outcome_;
+};
+
+void BatchRun::RunIndependent() {
+  Outcome& all = outcome_.all;
+  const auto perform = [this](const auto& one, auto* response) {
+    return Perform(&engine_, actor_, options_, one, response);
+  };
+  outcome_.waits.reserve(request_.operations_size());
   size_t bytes = 0;
-  for (int i = 0; i < request.operations_size(); ++i) {
-    if (i % static_cast<int>(Store::kKeysFetchedTogether) == 0) PrefetchKeys(engine->store(), request, i);
-    const v1::BatchOperation& operation = request.operations(i);
-    if (bytes + MaxMutationBytes(operation) > kMaxBatchReplyBytes) return RefuseRest(request.operations_size());
+  for (int i = 0; i < request_.operations_size(); ++i) {
+    if (i % static_cast<int>(Store::kKeysFetchedTogether) == 0) PrefetchKeys(engine_.store(), request_, i);
+    const v1::BatchOperation& operation = request_.operations(i);
+    if (bytes + MaxMutationBytes(operation) > kMaxBatchReplyBytes) return RefuseRest();
     v1::BatchResult* result = response_.add_results();
     const auto hashes = [&operation] {
       std::vector<size_t> hashes;
       AddOperationHashes(operation, &hashes);
       return hashes;
     };
-    const Outcome outcome = engine->WithRoom(hashes, [&] {
+    const Outcome outcome = engine_.WithRoom(hashes, [&] {
       result->Clear();
       return DoOperation(operation, result, perform);
     });
     if (!outcome.status.ok()) *result->mutable_error() = rpc::ToProto(outcome.status);
-    outcome_.observed_revision = std::max(outcome_.observed_revision, outcome.observed_revision);
-    outcome_.latest_revision = std::max(outcome_.latest_revision, outcome.latest_revision);
-    outcome_.logged |= outcome.logged;
+    all.observed_revision = std::max(all.observed_revision, outcome.observed_revision);
+    all.latest_revision = std::max(all.latest_revision, outcome.latest_revision);
+    all.logged |= outcome.logged;
     bytes += result->ByteSizeLong() + kResultOverheadBytes;
     if (bytes > kMaxBatchReplyBytes) {
       // It changed nothing, or it would have had room.
       response_.mutable_results()->RemoveLast();
-      return RefuseRest(request.operations_size());
+      return RefuseRest();
     }
-    waits_.push_back({outcome.observed_revision, outcome.logged});
+    outcome_.waits.push_back({outcome.observed_revision, outcome.logged});
   }
 }
 
-void BatchRun::RefuseRest(int operation_count) {
+void BatchRun::RefuseRest() {
   const google::rpc::Status error = Brief(errors::kReplyTooLarge);
-  while (response_.results_size() < operation_count) *response_.add_results()->mutable_error() = error;
+  while (response_.results_size() < request_.operations_size()) *response_.add_results()->mutable_error() = error;
 }
 
-Outcome BatchRun::RunAtomic(Engine* engine, absl::string_view actor, const StoreOptions& options,
-                            const v1::BatchExecuteRequest& request) {
+Outcome BatchRun::RunAtomic() {
   response_.clear_results();
-  const std::vector<size_t> hashes = HashesOfAll(request);
+  const std::vector<size_t> hashes = HashesOfAll(request_);
   const auto map_revisions = [this](RevisionMap map) { MapRevisions(&response_, map); };
-  if (!request.request_id().empty()) {
-    const OnceRequest once{actor, request.request_id(), request, &response_, map_revisions};
-    return RunOnce(engine, once, hashes, [&](Unit& unit) { return RunInUnit(unit, options, request); });
+  if (!request_.request_id().empty()) {
+    const OnceRequest once{actor_, request_.request_id(), request_, &response_, map_revisions};
+    return RunOnce(&engine_, once, hashes, [&](Unit& unit) { return RunInUnit(unit); });
   }
-  Unit unit = engine->Begin(actor, hashes);
-  Outcome outcome = RunInUnit(unit, options, request);
+  Unit unit = engine_.Begin(actor_, hashes);
+  Outcome outcome = RunInUnit(unit);
   if (outcome.status.ok()) unit.Commit(&outcome);
   if (outcome.logged) map_revisions([&unit](uint64_t revision) { return unit.Resolve(revision); });
   return outcome;
 }
 
-Outcome BatchRun::RunInUnit(Unit& unit, const StoreOptions& options, const v1::BatchExecuteRequest& request) {
-  const Session session(&unit, options, /*is_atomic=*/true);
+Outcome BatchRun::RunInUnit(Unit& unit) {
+  const Session session(&unit, options_, /*is_atomic=*/true);
   const auto perform = [&session](const auto& one, auto* response) {
     Outcome outcome = Do(session, one, response);
     SetRevision(response, outcome.revision);
@@ -249,9 +265,9 @@ Outcome BatchRun::RunInUnit(Unit& unit, const StoreOptions& options, const v1::B
   };
   Outcome all;
   size_t bytes = 0;
-  for (int i = 0; i < request.operations_size(); ++i) {
+  for (int i = 0; i < request_.operations_size(); ++i) {
     v1::BatchResult* result = response_.add_results();
-    const Outcome outcome = DoOperation(request.operations(i), result, perform);
+    const Outcome outcome = DoOperation(request_.operations(i), result, perform);
     all.observed_revision = std::max(all.observed_revision, outcome.observed_revision);
     all.latest_revision = std::max(all.latest_revision, outcome.latest_revision);
     all.status = outcome.status;
@@ -269,14 +285,22 @@ Outcome BatchRun::RunInUnit(Unit& unit, const StoreOptions& options, const v1::B
   return all;
 }
 
-absl::Status BatchRun::GiveUp(uint64_t durable_revision) {
-  if (waits_.empty()) return WaitError(outcome_.logged);
-  response_.set_latest_revision(durable_revision);
+}  // namespace
+
+BatchOutcome RunBatch(Engine* engine, absl::string_view actor, const StoreOptions& options,
+                      const v1::BatchExecuteRequest& request, v1::BatchExecuteResponse* response) {
+  return BatchRun(engine, actor, options, request, response).Run();
+}
+
+absl::Status GiveUp(const BatchOutcome& outcome, uint64_t durable_revision, v1::BatchExecuteResponse* response) {
+  const std::vector<BatchOutcome::Wait>& waits = outcome.waits;
+  if (waits.empty()) return WaitError(outcome.all.logged);
+  response->set_latest_revision(durable_revision);
   const google::rpc::Status unknown = Brief(errors::kOutcomeUnknown);
   const google::rpc::Status pending = Brief(errors::kPendingWrite);
-  for (size_t i = 0; i < waits_.size(); ++i) {
-    if (waits_[i].observed_revision <= durable_revision) continue;
-    *response_.mutable_results(static_cast<int>(i))->mutable_error() = waits_[i].logged ? unknown : pending;
+  for (size_t i = 0; i < waits.size(); ++i) {
+    if (waits[i].observed_revision <= durable_revision) continue;
+    *response->mutable_results(static_cast<int>(i))->mutable_error() = waits[i].logged ? unknown : pending;
   }
   return absl::OkStatus();
 }

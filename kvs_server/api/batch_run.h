@@ -1,4 +1,4 @@
-// BatchRun: one batch, from its request to the answer that leaves when it may.
+// Runs batches, from the request to the answer that leaves when it may.
 #pragma once
 
 #include <absl/status/status.h>
@@ -13,42 +13,25 @@
 
 namespace kvs::server {
 
-class BatchRun {
- public:
-  // Does what the request asks for. `actor` is empty for anonymous callers. The response, which is empty, outlives the
-  // run; it is undefined if `outcome` has an error.
-  BatchRun(Engine* engine, absl::string_view actor, const StoreOptions& options, const v1::BatchExecuteRequest& request,
-           v1::BatchExecuteResponse* response);
-
-  // Of a batch of one operation that was done already, with this outcome.
-  BatchRun(const Outcome& outcome, v1::BatchExecuteResponse* response);
-
-  // Of the batch. Operations that failed for themselves are no error here.
-  const Outcome& outcome() const { return outcome_; }
-
-  // For a wait that ended without an answer: the error of the call, or, if it is about some of the operations, OK with
-  // these errors in the response. `durable_revision` is what is known to be durable.
-  absl::Status GiveUp(uint64_t durable_revision);
-
- private:
-  // What the result of an operation depends on.
+// How a batch ended, and what its results depend on.
+struct BatchOutcome {
   struct Wait {
     uint64_t observed_revision;
     bool logged;
   };
 
-  void RunIndependent(Engine* engine, absl::string_view actor, const StoreOptions& options,
-                      const v1::BatchExecuteRequest& request);
-  Outcome RunAtomic(Engine* engine, absl::string_view actor, const StoreOptions& options,
-                    const v1::BatchExecuteRequest& request);
-  // Does the operations in the unit, as long as they succeed. The revisions in their responses are provisional.
-  Outcome RunInUnit(Unit& unit, const StoreOptions& options, const v1::BatchExecuteRequest& request);
-  // The rest of the operations has no room in the reply.
-  void RefuseRest(int operation_count);
-
-  v1::BatchExecuteResponse& response_;
-  Outcome outcome_;
-  std::vector<Wait> waits_;  // of an independent batch, one for each result
+  // Of the batch. Operations that failed for themselves are no error here.
+  Outcome all;
+  std::vector<Wait> waits;  // of an independent batch, one for each result
 };
+
+// Does what the request asks for, and fills in the response, which is empty; it is undefined if the outcome has an
+// error. `actor` is empty for anonymous callers.
+BatchOutcome RunBatch(Engine* engine, absl::string_view actor, const StoreOptions& options,
+                      const v1::BatchExecuteRequest& request, v1::BatchExecuteResponse* response);
+
+// For a wait that ended without an answer: the error of the call, or, if it is about some of the operations, OK with
+// these errors in `response`, which is that of the batch. `durable_revision` is what is known to be durable.
+absl::Status GiveUp(const BatchOutcome& outcome, uint64_t durable_revision, v1::BatchExecuteResponse* response);
 
 }  // namespace kvs::server

@@ -55,28 +55,25 @@ std::optional<uint64_t> Pipeline::RunLists(const grpc::ByteBuffer& message, Answ
   if (!done || done->response.size() > kMaxReplyBytes) return std::nullopt;
   answer->bytes = PipelineResponse(operation->operation, *done);
   answer->memory = answer->bytes.Length();
-  answer->lists = done->outcome;
+  answer->outcome = {done->outcome, {{done->outcome.observed_revision, done->outcome.logged}}};
   return done->outcome.observed_revision;
 }
 
 uint64_t Pipeline::Run(const grpc::ByteBuffer& message, Answer* answer) {
-  answer->arena = std::make_unique<Arena>();
-  answer->response = Arena::CreateMessage<v1::BatchPipelineResponse>(answer->arena.get());
-  auto* request = Arena::CreateMessage<v1::BatchPipelineRequest>(answer->arena.get());
+  Arena arena;
+  auto* response = Arena::CreateMessage<v1::BatchPipelineResponse>(&arena);
+  auto* request = Arena::CreateMessage<v1::BatchPipelineRequest>(&arena);
   absl::Status status = responder_.CheckServing();
-  uint64_t revision = 0;
   if (!rpc::Parse(message, request)) {
     status = rpc::FromGrpc(rpc::Service::MalformedError(*v1::BatchPipelineRequest::descriptor()));
   } else if (status.ok()) {
-    answer->run.emplace(&engine_, *actor_, options_, request->batch(), answer->response->mutable_batch());
-    status = answer->run->outcome().status;
-    revision = answer->run->outcome().observed_revision;
+    answer->outcome = RunBatch(&engine_, *actor_, options_, request->batch(), response->mutable_batch());
+    status = answer->outcome.all.status;
   }
-  if (!status.ok()) *answer->response->mutable_error() = rpc::ToProto(status);
-  answer->bytes = rpc::Serialize(*answer->response);
-  // Long texts are not in the arena: they are in the request, the response, and the bytes.
-  answer->memory = answer->arena->SpaceAllocated() + message.Length() + 2 * answer->bytes.Length();
-  return revision;
+  if (!status.ok()) *response->mutable_error() = rpc::ToProto(status);
+  answer->bytes = rpc::Serialize(*response);
+  answer->memory = answer->bytes.Length() + answer->outcome.waits.size() * sizeof(BatchOutcome::Wait);
+  return answer->outcome.all.observed_revision;
 }
 
 void Pipeline::Await(uint64_t number, uint64_t revision) {
@@ -95,26 +92,21 @@ void Pipeline::Await(uint64_t number, uint64_t revision) {
 void Pipeline::Ended(uint64_t number, Durability durability) {
   Answer& answer = answers_[number - first_number_];
   if (durability != Durability::kDurable) GiveUp(&answer);
-  answer.run.reset();
-  answer.arena.reset();
+  answer.outcome = BatchOutcome();
   answer.is_ready = true;
   WriteReady();
 }
 
 void Pipeline::GiveUp(Answer* answer) {
-  const uint64_t durable_revision = responder_.journal().durable_revision();
-  if (answer->lists) {
-    // It became durable when the wait had just ended.
-    if (answer->lists->observed_revision <= durable_revision) return;
-    answer->arena = std::make_unique<Arena>();
-    answer->response = Arena::CreateMessage<v1::BatchPipelineResponse>(answer->arena.get());
-    answer->run.emplace(*answer->lists, answer->response->mutable_batch());
-  }
+  v1::BatchPipelineResponse response;
+  rpc::Parse(answer->bytes, &response);
   // An error of the whole batch has been evaluated as well, and is pending then.
   const absl::Status status =
-      answer->response->has_error() ? WaitError(/*logged=*/false) : answer->run->GiveUp(durable_revision);
-  if (!status.ok()) *answer->response->mutable_error() = rpc::ToProto(status);
-  answer->bytes = rpc::Serialize(*answer->response);
+      response.has_error()
+          ? WaitError(/*logged=*/false)
+          : server::GiveUp(answer->outcome, responder_.journal().durable_revision(), response.mutable_batch());
+  if (!status.ok()) *response.mutable_error() = rpc::ToProto(status);
+  answer->bytes = rpc::Serialize(response);
 }
 
 void Pipeline::WriteReady() {

@@ -1,8 +1,6 @@
 // One stream of Batch.Pipeline.
 #pragma once
 
-#include <google/protobuf/arena.h>
-
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -48,13 +46,8 @@ class Pipeline final : public rpc::StreamHandler {
  private:
   // A batch whose answer was not written yet.
   struct Answer {
-    // What the answer is made of, for as long as it may still change; `lists` where the batch was one operation of
-    // these.
-    std::unique_ptr<google::protobuf::Arena> arena;
-    v1::BatchPipelineResponse* response = nullptr;
-    std::optional<BatchRun> run;
-    std::optional<Outcome> lists;
-    grpc::ByteBuffer bytes;
+    BatchOutcome outcome;
+    grpc::ByteBuffer bytes;  // of a v1::BatchPipelineResponse
     size_t memory = 0;
     bool is_ready = false;
   };

@@ -53,7 +53,8 @@ void Responder::SendWhenDurable(rpc::UnaryCall& call, const Outcome& outcome, co
                                 const grpc::Status& error) {
   // As nearly every read: then nothing has to be kept for later.
   if (outcome.observed_revision <= journal_->durable_revision()) return Send(call, response, error);
-  call.Expect(response.Length());
+  if (absl::Status status = CheckWait(outcome); !status.ok()) return call.Finish(rpc::ToGrpc(status));
+  call.Await(response.Length());
   journal_->WhenDurable(outcome.observed_revision,
                         [&call, logged = outcome.logged, response, error](Durability durability) {
                           // Where nothing more becomes durable, reads tell what may be nowhere else.
@@ -63,6 +64,11 @@ void Responder::SendWhenDurable(rpc::UnaryCall& call, const Outcome& outcome, co
                             Send(call, response, error);
                           }
                         });
+}
+
+absl::Status Responder::CheckWait(const Outcome& outcome) const {
+  // What was logged has been let in before.
+  return outcome.logged ? absl::OkStatus() : journal_->CheckWaits();
 }
 
 void Responder::Send(rpc::UnaryCall& call, const grpc::ByteBuffer& response, const grpc::Status& error) {

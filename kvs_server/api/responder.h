@@ -41,6 +41,9 @@ class Responder {
   void Respond(rpc::UnaryCall& call, const Outcome& outcome, const google::protobuf::MessageLite& response);
   void Respond(rpc::UnaryCall& call, ListAnswer answer);
 
+  // Whether a call with this outcome may wait for the ledger; TOO_MANY_WAITING otherwise.
+  absl::Status CheckWait(const Outcome& outcome) const;
+
   // From now on every call is refused with DRAINING.
   void Drain() { draining_ = true; }
   bool draining() const { return draining_; }

@@ -28,12 +28,7 @@ absl::Status Journal::CheckWritable(absl::Span<const EncodedTransaction> transac
         errors::kNotApplied, absl::StrCat("nothing was changed: the ledger cannot persist it (", detail_, ")", advice));
     return IsFinal(state_) ? WithMetadata(error, "until_restart", "true") : error;
   }
-  if (waiters_.size() >= options_.max_waiting_replies) {
-    return Error(
-        errors::kTooManyWaiting,
-        absl::StrCat("nothing was changed: ", waiters_.size(), " replies wait for the ledger already; try again later"),
-        {{"limit", absl::StrCat(options_.max_waiting_replies)}});
-  }
+  if (absl::Status status = CheckWaitsLocked(); !status.ok()) return status;
   if (!window_.HasRoomFor(transactions)) {
     return Error(
         errors::kPendingWindowFull,
@@ -41,6 +36,19 @@ absl::Status Journal::CheckWritable(absl::Span<const EncodedTransaction> transac
         {{"limit", absl::StrCat(window_.max_bytes())}});
   }
   return absl::OkStatus();
+}
+
+absl::Status Journal::CheckWaitsLocked() const {
+  if (waiters_.size() < options_.max_waiting_replies) return absl::OkStatus();
+  return Error(
+      errors::kTooManyWaiting,
+      absl::StrCat("nothing was changed: ", waiters_.size(), " replies wait for the ledger already; try again later"),
+      {{"limit", absl::StrCat(options_.max_waiting_replies)}});
+}
+
+absl::Status Journal::CheckWaits() const {
+  MutexLock lock(&mutex_);
+  return CheckWaitsLocked();
 }
 
 absl::StatusOr<Stamp> Journal::Enqueue(absl::Span<EncodedTransaction> transactions) {

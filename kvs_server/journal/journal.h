@@ -92,6 +92,10 @@ class Journal {
   // happened.
   absl::StatusOr<Stamp> Enqueue(absl::Span<EncodedTransaction> transactions) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // TOO_MANY_WAITING if so many replies wait that one more has to do without. For replies of what has changed nothing:
+  // Enqueue has looked already.
+  absl::Status CheckWaits() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // Calls back with kDurable when `revision` is durable; with kUnknown after max_commit_wait, or at once while the
   // ledger is away, or when Abandon is called; with kLost at once where the ledger has lost data or refuses what is
   // pending.
@@ -143,6 +147,7 @@ class Journal {
   static void Call(std::vector<Waiters::Callback> callbacks, Durability durability);
   absl::Status CheckWritable(absl::Span<const EncodedTransaction> transactions) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CheckWaitsLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const JournalOptions options_;
   rpc::EventLoop* loop_ = nullptr;

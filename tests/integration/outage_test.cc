@@ -104,7 +104,7 @@ TEST_CASE("a caller waits for the ledger no longer than max-commit-wait") {
   CHECK(api.Ask("IntStore.Get", "key: 'a'") == "value: 1 revision: 1 latest_revision: 1");
 }
 
-TEST_CASE("past the bounds mutations are refused before they change anything") {
+TEST_CASE("past the bounds whatever would wait is refused, and changes nothing") {
   Gate gate;
   Pair pair;
   SECTION("of waiting replies") {
@@ -115,6 +115,11 @@ TEST_CASE("past the bounds mutations are refused before they change anything") {
     auto first = api.Start("IntStore.Put", "key: 'a' value: 1");
     AwaitStatus(api, "waiting_replies: 1");
     CHECK(api.Ask("IntStore.Put", "key: 'b' value: 1") == "RESOURCE_EXHAUSTED TOO_MANY_WAITING");
+    // Answers that depend on what is pending; others have nothing to wait for.
+    CHECK(api.Ask("IntStore.Get", "key: 'a'") == "RESOURCE_EXHAUSTED TOO_MANY_WAITING");
+    CHECK(api.Ask("StringStore.Get", "key: 'a'") == "NOT_FOUND KEY_NOT_FOUND");
+    CHECK(api.Ask("IntStore.MultiGet", "keys: 'a'") == "RESOURCE_EXHAUSTED TOO_MANY_WAITING");
+    CHECK(api.Ask("Batch.Execute", "operations { int_get { key: 'a' } }") == "RESOURCE_EXHAUSTED TOO_MANY_WAITING");
     gate.Open();
     CHECK(first.get() == "replaced: false revision: 1 latest_revision: 1");
     CHECK(api.Ask("IntStore.Get", "key: 'b'") == "NOT_FOUND KEY_NOT_FOUND");

@@ -20,7 +20,9 @@ from size import LONG
 import_generated()
 
 import grpc  # noqa: E402
-from kvs.v1 import batch_pb2, int_store_pb2, int_store_pb2_grpc, string_store_pb2, string_store_pb2_grpc  # noqa: E402
+from kvs.v1 import (  # noqa: E402
+    batch_pb2, int_store_pb2, int_store_pb2_grpc, set_store_pb2, set_store_pb2_grpc, string_store_pb2, string_store_pb2_grpc,
+)
 
 MIB = 1 << 20
 BEYOND_DATA_MIB = 512
@@ -37,6 +39,8 @@ LARGE_KEYS = 30
 LARGE = 1_000_000
 # More than the 64 MiB of --max-pending-bytes.
 BURST = 100
+# Requests whose answers wait for the ledger. It stands still until most of them have arrived, or for as long as they may wait.
+WAITING_REQUESTS = 400
 # While the ledger stands still; the calls that wait for it have time enough left when it goes on.
 STANDSTILL_SECONDS = 1
 ATTEMPTS = 5
@@ -172,9 +176,12 @@ def bench(pair, *args):
     return json.loads(done.stdout)
 
 
+def status_of(pair):
+    return json.loads(kvs(pair, "status", "--output=json").stdout)
+
+
 def data_mib(pair):
-    status = json.loads(kvs(pair, "status", "--output=json").stdout)
-    return int(status["usage"]["bytes"]) / MIB
+    return int(status_of(pair)["usage"]["bytes"]) / MIB
 
 
 def large_value(i):
@@ -203,18 +210,21 @@ def refusals(futures, expected):
 
 
 def saturate(pair):
-    """Four times the calls that the pair can answer, from callers that do not wait for each other."""
+    """Four times the calls that the pair can answer, from callers that do not wait for each other. Returns how many were answered."""
     over = bench(pair, "--outstanding=256")
+    acknowledged = over["operations_in_all"] - over["errors"]
     # Again where the machine had less time for the first measurement than for the second.
     for _ in range(ATTEMPTS):
         rate = over["calls_per_second"]
         over = bench(pair, f"--rate={OVERLOAD * rate:.0f}", f"--outstanding={CALLERS}", f"--connections={CALLERS_CONNECTIONS}")
+        acknowledged += over["operations_in_all"] - over["errors"]
         if over["unsent"] > 0:
             break
     print(f"  {rate:.0f} calls/s are what it serves; of {OVERLOAD} times as many {over['calls_per_second']:.0f}/s, {over['errors']} "
           f"refused, {over['unsent']} not even sent")
     check(over["unsent"] > 0, "the load was less than what the server can do")
     check_equal((over["errors"], over["error"]), (0, ""))
+    return acknowledged
 
 
 def put_large(pair):
@@ -247,6 +257,30 @@ def await_refusal(futures):
         if any(future.done() and future.exception() for future in futures):
             return
         threading.Event().wait(0.01)
+
+
+def wait_with_large_requests(pair):
+    """Requests that change nothing, and whose answers depend on a change that the ledger has not confirmed: small answers."""
+    most = 0
+    with insecure_channel(pair.kvs_port) as channel:
+        stub = set_store_pb2_grpc.SetStoreStub(channel)
+        absent = set_store_pb2.SetStoreRemoveRequest(key="waits", members=[f"{i:01000}" for i in range(LARGE // 1000)])
+        for attempt in range(ATTEMPTS):
+            pair.txn.process.send_signal(signal.SIGSTOP)
+            change = set_store_pb2.SetStoreAddRequest(key="waits", members=[f"member {attempt}"])
+            futures = [stub.Add.future(change, timeout=DEADLINE_SECONDS)]
+            futures += [stub.Remove.future(absent, timeout=DEADLINE_SECONDS) for _ in range(WAITING_REQUESTS)]
+            deadline = time.monotonic() + LONGEST_WAIT_SECONDS - 1
+            while most < WAITING_REQUESTS and time.monotonic() < deadline:
+                most = max(most, int(status_of(pair)["waitingReplies"]))
+            pair.txn.process.send_signal(signal.SIGCONT)
+            for future in futures:
+                error = future.exception(timeout=DEADLINE_SECONDS)
+                check(error is None or reason_of(error) in (b"OUTCOME_UNKNOWN", b"PENDING_WRITE"), str(error))
+            if most > WAITING_REQUESTS * 3 / 4:
+                break
+    print(f"  {most} of {WAITING_REQUESTS} waited at a time")
+    check(most > WAITING_REQUESTS * 3 / 4, "too few waited at a time to tell anything")
 
 
 def get_large(pair):
@@ -348,11 +382,14 @@ def raise_descriptor_limit():
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def check_nothing_is_lost(pair, neighbour, large):
-    """After a kill -9 of both servers."""
+def check_nothing_is_lost(pair, neighbour, puts, large):
+    """After a kill -9 of both servers. Each of the puts took a revision; which keys they were of nobody knows."""
     pair.kvs.kill()
     pair.txn.kill()
     pair.start()
+    revision = int(status_of(pair)["ledger"]["latestRevision"])
+    check(revision >= puts + neighbour.acknowledged + len(large) + LARGE_KEYS,
+          f"revision {revision} is less than the {puts} puts and all else that was acknowledged")
     with insecure_channel(pair.kvs_port) as channel:
         strings = string_store_pb2_grpc.StringStoreStub(channel)
         get = lambda key: strings.Get(string_store_pb2.StringStoreGetRequest(key=key), timeout=DEADLINE_SECONDS).value
@@ -382,15 +419,17 @@ def main():
         neighbour = Neighbour(pair.kvs_port, "neighbour")
         neighbour.start()
         with Watch("saturation", pair, neighbour):
-            saturate(pair)
+            puts = saturate(pair)
         with Watch("large puts", pair, neighbour):
             large = put_large(pair)
+        with Watch("large requests", pair, neighbour):
+            wait_with_large_requests(pair)
         with Watch("large gets", pair, neighbour):
             get_large(pair)
         for part in (slow_readers, never_read_scans, never_read_pipelines, never_read_gets):
             stay(part, pair, neighbour)
         neighbour.end()
-        check_nothing_is_lost(pair, neighbour, large)
+        check_nothing_is_lost(pair, neighbour, puts, large)
         # Servers that have just begun: what they took before and keep in reserve would count as well.
         neighbour = Neighbour(pair.kvs_port, "another neighbour")
         neighbour.start()

@@ -278,6 +278,28 @@ TEST_CASE("more calls than are kept open at a time can wait, and are answered by
   for (int i = 0; i < kCalls; ++i) CHECK(replies[i] == std::to_string(i));
 }
 
+TEST_CASE("a call that waits with its answer keeps nothing of its request") {
+  WaitingCalls waiting;
+  std::atomic<size_t> before = 0;
+  std::atomic<size_t> after = 0;
+  CallsServer server([&, add = AddTo(&waiting)](UnaryCall& call, const Request& request) {
+    google::protobuf::Arena::CreateArray<char>(call.arena(), kMiB);
+    before = call.arena()->SpaceAllocated();
+    add(call, request);
+    call.Await(1);
+    after = call.arena()->SpaceAllocated();
+  });
+  CallsClient client(server);
+  std::string reply;
+  std::thread caller([&] { reply = client.Echo("hello"); });
+  const auto [call, text] = waiting.Take(1)[0];
+  call->Reply(ResponseOf(text));
+  caller.join();
+  CHECK(reply == "hello");
+  CHECK(before > kMiB);
+  CHECK(after == 0);
+}
+
 TEST_CASE("a call whose client has gone is answered all the same") {
   WaitingCalls waiting;
   CallsServer server(AddTo(&waiting));
