@@ -174,6 +174,25 @@ def check_survival(life, what, failed_sync, trace):
     check("verdict    good" in run([BIN / "kvs", "log", "verify", pair.data]).stdout, "the log is damaged")
 
 
+def check_synced(trace, directory):
+    """What was written is synced: the files before they get their names and at the end, the names as well. That this is before an
+    answer other tests see, which have no system calls."""
+    unsynced, synced = set(), set()
+    for _, call, name, _ in strace.calls_in(trace, directory):
+        if call in ("pwritev", "pwrite64", "write"):
+            unsynced |= {name} - {"LOCK"}  # which says who uses the ledger, for as long as it is used
+        elif call in ("fdatasync", "fsync"):
+            unsynced.discard(name)
+            synced.add(name)
+        elif call in ("rename", "unlink"):
+            check(name not in unsynced or call == "unlink", f"{name} was renamed and not synced before")
+            unsynced.discard(name)
+            unsynced.add("")
+    check(not unsynced, f"never synced at the end: {unsynced} (the directory is '')")
+    kinds = {pathlib.Path(name).suffix or name for name in synced}
+    check({"", ".log", ".tmp"} <= kinds, f"of the directory, logs and new files only these were ever synced: {synced}")
+
+
 def record(past):
     """Every place of a life that begins with the directory `past`, or with an empty one; and what a killed process leaves then."""
     with Pair(txn_args=SETTINGS, txn_variables=UNDER_STRACE) as pair:
@@ -183,6 +202,7 @@ def record(past):
         trace = pair.directory / "trace"
         complete = life.run(strace.command(trace, pair.data, strace.file_names(), strace.CALLS))
         check(complete, "a run without faults did not do all that it should")
+        check_synced(trace.read_text(), pair.data)
         places = strace.places_in(trace.read_text(), pair.data)
         check_survival(life, "no fault", False, trace)
         return places
