@@ -52,8 +52,9 @@ void AddLimits(ConfigParser& parser, Config* config) {
                      "What a set or a map may grow to.");
   parser.AddByteSize("max-pending-bytes", &config->max_pending_bytes, {2 * kMaxRecordBytes, 16384 * kMiB},
                      "Changes that wait for the ledger; past it mutations are RESOURCE_EXHAUSTED.");
-  parser.AddInteger("max-waiting-replies", &config->max_waiting_replies, {1, 100000000},
-                    "Replies that wait for the ledger; past it mutations are RESOURCE_EXHAUSTED.");
+  parser.AddInteger(
+      "max-waiting-replies", &config->max_waiting_replies, {1, 100000000},
+      "Replies that wait for the ledger; past it calls that would have to wait too are RESOURCE_EXHAUSTED.");
   parser.AddByteSize("max-scan-bytes", &config->max_scan_bytes, {1 * kMiB, 16384 * kMiB},
                      "What is kept for all lists and scans under way, of what was changed since they began; past it "
                      "the one that needs the most ends as ABORTED.");
@@ -93,6 +94,11 @@ ConfigParser MakeConfigParser(Config* config) {
 absl::Status CheckConfig(const Config& config) {
   absl::Status status;
   if (!config.insecure || config.NeedsLedgerTls()) status = CheckTlsFilesAreSet(config.tls);
+  if (!status.ok() && config.insecure) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        status.message(),
+        ". They are for the ledger: --ledger=none does without one, --insecure-ledger speaks plaintext to it"));
+  }
   if (status.ok()) status = CheckTrustDomain(config.trust_domain);
   if (!status.ok()) return status;
   if (config.insecure && config.require_client_certificate) {

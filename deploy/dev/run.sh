@@ -244,6 +244,7 @@ print_commands() {
   echo "  ${kvs}doctor"
   echo
   if ! grpcurl=$("$root/deploy/dev/grpcurl.sh" find); then
+    echo "The same with grpcurl, which this installs:"
     "$root/deploy/dev/grpcurl.sh" how | sed 's/^/  /'
     grpcurl=$root/build/tools/grpcurl
   fi

@@ -38,6 +38,7 @@ TEST_CASE("TLS is asked for where it is not turned off on both sides") {
   CheckRefused(config, "--tls-ca");
   config.insecure = true;
   CheckRefused(config, "--tls-ca");
+  CheckRefused(config, "They are for the ledger: --ledger=none does without one");
   config.insecure = false;
   config.insecure_ledger = true;
   CheckRefused(config, "--tls-ca");

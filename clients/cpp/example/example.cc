@@ -1,6 +1,7 @@
 // A visit counter: counts a visit and remembers who came.
 //
 //   make run                                    # in another terminal, in the folder that holds .kvs/
+//   deploy/dev/build.sh release kvs_example
 //   build/release/bin/kvs_example localhost:5050 .kvs/certs alice
 //
 // Shows the three things that every program needs: connecting, calling, and telling errors apart.

@@ -37,8 +37,10 @@ TEST_CASE("every option of a load is checked, and the error names its flag and w
 TEST_CASE("options of a load that do not go together are refused") {
   CHECK_THAT(ProblemOf([](Options* o) { o->batch = 2; }), ContainsText("leave --batch out"));
   CHECK(ProblemOf([](Options* o) { o->verb = Verb::kIncr; }) == "incr is for --type int");
-  CHECK(ProblemOf([](Options* o) { o->threads = 3; }) == "--connections must be a multiple of --threads, and 4 is none of 3");
-  CHECK(ProblemOf([](Options* o) { o->outstanding = 6; }) == "--outstanding must be a multiple of --connections, and 6 is none of 4");
+  CHECK(ProblemOf([](Options* o) { o->threads = 3; }) ==
+        "--connections must be a multiple of --threads, and 4 is none of 3");
+  CHECK(ProblemOf([](Options* o) { o->outstanding = 6; }) ==
+        "--outstanding must be a multiple of --connections, and 6 is none of 4");
   CHECK_THAT(ProblemOf([](Options* o) {
                o->via = Via::kMulti;
                o->batch = 10'000;

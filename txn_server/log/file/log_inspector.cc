@@ -36,7 +36,7 @@ absl::Status CheckLedgerDirectory(FileSystem& file_system, const std::string& di
   if (absl::Status status = CheckIsNoBackup(file_system, directory); !status.ok()) return status;
   if (absl::Status status = CheckHasSegments(*listing, directory); !status.ok()) return status;
   if (!listing->segment_ids.empty()) return absl::OkStatus();
-  return UnusableDirectory(absl::StrCat(directory, " holds no ledger"));
+  return UnusableDirectory(absl::StrCat(directory, " holds no ledger: name the --data-dir of a txn_server"));
 }
 
 absl::StatusOr<LogReport> InspectLog(const std::string& directory, const FrameVisitor& visit, FileSystem& file_system,

@@ -81,7 +81,7 @@ class Salvage {
     if (absl::Status status = CheckFinished(*listing, directory); !status.ok()) return status;
     listing_ = *std::move(listing);
     if (listing_.segment_ids.empty() && listing_.snapshot_ids.empty()) {
-      return UnusableDirectory(absl::StrCat(directory, " holds no ledger"));
+      return UnusableDirectory(absl::StrCat(directory, " holds no ledger: name the --data-dir of a txn_server"));
     }
     const auto locked = file_system_.IsLocked(LockPath(directory));
     if (!locked.ok()) return locked.status();
