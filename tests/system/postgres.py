@@ -68,6 +68,10 @@ class Cluster:
                 [*self.as_user, self.programs / "postgres", "-D", self.data, "-c", "listen_addresses=", "-k", self.directory],
                 cwd="/", stdout=log, stderr=log, start_new_session=True,
             )
+        self.await_ready()
+
+    def await_ready(self):
+        """Until it takes connections."""
         deadline = time.monotonic() + DEADLINE_SECONDS
         while subprocess.run([self.programs / "pg_isready", "-q"], env=self.environment()).returncode != 0:
             check(time.monotonic() < deadline and self.process.poll() is None, f"PostgreSQL does not start:\n{self.log()}")

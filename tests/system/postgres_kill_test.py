@@ -1,8 +1,12 @@
 """The pair on PostgreSQL, where any of the three is killed and stopped in load, in replays and while snapshots are made: what was
 acknowledged is there afterwards, and nothing else is, in the servers as in the tables."""
 
-from kills import BOTH, KVS, TXN, Moments, Program, choose_strikes, fill_for_replays, fill_for_snapshots, survive, tell
-from pair import check_equal
+import time
+
+from kills import (
+    BOTH, KVS, TXN, Moments, Program, choose_strikes, fill_for_replays, fill_for_snapshots, restart_txn, survive, tell,
+)
+from pair import DEADLINE_SECONDS, check, check_equal
 from postgres import Cluster, pair_on
 from size import LONG, seeded
 from writers import check_history
@@ -16,12 +20,24 @@ def programs_of(cluster, database):
         cluster.await_end()
         cluster.start()
 
+    def follow(pair):
+        """PostgreSQL starts again by itself. txn_server waits for it, but for 15 s only where it does not know whether a COMMIT happened: it
+        ends then, and has to be started again."""
+        before = set(cluster.sessions(database))
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not set(cluster.sessions(database)) - before:
+            check(time.monotonic() < deadline, f"PostgreSQL does not start again:\n{cluster.log()}")
+            if pair.txn.process.poll() is not None:
+                cluster.await_ready()
+                return restart_txn(pair)
+            time.sleep(0.01)
+
     return [
         Program("PostgreSQL", lambda pair: cluster.processes(), restart),
         # Its children notice and end.
         Program("the postmaster", lambda pair: cluster.processes()[:1], restart),
         # What it serves is taken for damaged: PostgreSQL ends all sessions and starts again by itself.
-        Program("a session of PostgreSQL", lambda pair: cluster.sessions(database)[:1], lambda pair: None),
+        Program("a session of PostgreSQL", lambda pair: cluster.sessions(database)[:1], follow),
     ]
 
 
