@@ -8,7 +8,7 @@ from size import LONG, seeded
 from writers import check_history, file_history
 
 # Strikes with one pair, and how many pairs of either kind.
-STRIKES, ROUNDS = (50, 15) if LONG else (8, 1)
+STRIKES, ROUNDS = (50, 15) if LONG else (14, 1)
 
 
 def run_round(settings, fill, when, chance):
