@@ -57,7 +57,7 @@ soak:  ## Put a mixed load on both servers for SOAK_MINUTES (60): memory and fil
 	@deploy/dev/build.sh release kvs_server txn_server kvs
 	@KVS_BIN=build/release/bin KVS_SOURCE=$(CURDIR) /usr/bin/python3 tests/system/soak.py
 
-bench:  ## Compare with Redis, etcd, PostgreSQL and an empty gRPC server: build/bench/results.md; 8 to 20 minutes
+bench:  ## Compare with Redis, etcd, PostgreSQL and an empty gRPC server: build/bench/results.md; 8 to 15 minutes
 	@deploy/dev/install_packages.sh build bench
 	@deploy/dev/bench.sh $(ARGS)
 

@@ -25,7 +25,7 @@ class Clients:
     def __init__(self, bin, seconds, keys):
         self.bin = bin
         self.seconds = seconds
-        self.warmup = min(0.5, seconds / 4)
+        self.warmup = min(0.25, seconds / 4)
         self.keys = keys
 
     def fill(self, server, verb, *args, keys=None):

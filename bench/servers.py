@@ -180,8 +180,8 @@ class Etcd:
         self.process.await_line("ready to serve client requests")
 
     def restart(self):
-        """After many large transactions etcd 3.4 takes several times as long for a get, for as long as it runs. That is not what
-        it is compared in."""
+        """After many puts, or large transactions, etcd 3.4 takes several times as long for a get, for as long as it runs. That is not
+        what it is compared in."""
         self.stop()
         self.start()
 
