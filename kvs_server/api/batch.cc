@@ -22,19 +22,15 @@ void Execute(rpc::UnaryCall& call, Engine* engine, Responder* responder, const S
   auto* response = google::protobuf::Arena::CreateMessage<v1::BatchExecuteResponse>(call.arena());
   BatchOutcome outcome = RunBatch(engine, *actor, options, request, response);
   if (!outcome.all.status.ok()) return responder->Respond(call, outcome.all, *response);
-  const uint64_t observed_revision = outcome.all.observed_revision;
-  grpc::ByteBuffer bytes = rpc::Serialize(*response);
-  if (observed_revision <= responder->journal().durable_revision()) return call.Reply(bytes);
-  if (absl::Status status = responder->CheckWait(outcome.all); !status.ok()) return call.Finish(rpc::ToGrpc(status));
-  call.Await(bytes.Length());
-  responder->journal().WhenDurable(observed_revision, [&call, responder, outcome = std::move(outcome),
-                                                       bytes = std::move(bytes)](Durability durability) mutable {
-    if (durability == Durability::kDurable) return call.Reply(bytes);
-    v1::BatchExecuteResponse response;
-    rpc::Parse(bytes, &response);
-    const absl::Status status = GiveUp(outcome, responder->journal().durable_revision(), &response);
-    status.ok() ? call.Reply(response) : call.Finish(rpc::ToGrpc(status));
-  });
+  const Outcome all = outcome.all;
+  responder->SendWhenDurable(
+      call, all, rpc::Serialize(*response), grpc::Status::OK,
+      [&call, responder, outcome = std::move(outcome)](Durability, const grpc::ByteBuffer& bytes, const grpc::Status&) {
+        v1::BatchExecuteResponse response;
+        rpc::Parse(bytes, &response);
+        const absl::Status status = GiveUp(outcome, responder->journal().durable_revision(), &response);
+        status.ok() ? call.Reply(response) : call.Finish(rpc::ToGrpc(status));
+      });
 }
 
 // A pipeline that there is no place for.

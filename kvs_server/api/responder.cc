@@ -51,19 +51,13 @@ void Responder::Respond(rpc::UnaryCall& call, ListAnswer answer) {
 
 void Responder::SendWhenDurable(rpc::UnaryCall& call, const Outcome& outcome, const grpc::ByteBuffer& response,
                                 const grpc::Status& error) {
-  // As nearly every read: then nothing has to be kept for later.
-  if (outcome.observed_revision <= journal_->durable_revision()) return Send(call, response, error);
-  if (absl::Status status = CheckWait(outcome); !status.ok()) return call.Finish(rpc::ToGrpc(status));
-  call.Await(response.Length());
-  journal_->WhenDurable(outcome.observed_revision,
-                        [&call, logged = outcome.logged, response, error](Durability durability) {
-                          // Where nothing more becomes durable, reads tell what may be nowhere else.
-                          if (durability == Durability::kUnknown || (durability == Durability::kLost && logged)) {
-                            call.Finish(rpc::ToGrpc(WaitError(logged)));
-                          } else {
-                            Send(call, response, error);
-                          }
-                        });
+  SendWhenDurable(call, outcome, response, error,
+                  [&call, logged = outcome.logged](Durability durability, const grpc::ByteBuffer& response,
+                                                   const grpc::Status& error) {
+                    // Where nothing more becomes durable, reads tell what may be nowhere else.
+                    if (durability == Durability::kLost && !logged) return Send(call, response, error);
+                    call.Finish(rpc::ToGrpc(WaitError(logged)));
+                  });
 }
 
 absl::Status Responder::CheckWait(const Outcome& outcome) const {

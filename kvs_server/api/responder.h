@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/rpc/service.h"
+#include "common/rpc/status.h"
 #include "kvs_server/api/lists.h"
 #include "kvs_server/engine/engine.h"
 #include "kvs_server/journal/journal.h"
@@ -41,8 +42,21 @@ class Responder {
   void Respond(rpc::UnaryCall& call, const Outcome& outcome, const google::protobuf::MessageLite& response);
   void Respond(rpc::UnaryCall& call, ListAnswer answer);
 
-  // Whether a call with this outcome may wait for the ledger; TOO_MANY_WAITING otherwise.
-  absl::Status CheckWait(const Outcome& outcome) const;
+  // Sends the response, or the error if there is one, when everything that the outcome observed is durable;
+  // TOO_MANY_WAITING if the call would have to wait and may not. Where the wait ends without that, give_up(durability,
+  // response, error) answers the call.
+  template <class GiveUp>
+  void SendWhenDurable(rpc::UnaryCall& call, const Outcome& outcome, const grpc::ByteBuffer& response,
+                       const grpc::Status& error, GiveUp give_up) {
+    // As nearly every read: then nothing has to be kept for later.
+    if (outcome.observed_revision <= journal_->durable_revision()) return Send(call, response, error);
+    if (absl::Status status = CheckWait(outcome); !status.ok()) return call.Finish(rpc::ToGrpc(status));
+    call.Await(response.Length());
+    journal_->WhenDurable(outcome.observed_revision, [&call, response, error,
+                                                      give_up = std::move(give_up)](Durability durability) mutable {
+      durability == Durability::kDurable ? Send(call, response, error) : give_up(durability, response, error);
+    });
+  }
 
   // From now on every call is refused with DRAINING.
   void Drain() { draining_ = true; }
@@ -87,7 +101,9 @@ class Responder {
     };
   }
 
-  // Sends the response, or the error if there is one; the first of these when the outcome is durable.
+  // Whether a call with this outcome may wait for the ledger.
+  absl::Status CheckWait(const Outcome& outcome) const;
+  // As the public one, giving up with the error of the wait.
   void SendWhenDurable(rpc::UnaryCall& call, const Outcome& outcome, const grpc::ByteBuffer& response,
                        const grpc::Status& error);
   static void Send(rpc::UnaryCall& call, const grpc::ByteBuffer& response, const grpc::Status& error);
