@@ -124,7 +124,7 @@ std::string EndText(const LogReport& report) {
   if (report.live) return "moving: a server is using the ledger";
   if (report.scan.torn) return TornText(*report.scan.torn);
   if (report.scan.is_closed) return "closed: the server was stopped";
-  return report.scan.sealed() ? "sealed: nothing was being written" : "whole, but not sealed: the server was killed";
+  return report.scan.is_sealed ? "sealed: nothing was being written" : "whole, but not sealed: the server was killed";
 }
 
 std::string ReportText(const LogReport& report) {
@@ -173,7 +173,7 @@ std::string ReportJson(const LogReport& report) {
       .Add("snapshotRevision", scan.snapshots.empty() ? 0 : scan.snapshots.back().header.point.revision)
       .Add("transactionFrames", scan.transaction_frames)
       .Add("live", report.live)
-      .Add("sealed", scan.sealed())
+      .Add("sealed", scan.is_sealed)
       .Add("closed", scan.is_closed)
       .Add("torn", scan.torn.has_value());
   if (scan.damage) object.AddJson("damage", DamageJson(*scan.damage));

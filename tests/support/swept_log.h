@@ -71,6 +71,8 @@ class SweptLog {
   }
   static std::string MarkPath() { return ClosedMarkPath("/log"); }
   bool is_closed() const { return disk_.count(MarkPath()) > 0; }
+  // Whether the spare behind the newest segment says where the log ends.
+  bool is_sealed() const { return is_sealed_; }
   uint64_t bytes() const {
     uint64_t sum = 0;
     for (const auto& [path, bytes] : disk_) sum += bytes.size();
@@ -153,6 +155,7 @@ class SweptLog {
                          frame.header.count, frame.header.kind});
     };
     REQUIRE(ScanLog(ledger_.files(), "/log", options, &scan) == absl::OkStatus());
+    is_sealed_ = scan.is_sealed;
     for (const SegmentSummary& segment : scan.segments) {
       segments_.push_back({segment.header.segment_id, segment.valid_bytes, false});
     }
@@ -167,6 +170,7 @@ class SweptLog {
   Disk disk_;
   std::vector<FrameAt> frames_;
   std::vector<SegmentAt> segments_;
+  bool is_sealed_ = false;
 };
 
 }  // namespace kvs::txn

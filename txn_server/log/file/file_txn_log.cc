@@ -55,20 +55,26 @@ class FileTxnLog : public TxnLog {
   // Ends the log, unless `status` is an error after which it can go on. `begins_epoch` as in Compactor::OutOfSpace.
   absl::Status FailUnlessHarmless(const absl::Status& status, bool begins_epoch = false);
 
-  // Makes the end of the log recognisable.
+  // Makes the end of the log known outside of the segment that it is in.
   absl::Status Seal();
+  absl::Status SealInNext();
   // Goes on to the next segment if the newest one holds so much that its removal would be worth while: segments are
   // removed whole, and it would stay as long as nothing more is written.
   absl::Status LeaveSegment();
   // Makes one frame durable and moves the tip behind it.
   absl::Status WriteFrame(FrameHeader header, absl::Span<const absl::string_view> payload);
-  // That of a segment which has room.
-  absl::Status RequireNextSpare(uint64_t segment_id);
+  // Makes sure that the successor of a segment exists which has room: the successor's size.
+  absl::StatusOr<uint64_t> RequireSuccessor(uint64_t segment_id);
   // Makes `writer_` a segment with room for the frame, and with a successor.
   absl::Status MakeRoom(uint64_t frame_bytes);
-  absl::Status TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes);
+  // Makes `writer_` the segment behind the newest one, a spare of this size.
+  absl::Status TakeIntoUse(uint64_t segment_bytes);
+  // Of the segment behind the newest one, with the end of the log.
+  SegmentHeader NextHeader(SegmentState state, uint64_t segment_bytes) const;
   // Writes the header of a segment that exists, and makes `writer_` that segment and `tip_` its beginning.
-  absl::Status WriteSegmentHeader(SegmentHeader header);
+  absl::Status BeginSegment(const SegmentHeader& header);
+  // Overwrites the header of a segment that exists, durably.
+  absl::StatusOr<std::unique_ptr<File>> WriteSegmentHeader(const SegmentHeader& header);
   void CutPredecessor();
   LogPoint PointAt(uint64_t segment_id, uint64_t offset) const;
 
@@ -102,7 +108,7 @@ FileTxnLog::FileTxnLog(FileTxnLogOptions options, std::unique_ptr<OwnedFileSyste
       files_(*file_system_, scan),
       tip_(scan.tip),
       writer_(std::move(writer)),
-      sealed_(scan.sealed()),
+      sealed_(scan.is_sealed),
       compactor_({options_.compaction, *file_system_, options_.directory, scan.log_id, options_.notice,
                   options_.compacted, options_.compaction_failed},
                  &files_, scan.next_snapshot_id) {
@@ -210,12 +216,22 @@ absl::Status FileTxnLog::Close() {
 absl::Status FileTxnLog::Seal() {
   if (absl::Status status = files_.failure(); !status.ok()) return status;
   if (sealed_) return absl::OkStatus();
-  FrameHeader header;
-  header.kind = FrameKind::kSeal;
-  header.epoch = tip_.epoch;
-  const absl::Status status = WriteFrame(header, {});
+  FrameHeader frame;
+  frame.kind = FrameKind::kSeal;
+  frame.epoch = tip_.epoch;
+  absl::Status status = WriteFrame(frame, {});
   // A seal is worth having, but nothing that somebody waits for.
-  return Is(status, errors::kNoSpace) ? absl::OkStatus() : status;
+  if (Is(status, errors::kNoSpace)) return absl::OkStatus();
+  if (status.ok()) status = SealInNext();
+  sealed_ = status.ok();
+  return status;
+}
+
+absl::Status FileTxnLog::SealInNext() {
+  const auto segment_bytes = RequireSuccessor(writer_->segment_id());
+  absl::Status status = segment_bytes.status();
+  if (status.ok()) status = WriteSegmentHeader(NextHeader(SegmentState::kSpare, *segment_bytes)).status();
+  return FailUnlessHarmless(status);
 }
 
 absl::Status FileTxnLog::LeaveSegment() {
@@ -223,13 +239,11 @@ absl::Status FileTxnLog::LeaveSegment() {
   if (compaction.retention == Retention::kFull || !writer_ || writer_->offset() < compaction.min_bytes) {
     return absl::OkStatus();
   }
-  // It exists, since this one has frames.
-  const uint64_t segment_id = writer_->segment_id() + 1;
-  const auto segment_bytes = supply_.Require(segment_id, kMinSegmentBytes, /*may_be_small=*/true);
+  const auto segment_bytes = RequireSuccessor(writer_->segment_id());
   absl::Status status = segment_bytes.status();
-  if (status.ok()) status = TakeIntoUse(segment_id, *segment_bytes);
+  if (status.ok()) status = TakeIntoUse(*segment_bytes);
   if (!status.ok()) return FailUnlessHarmless(status);
-  supply_.Prefetch(segment_id + 1);
+  supply_.Prefetch(writer_->segment_id() + 1);
   return absl::OkStatus();
 }
 
@@ -237,6 +251,8 @@ absl::Status FileTxnLog::WriteFrame(FrameHeader header, absl::Span<const absl::s
   uint64_t payload_bytes = 0;
   for (const absl::string_view piece : payload) payload_bytes += piece.size();
   const bool begins_epoch = header.kind == FrameKind::kEpoch;
+  // Also if there is no room: the spare that says where the log ends may be replaced then.
+  sealed_ = false;
   if (absl::Status status = MakeRoom(FrameBytes(payload_bytes)); !status.ok()) {
     return FailUnlessHarmless(status, begins_epoch);
   }
@@ -249,7 +265,6 @@ absl::Status FileTxnLog::WriteFrame(FrameHeader header, absl::Span<const absl::s
   tip_.crc32c = *crc;
   tip_.epoch = header.epoch;
   tip_.last_revision += header.count;
-  sealed_ = header.kind == FrameKind::kSeal;
   if (header.kind == FrameKind::kEpoch) tip_.writer_id = std::string(payload.front());
   files_.Extend(PointAt(writer_->segment_id(), writer_->offset()));
   compactor_.Appended();
@@ -258,15 +273,15 @@ absl::Status FileTxnLog::WriteFrame(FrameHeader header, absl::Span<const absl::s
   return absl::OkStatus();
 }
 
-absl::Status FileTxnLog::RequireNextSpare(uint64_t segment_id) {
+absl::StatusOr<uint64_t> FileTxnLog::RequireSuccessor(uint64_t segment_id) {
   // A small one will do: the one before has room.
-  return supply_.Require(segment_id, kMinSegmentBytes, /*may_be_small=*/true).status();
+  return supply_.Require(segment_id + 1, kMinSegmentBytes, /*may_be_small=*/true);
 }
 
 absl::Status FileTxnLog::MakeRoom(uint64_t frame_bytes) {
   if (writer_ != nullptr && writer_->Fits(frame_bytes)) {
     if (!writer_->empty()) return absl::OkStatus();
-    return RequireNextSpare(writer_->segment_id() + 1);
+    return RequireSuccessor(writer_->segment_id()).status();
   }
   const uint64_t segment_id = files_.newest().header.segment_id + 1;
   // A small one lets the log leave the only segment that it has on a full disk, so that this one can be removed. Where
@@ -275,41 +290,53 @@ absl::Status FileTxnLog::MakeRoom(uint64_t frame_bytes) {
                             compactor_.lacks_space();
   const auto segment_bytes = supply_.Require(segment_id, kSegmentHeaderBytes + frame_bytes, may_be_small);
   if (!segment_bytes.ok()) return segment_bytes.status();
-  if (absl::Status status = RequireNextSpare(segment_id + 1); !status.ok()) return status;
-  return TakeIntoUse(segment_id, *segment_bytes);
+  if (absl::Status status = RequireSuccessor(segment_id).status(); !status.ok()) return status;
+  return TakeIntoUse(*segment_bytes);
 }
 
-absl::Status FileTxnLog::TakeIntoUse(uint64_t segment_id, uint64_t segment_bytes) {
+absl::Status FileTxnLog::TakeIntoUse(uint64_t segment_bytes) {
   // From here on the header may say where the segment before ends, so nothing more may be written to that.
   writer_.reset();
+  const SegmentHeader header = NextHeader(SegmentState::kInUse, segment_bytes);
+  if (absl::Status status = BeginSegment(header); !status.ok()) return status;
+  CutPredecessor();
+  supply_.Take(header.segment_id);
+  files_.BeginSegment(SegmentPath(options_.directory, header.segment_id),
+                      PointAt(header.segment_id, kSegmentHeaderBytes), segment_bytes);
+  return absl::OkStatus();
+}
+
+SegmentHeader FileTxnLog::NextHeader(SegmentState state, uint64_t segment_bytes) const {
+  const SegmentSummary newest = files_.newest();
   SegmentHeader header;
-  header.segment_id = segment_id;
+  header.state = state;
+  header.log_id = log_id_;
+  header.segment_id = newest.header.segment_id + 1;
   header.segment_bytes = segment_bytes;
+  header.predecessor_bytes = newest.valid_bytes;
   header.last_revision = tip_.last_revision;
   header.epoch = tip_.epoch;
   header.writer_id = tip_.writer_id;
   header.predecessor_crc32c = tip_.crc32c;
-  header.predecessor_bytes = files_.newest().valid_bytes;
-  if (absl::Status status = WriteSegmentHeader(header); !status.ok()) return status;
-  CutPredecessor();
-  supply_.Take(segment_id);
-  files_.BeginSegment(SegmentPath(options_.directory, segment_id), PointAt(segment_id, kSegmentHeaderBytes),
-                      segment_bytes);
+  return header;
+}
+
+absl::Status FileTxnLog::BeginSegment(const SegmentHeader& header) {
+  auto file = WriteSegmentHeader(header);
+  if (!file.ok()) return file.status();
+  tip_ = TipAtStartOf(header, SegmentHeaderCrc(EncodeSegmentHeader(header)));
+  writer_ = std::make_unique<SegmentWriter>(*std::move(file), SegmentPath(options_.directory, header.segment_id),
+                                            header.segment_id, header.segment_bytes);
   return absl::OkStatus();
 }
 
-absl::Status FileTxnLog::WriteSegmentHeader(SegmentHeader header) {
-  header.state = SegmentState::kInUse;
-  header.log_id = log_id_;
+absl::StatusOr<std::unique_ptr<File>> FileTxnLog::WriteSegmentHeader(const SegmentHeader& header) {
   const std::string encoded = EncodeSegmentHeader(header);
-  const std::string path = SegmentPath(options_.directory, header.segment_id);
-  auto file = file_system_->OpenForWriting(path);
+  auto file = file_system_->OpenForWriting(SegmentPath(options_.directory, header.segment_id));
   if (!file.ok()) return file.status();
   if (absl::Status status = (*file)->WriteAt(0, {encoded}); !status.ok()) return status;
   if (absl::Status status = (*file)->Sync(); !status.ok()) return absl::InternalError(status.message());
-  tip_ = TipAtStartOf(header, SegmentHeaderCrc(encoded));
-  writer_ = std::make_unique<SegmentWriter>(*std::move(file), path, header.segment_id, header.segment_bytes);
-  return absl::OkStatus();
+  return file;
 }
 
 absl::Status FileTxnLog::Import(const LogSeed& seed, std::unique_ptr<SnapshotCursor> snapshot) {
@@ -319,12 +346,14 @@ absl::Status FileTxnLog::Import(const LogSeed& seed, std::unique_ptr<SnapshotCur
     return absl::FailedPreconditionError("only an empty log can begin with the history of another one");
   }
   SegmentHeader header;
+  header.state = SegmentState::kInUse;
+  header.log_id = log_id_;
   header.segment_id = 1;
   header.segment_bytes = first.file_bytes;
   header.last_revision = seed.revision;
   header.epoch = seed.epoch;
   header.writer_id = seed.writer_id;
-  if (absl::Status status = WriteSegmentHeader(header); !status.ok()) return status;
+  if (absl::Status status = BeginSegment(header); !status.ok()) return status;
   const LogPoint point = PointAt(1, kSegmentHeaderBytes);
   std::optional<SnapshotSummary> summary;
   if (snapshot) {
@@ -401,6 +430,7 @@ absl::StatusOr<std::unique_ptr<TxnLog>> StartNewLog(FileTxnLogOptions options, s
   segment.valid_bytes = kSegmentHeaderBytes;
   scan.segments.push_back(segment);
   scan.tip.crc32c = SegmentHeaderCrc(EncodeSegmentHeader(segment.header));
+  scan.is_sealed = true;
   auto file = options.file_system->OpenForWriting(segment.path);
   if (!file.ok()) return file.status();
   auto writer = std::make_unique<SegmentWriter>(*std::move(file), segment.path, 1, options.segment_bytes);

@@ -41,14 +41,15 @@ enum class SegmentState : uint32_t {
   kInUse = 2,  // frames may follow
 };
 
-// The first sector of a segment. Of a spare only the first four members are set.
+// The first sector of a segment.
 struct SegmentHeader {
   SegmentState state = SegmentState::kSpare;
   std::string log_id;          // kLogIdBytes
   uint64_t segment_id = 0;     // from 1
   uint64_t segment_bytes = 0;  // the size of the file, until its segment is finished and the rest is cut off
 
-  // The end of the log when the segment came into use.
+  // The end of the log when the segment came into use. Of a spare, where the log was sealed last, if that was in the
+  // segment before; else nothing of it is set.
   uint64_t predecessor_bytes = 0;   // where the last frame of the segment before ends; 0 in the first segment
   uint64_t last_revision = 0;       // 0 if there was none
   uint64_t epoch = 0;               // 0 if there was none

@@ -27,6 +27,18 @@ std::string DirectoryOf(const std::string& path) { return path.substr(0, path.rf
 // How often a header is read that is not right: a live log may be writing it.
 constexpr int kLiveAttempts = 10;
 
+// Where the log was sealed, as the spare behind it says.
+struct Seal {
+  std::string path;  // of the spare
+  LogPoint end;
+  bool is_met = false;  // the log has that place
+};
+
+LogPoint PredecessorEnd(const SegmentHeader& header) {
+  return {header.segment_id - 1, header.predecessor_bytes, header.last_revision,
+          header.epoch,          header.writer_id,         header.predecessor_crc32c};
+}
+
 // A segment of which the first sector was read.
 struct FoundSegment {
   SegmentSummary summary;
@@ -82,7 +94,10 @@ class Scanner {
       if (absl::Status status = CheckSpare(id); !status.ok()) return status;
     }
     if (absl::Status status = CheckSuccessor(); !status.ok()) return status;
-    return listing->has_closed_mark ? CheckClosed() : absl::OkStatus();
+    if (listing->has_closed_mark) {
+      if (absl::Status status = CheckClosed(); !status.ok()) return status;
+    }
+    return CheckSealed();
   }
 
  private:
@@ -102,6 +117,12 @@ class Scanner {
     // Where nothing is in use, the scan has to find out why in the first segment.
     first_ = ids.front();
     if (last_in_use_ == 0) last_in_use_ = first_;
+    // Before the frames are read, so that those of a live log reach as far.
+    const auto spare = found_.find(last_in_use_ + 1);
+    if (spare != found_.end() && spare->second.problem.empty()) {
+      const SegmentHeader& header = spare->second.summary.header;
+      if (header.predecessor_bytes > 0) seal_ = Seal{spare->second.summary.path, PredecessorEnd(header)};
+    }
     return absl::OkStatus();
   }
 
@@ -384,6 +405,7 @@ class Scanner {
     ++segment.frames;
     segment.valid_bytes = frame.end();
     scan_.last_frame = header;
+    if (seal_ && seal_->end.offset == segment.valid_bytes && seal_->end == scan_.end()) seal_->is_met = true;
     return MeetSnapshots(segment);
   }
 
@@ -413,6 +435,23 @@ class Scanner {
     const bool has_frames = last.valid_bytes > kSegmentHeaderBytes || scan_.torn;
     if (!has_frames || !scan_.spares.empty() || options_.live) return absl::OkStatus();
     return Damaged(SegmentPath(directory_, last.header.segment_id + 1), 0, "the file is missing");
+  }
+
+  // A log goes at least as far as it was sealed. All else is known to be right when this is looked at.
+  absl::Status CheckSealed() {
+    const LogPoint end = scan_.end();
+    scan_.is_sealed = scan_.segments.back().frames == 0 || (seal_ && seal_->end == end);
+    if (!seal_ || seal_->is_met) return absl::OkStatus();
+    const LogPoint& sealed = seal_->end;
+    const std::string place = absl::StrCat("offset ", sealed.offset, ", behind revision ", sealed.revision);
+    if (end.offset >= sealed.offset) {
+      return Damaged(seal_->path, 0,
+                     absl::StrCat("it says that ", scan_.segments.back().path, " was whole up to ", place,
+                                  ", where that has no such frame: one of the two is from another time"));
+    }
+    if (sealed.revision > end.revision) scan_.lost_revision = sealed.revision;
+    return Damaged(scan_.segments.back().path, end.offset,
+                   absl::StrCat("the log ends here, and was whole up to ", place, ": ", seal_->path, " says so"));
   }
 
   // A log that was closed ends where its mark says. All else is known to be right when this is looked at.
@@ -482,6 +521,7 @@ class Scanner {
   uint64_t first_ = 0;  // that is scanned
   uint64_t last_in_use_ = 0;
   size_t snapshots_met_ = 0;
+  std::optional<Seal> seal_;
   uint64_t read_bytes_ = 0;
   uint64_t total_bytes_ = 0;
 };

@@ -65,12 +65,11 @@ struct LogScan {
   std::optional<FrameHeader> last_frame;  // of all segments
   std::optional<TornTail> torn;
   std::optional<Damage> damage;
-  bool is_closed = false;      // a mark says so, and is right
-  uint64_t lost_revision = 0;  // the newest one that a mark tells of which is not there; 0 if there is none
-
-  // Whether nothing was written since the log was last idle or closed. A log leaves a segment when it is idle, and the
-  // frames of that one go with it.
-  bool sealed() const { return !last_frame || last_frame->kind == FrameKind::kSeal; }
+  bool is_closed = false;  // a mark says so, and is right
+  // The header of a segment that has no frames says where the log ends, or the spare behind it does: nothing was
+  // written since the log was last idle or closed, and it could not lose its end unnoticed.
+  bool is_sealed = false;
+  uint64_t lost_revision = 0;  // the newest one that is told of which is not there; 0 if there is none
 
   // Behind the last valid frame. REQUIRES: there is a segment in use.
   LogPoint end() const;

@@ -63,7 +63,13 @@ TEST_CASE("being idle seals once, and not again until something was appended") {
   ledger.Write(1);
   ledger.files().TakeTrace();
   REQUIRE(ledger.log().Idle() == absl::OkStatus());
-  CHECK(CountOf(ledger.files().TakeTrace(), "sync /log/0000000001.log") == 1);
+  // The frame, then the place behind it in the header of the spare.
+  CHECK(ledger.files().TakeTrace() == std::vector<std::string>{
+                                          "write /log/0000000001.log",
+                                          "sync /log/0000000001.log",
+                                          "write /log/0000000002.log",
+                                          "sync /log/0000000002.log",
+                                      });
   REQUIRE(ledger.log().Idle() == absl::OkStatus());
   CHECK(ledger.files().TakeTrace().empty());
   REQUIRE(ledger.log().Close() == absl::OkStatus());
@@ -85,6 +91,127 @@ TEST_CASE("a log that was killed is sealed when it is idle again") {
   REQUIRE(ledger.log().Idle() == absl::OkStatus());
   ledger.Kill();
   CHECK(ledger.LastFrame().kind == FrameKind::kSeal);
+}
+
+// With a single transaction for each frame, sealed behind some of them, as after kill -9.
+void WriteAndKill(FileLedger& ledger, uint32_t sealed_frames, uint32_t more_frames) {
+  ledger.Start();
+  for (uint32_t i = 0; i < sealed_frames; ++i) ledger.Write();
+  REQUIRE(ledger.log().Idle() == absl::OkStatus());
+  for (uint32_t i = 0; i < more_frames; ++i) ledger.Write();
+  ledger.Kill();
+}
+
+TEST_CASE("a sealed log that lost its end is refused, with what it lost, and salvaged if somebody wants that") {
+  FileLedger ledger;
+  WriteAndKill(ledger, 3, 0);
+  const auto whole = ledger.Snapshot();
+  // An epoch, three transactions, a seal.
+  constexpr uint64_t kFrames = 5;
+  for (uint64_t frame = 0; frame < kFrames; ++frame) {
+    INFO("zeros from frame " << frame);
+    ledger.Restore(whole);
+    const uint64_t offset = kSegmentHeaderBytes + frame * kSectorBytes;
+    ledger.Zero(1, offset, FileLedger::kSmallSegment);
+    const absl::Status status = ledger.Open();
+    CHECK(RefusedAsDamaged(status));
+    CHECK(MetadataOf(status, "file") == FileLedger::Path(1));
+    CHECK(MetadataOf(status, "offset") == absl::StrCat(offset));
+    CHECK_THAT(std::string(status.message()),
+               ContainsText("was whole up to offset 3072, behind revision 3: /log/0000000002.log says so"));
+    const auto report = InspectLog("/log", nullptr, ledger.files());
+    REQUIRE(report.ok());
+    CHECK(report->scan.lost_revision == (frame < kFrames - 1 ? 3 : 0));
+  }
+}
+
+TEST_CASE("a log that goes on after it was sealed loses no more than its last frame unnoticed") {
+  FileLedger ledger;
+  WriteAndKill(ledger, 2, 2);
+  const auto whole = ledger.Snapshot();
+  // An epoch, two transactions, a seal, two transactions.
+  for (uint64_t frame = 0; frame < 6; ++frame) {
+    INFO("zeros from frame " << frame);
+    ledger.Restore(whole);
+    ledger.Zero(1, kSegmentHeaderBytes + frame * kSectorBytes, FileLedger::kSmallSegment);
+    const absl::Status status = ledger.Open();
+    CHECK(status.ok() == (frame > 3));
+    if (!status.ok()) CHECK(RefusedAsDamaged(status));
+    ledger.Kill();
+  }
+}
+
+TEST_CASE("a spare that says where another history of the log was sealed is refused") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Kill();
+  const auto before = ledger.Snapshot();
+  WriteAndKill(ledger, 1, 0);
+  const std::string spare = ledger.files().Contents(FileLedger::Path(3));
+  ledger.Restore(before);
+  ledger.Start();
+  for (int i = 0; i < 3; ++i) ledger.Write(1, "another value");
+  ledger.Kill();
+  ledger.files().SetContents(FileLedger::Path(3), spare);
+  const absl::Status status = ledger.Open();
+  CHECK(RefusedAsDamaged(status));
+  CHECK(MetadataOf(status, "file") == FileLedger::Path(3));
+  CHECK_THAT(std::string(status.message()),
+             ContainsText("it says that /log/0000000002.log was whole up to offset 2048, behind revision 1, where that "
+                          "has no such frame: one of the two is from another time"));
+}
+
+TEST_CASE("a log that has no room to say where it was sealed is not sealed, and goes on") {
+  FileLedger ledger;
+  ledger.Start();
+  ledger.Write();
+  FailWhen(ledger, kFull, 0, [](FileOperation operation, const std::string& path) {
+    return operation == FileOperation::kWrite && path == FileLedger::Path(2);
+  });
+  CHECK(Is(ledger.log().Idle(), errors::kNoSpace));
+  ledger.files().SetFaults(nullptr);
+  ledger.Write();
+  REQUIRE(ledger.log().Idle() == absl::OkStatus());
+  ledger.Kill();
+  const auto report = InspectLog("/log", nullptr, ledger.files());
+  REQUIRE(report.ok());
+  CHECK(report->scan.is_sealed);
+  CHECK(report->scan.tip.last_revision == 2);
+}
+
+TEST_CASE("a log that fails to say where it was sealed has ended") {
+  FileLedger ledger;
+  const FileOperation operation = GENERATE(FileOperation::kWrite, FileOperation::kSync);
+  ledger.Start();
+  ledger.Write();
+  FailWhen(ledger, kBroken, 0, [operation](FileOperation done, const std::string& path) {
+    return done == operation && path == FileLedger::Path(2);
+  });
+  CHECK(Is(ledger.log().Idle(), errors::kLogFailed));
+  ledger.files().SetFaults(nullptr);
+  CHECK(Is(ledger.Append(MakeFrame(2, 1)), errors::kLogFailed));
+  REQUIRE(ledger.Open() == absl::OkStatus());
+  CHECK(ledger.log().position().durable_revision == 1);
+}
+
+TEST_CASE("where a larger spare was made for a frame that then had no room, the log is sealed anew") {
+  FileLedger ledger;
+  WriteAndKill(ledger, 1, 0);
+  ledger.Start();
+  ledger.Write();
+  REQUIRE(ledger.log().Idle() == absl::OkStatus());
+  // The spare behind the larger one.
+  FailWhen(ledger, kFull, 0, [](FileOperation operation, const std::string& path) {
+    return operation == FileOperation::kWrite && absl::StartsWith(path, FileLedger::Path(4));
+  });
+  CHECK(Is(ledger.Append(MakeFrame(3, 1, std::string(3 * FileLedger::kSmallSegment, 'x'))), errors::kNoSpace));
+  REQUIRE(ledger.files().Contents(FileLedger::Path(3)).size() > FileLedger::kSmallSegment);
+  REQUIRE(ledger.log().Idle() == absl::OkStatus());
+  ledger.Kill();
+  const auto report = InspectLog("/log", nullptr, ledger.files());
+  REQUIRE(report.ok());
+  CHECK(report->scan.is_sealed);
+  CHECK(report->scan.tip.last_revision == 2);
 }
 
 TEST_CASE("segments follow each other, and finished ones are cut behind their last frame") {

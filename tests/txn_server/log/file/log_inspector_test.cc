@@ -35,7 +35,7 @@ TEST_CASE("a report tells segments, frames, revisions, the epoch and the seal") 
   CHECK(report.scan.tip.last_revision == 5);
   CHECK(report.scan.tip.epoch == 1);
   CHECK(report.scan.tip.writer_id == "writer");
-  CHECK(report.scan.sealed());
+  CHECK(report.scan.is_sealed);
 }
 
 TEST_CASE("the file that is damaged is named, and not the one behind it") {
@@ -78,7 +78,7 @@ TEST_CASE("a closed log of which all frames were compacted away is sealed") {
     ledger.Start();
   } while (report.scan.last_frame);
   CHECK(report.verdict == absl::OkStatus());
-  CHECK(report.scan.sealed());
+  CHECK(report.scan.is_sealed);
 }
 
 TEST_CASE("every frame is visited, with its file and offset") {

@@ -16,6 +16,7 @@ class LogSweep {
     REQUIRE(log_.bytes() >= 64 * kKiB);
     REQUIRE(log_.newest_in_use().id >= 8);
     REQUIRE((log_.frames().back().kind == FrameKind::kSeal) == (end != SweptLog::End::kUnsealed));
+    REQUIRE(log_.is_sealed() == (end != SweptLog::End::kUnsealed));
     REQUIRE(log_.is_closed() == (end == SweptLog::End::kClosed));
   }
 
@@ -121,7 +122,7 @@ void TrySector(LogSweep& sweep, const std::string& what, const Sector& sector, c
                   [&](std::string& bytes) { bytes.replace(sector.second, content.size(), content); });
 }
 
-TEST_CASE("sweep: a log with any sector zeroed is refused but for the last frame of one that was not closed") {
+TEST_CASE("sweep: a log with any sector zeroed is refused but for the last frame of one that was not sealed") {
   const SweptLog::End end = GENERATE(values(kAllEnds));
   LogSweep sweep(end);
   sweep.ForEachSector([&](uint64_t segment_id, uint64_t at) {
@@ -131,8 +132,7 @@ TEST_CASE("sweep: a log with any sector zeroed is refused but for the last frame
   const SweptLog::FrameAt& last = sweep.last_frame();
   const uint64_t sectors = (last.end - last.offset) / kSectorBytes;
   REQUIRE(sectors >= (end == SweptLog::End::kUnsealed ? 4 : 1));
-  // A seal is one sector and holds nothing: without it the log is one that was not sealed.
-  CHECK(sweep.tampered().count(Outcome::kLastAbsent) == (end == SweptLog::End::kSealed ? sectors : 0));
+  CHECK(sweep.tampered().count(Outcome::kLastAbsent) == 0);
   CHECK(sweep.tampered().count(Outcome::kLastTorn) == (end == SweptLog::End::kUnsealed ? sectors : 0));
   CHECK(sweep.tampered().lost_transactions() == sectors * last.count);
   CHECK(sweep.tampered().count(Outcome::kRefused) > 80);
@@ -202,11 +202,7 @@ std::vector<std::string> StaleContents(const SweptLog& log, const std::vector<co
   if (sector.second == 0) {
     SegmentHeader header;
     REQUIRE(DecodeSegmentHeader(SectorAt(log, sector), &header).empty());
-    SegmentHeader spare;
-    spare.log_id = header.log_id;
-    spare.segment_id = header.segment_id;
-    spare.segment_bytes = header.segment_bytes;
-    contents.push_back(EncodeSegmentHeader(spare));
+    contents.push_back(SpareHeader(header));
   }
   contents.erase(std::remove(contents.begin(), contents.end(), ""), contents.end());
   return contents;
@@ -267,8 +263,8 @@ TEST_CASE("sweep: a log with any segment missing, renamed, exchanged or of anoth
   CHECK(sweep.tampered().lost_transactions() == 0);
 }
 
-TEST_CASE("sweep: a log of which every frame from any on is zero is refused if it was closed") {
-  LogSweep sweep(SweptLog::End::kClosed);
+TEST_CASE("sweep: a log of which every frame from any on is zero is refused if it was closed or sealed") {
+  LogSweep sweep(GENERATE(SweptLog::End::kClosed, SweptLog::End::kSealed));
   for (const SweptLog::FrameAt& frame : sweep.log().frames()) {
     sweep.TryChange(absl::StrCat("zeros from the frame at ", frame.offset), frame.segment_id, [&](std::string& bytes) {
       std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(frame.offset), bytes.end(), '\0');

@@ -25,13 +25,22 @@ enum class Outcome {
   kNoDamage,      // the bytes are as they were, or as a crash leaves them that took nothing
   kBehindTheEnd,  // what was never written is not zero, as an interrupted write leaves it: told; nothing is lost
   kLastTorn,      // a sector of the last frame is zero: it is lost, which is told with its revisions
-  kLastAbsent,    // all of the last frame is zero: this is the log from before it was written
+  kLastAbsent,    // all of the last frame, which was not sealed, is zero: this is the log from before it was written
 };
 
 inline const char* NameOf(Outcome outcome) {
   static constexpr const char* kNames[] = {"refused", "no damage", "told as torn behind the last frame, nothing lost",
                                            "last frame torn", "last frame absent"};
   return kNames[static_cast<int>(outcome)];
+}
+
+// Of the same segment when it was made as a spare.
+inline std::string SpareHeader(const SegmentHeader& header) {
+  SegmentHeader spare;
+  spare.log_id = header.log_id;
+  spare.segment_id = header.segment_id;
+  spare.segment_bytes = header.segment_bytes;
+  return EncodeSegmentHeader(spare);
 }
 
 class TamperedLog {
@@ -128,7 +137,7 @@ class TamperedLog {
     const SweptLog::SegmentAt& last = log_.segments().back();
     const bool is_second_spare = last.id > log_.newest_in_use().id + 1 && path == FileLedger::Path(last.id);
     if (!bytes) return is_second_spare ? Outcome::kNoDamage : Outcome::kRefused;
-    if (IsCutWhereFramesEnd(path, *bytes)) return Outcome::kNoDamage;
+    if (IsCutWhereFramesEnd(path, *bytes) || IsFirstSpareAsMade(path, *bytes)) return Outcome::kNoDamage;
     if (path != FileLedger::Path(frame_.segment_id) || bytes->size() != log_.disk().at(path).size()) {
       return Outcome::kRefused;
     }
@@ -145,12 +154,22 @@ class TamperedLog {
     return false;
   }
 
+  // The spare as it was before the log was sealed, which was the last that was written: it takes nothing with it.
+  bool IsFirstSpareAsMade(const std::string& path, const std::string& bytes) const {
+    const uint64_t id = log_.newest_in_use().id + 1;
+    if (path != FileLedger::Path(id)) return false;
+    SegmentHeader header;
+    REQUIRE(DecodeSegmentHeader(log_.Bytes(id), &header).empty());
+    return bytes == SpareHeader(header) + log_.Bytes(id).substr(kSegmentHeaderBytes);
+  }
+
   // Of the segment with the last frame.
   Outcome JudgeNewest(const std::string& bytes, const std::string& intact) const {
     if (bytes.compare(0, frame_.offset, intact, 0, frame_.offset) != 0) return Outcome::kRefused;
     const bool is_frame_intact = bytes.compare(frame_.offset, frame_.end - frame_.offset, intact, frame_.offset,
                                                frame_.end - frame_.offset) == 0;
     if (is_frame_intact) return JudgeBehindTheEnd(absl::string_view(bytes).substr(frame_.end));
+    if (log_.is_sealed()) return Outcome::kRefused;
     const absl::string_view frame = absl::string_view(bytes).substr(frame_.offset, frame_.end - frame_.offset);
     if (!IsZero(absl::string_view(bytes).substr(frame_.end))) return Outcome::kRefused;
     if (IsZero(frame)) return Outcome::kLastAbsent;
