@@ -12,6 +12,7 @@
 #include "common/config/toml_file.h"
 #include "common/limits.h"
 #include "common/tls/setting_checks.h"
+#include "txn_server/log/file/format.h"
 #include "txn_server/log/postgres/connection_string.h"
 
 namespace kvs::txn {
@@ -37,7 +38,7 @@ std::pair<absl::string_view, absl::string_view> UrlIn(absl::string_view argument
 }  // namespace
 
 void AddSegmentSize(ConfigParser& parser, size_t* bytes, absl::string_view help) {
-  parser.AddByteSize("segment-size", bytes, {32 * kMiB, 4096 * kMiB}, help);
+  parser.AddByteSize("segment-size", bytes, {32 * kMiB, 4096 * kMiB}, help, kSectorBytes);
 }
 
 void AddRetention(ConfigParser& parser, Retention* retention, absl::string_view help) {

@@ -143,14 +143,20 @@ void ConfigParser::AddDuration(absl::string_view name, absl::Duration* field, Ra
        .set = RangedSetter(ParseDuration, field, range, allowed)});
 }
 
-void ConfigParser::AddByteSize(absl::string_view name, size_t* field, Range<uint64_t> range, absl::string_view help) {
-  const std::string allowed = DescribeRange(range, kAnyInteger.min, kAnyInteger.max, FormatByteSize);
+void ConfigParser::AddByteSize(absl::string_view name, size_t* field, Range<uint64_t> range, absl::string_view help,
+                               uint64_t unit) {
+  std::string allowed = DescribeRange(range, kAnyInteger.min, kAnyInteger.max, FormatByteSize);
+  if (unit > 1) absl::StrAppend(&allowed, ", a multiple of ", unit);
   Add({.name = std::string(name),
        .value_name = "SIZE",
        .default_text = FormatByteSize(*field),
        .allowed = allowed,
        .help = std::string(help),
-       .set = RangedSetter(ParseByteSize, field, range, allowed)});
+       .set = [=, set = RangedSetter(ParseByteSize, field, range, allowed)](absl::string_view text) {
+         const auto value = ParseByteSize(text);
+         if (!value.ok() || *value % unit == 0) return set(text);
+         return absl::InvalidArgumentError(absl::StrCat("must be ", allowed));
+       }});
 }
 
 void ConfigParser::AddAddress(absl::string_view name, Address* field, absl::string_view help, bool* is_given) {

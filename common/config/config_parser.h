@@ -74,7 +74,9 @@ class ConfigParser {
   void AddPath(absl::string_view name, std::string* field, absl::string_view help);
   void AddInteger(absl::string_view name, uint64_t* field, Range<uint64_t> range, absl::string_view help);
   void AddDuration(absl::string_view name, absl::Duration* field, Range<absl::Duration> range, absl::string_view help);
-  void AddByteSize(absl::string_view name, size_t* field, Range<uint64_t> range, absl::string_view help);
+  // A multiple of `unit`.
+  void AddByteSize(absl::string_view name, size_t* field, Range<uint64_t> range, absl::string_view help,
+                   uint64_t unit = 1);
   // `is_given`, unless it is null, becomes true where the setting is given, be it as its default.
   void AddAddress(absl::string_view name, Address* field, absl::string_view help, bool* is_given = nullptr);
   // One of the named values.

@@ -35,6 +35,21 @@ TEST_CASE("txn_server config: a password on the command line is refused, and not
   CHECK(check({"--postgres-url"}).ok());
 }
 
+TEST_CASE("txn_server config: a segment that is not of whole sectors is refused as a bad setting") {
+  const auto parse = [](const std::string& size) {
+    Config config;
+    return MakeConfigParser(&config).Parse({"--segment-size=" + size}, {});
+  };
+  CHECK(parse("32MiB").proceed);
+  CHECK(parse("33554944").proceed);
+  for (const char* size : {"33554433", "16MiB", "5GiB", "many"}) {
+    INFO(size);
+    CHECK(parse(size).exit_code == 2);
+    CHECK_FALSE(parse(size).proceed);
+  }
+  CHECK_THAT(parse("33554433").text, ContainsText("must be 32MiB to 4GiB, a multiple of 512"));
+}
+
 TEST_CASE("txn_server config: a settings file with a password that others can read is found") {
   const TempDir directory;
   const std::string path = directory / "kvs.toml";
