@@ -10,9 +10,13 @@
 namespace kvs {
 namespace {
 
+absl::Status HoleInHistory(uint64_t revision, ValueType type, absl::string_view why) {
+  return absl::DataLossError(
+      absl::StrCat("at revision ", revision, " (", TypeName(type), "), the history has a hole: ", why));
+}
+
 absl::Status DoesNotFollow(const Transaction& transaction, absl::string_view why) {
-  return absl::DataLossError(absl::StrCat("at revision ", transaction.revision, " (", TypeName(transaction.type),
-                                          "), the history has a hole: ", why));
+  return HoleInHistory(transaction.revision, transaction.type, why);
 }
 
 Value EmptyValue(ValueType type) {
@@ -88,10 +92,14 @@ struct Emitter {
 
 }  // namespace
 
+absl::Status WrongChangeBefore(uint64_t revision, ValueType type, uint64_t previous_revision, uint64_t is) {
+  return HoleInHistory(revision, type,
+                       absl::StrCat("the key's change before should be ", previous_revision, " but is ", is));
+}
+
 absl::Status KeyState::Apply(const Transaction& transaction) {
   if (transaction.previous_revision != revision_) {
-    return DoesNotFollow(transaction, absl::StrCat("the key's change before should be ", transaction.previous_revision,
-                                                   " but is ", revision_));
+    return WrongChangeBefore(transaction.revision, transaction.type, transaction.previous_revision, revision_);
   }
   if (!present() && NeedsKey(transaction.operation)) return DoesNotFollow(transaction, "the key is absent");
   if (std::holds_alternative<operation::Delete>(transaction.operation)) {

@@ -23,6 +23,9 @@ namespace kvs {
 // The members, or names and values, that one transaction of a snapshot carries, but for a single field that is larger.
 inline constexpr size_t kSnapshotPartBytes = 256 * 1024;
 
+// DataLoss: a change of a key of this type names another change before it than the one that is there, 0 for none.
+absl::Status WrongChangeBefore(uint64_t revision, ValueType type, uint64_t previous_revision, uint64_t is);
+
 // Used by one thread.
 class KeyState {
  public:

@@ -1,12 +1,11 @@
 #include "txn_server/log/compaction/change_table.h"
 
-#include <absl/strings/str_cat.h>
-
 #include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "common/limits.h"
+#include "common/model/key_state.h"
 #include "common/model/transaction_codec.h"
 #include "common/model/transaction_list.h"
 #include "common/prefetch.h"
@@ -127,10 +126,8 @@ absl::Status ChangeTable::Fold() {
       revision_before = revision = change.previous_revision;
     }
     if (change.previous_revision != revision) {
-      return absl::DataLossError(absl::StrCat("at revision ", change.revision, " (",
-                                              TypeName(static_cast<ValueType>(change.type)),
-                                              "), the history has a hole: the key's change before should be ",
-                                              change.previous_revision, " but is ", revision));
+      return WrongChangeBefore(change.revision, static_cast<ValueType>(change.type), change.previous_revision,
+                               revision);
     }
     revision = change.is_removal ? 0 : change.revision;
     Keep(change, revision_before, key_begin, &kept);
