@@ -187,25 +187,29 @@ std::unique_ptr<TxnLog> OpenForSeed(MemoryFileSystem& files) {
   return *std::move(log);
 }
 
+// Of the first segment, the last sectors with anything in them.
+void ZeroLastSectors(MemoryFileSystem& files, size_t count) {
+  const std::string path = SegmentPath(kDirectory, 1);
+  std::string bytes = files.Contents(path);
+  const size_t last = bytes.find_last_not_of('\0') / kSectorBytes;
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>((last + 1 - count) * kSectorBytes), bytes.end(), '\0');
+  files.SetContents(path, bytes);
+}
+
 std::vector<Seed> MakeSeeds() {
   constexpr uint8_t kAllHelp = kPad | kChecksums | kChain;
   std::vector<Seed> seeds;
-  {
+  for (const bool closes : {false, true}) {
     MemoryFileSystem files;
     auto log = OpenForSeed(files);
     Append(*log, MakeFrame(1, 2));
     Append(*log, MakeFrameOfSize(3, 700));
-    seeds.push_back({"unsealed", InputOf(files, kAllHelp)});
-    RequireOk(log->Close(), "a seed cannot be closed");
+    if (closes) RequireOk(log->Close(), "a seed cannot be closed");
     log.reset();
-    seeds.push_back({"sealed", InputOf(files, kPad)});
-    // The last sector of the last frame was not written.
-    const std::string path = SegmentPath(kDirectory, 1);
-    std::string bytes = files.Contents(path);
-    const size_t seal = bytes.find_last_not_of('\0') / kSectorBytes * kSectorBytes;
-    std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(seal - kSectorBytes), bytes.end(), '\0');
-    files.SetContents(path, bytes);
-    seeds.push_back({"torn", InputOf(files, kPad)});
+    seeds.push_back({closes ? "sealed" : "unsealed", InputOf(files, closes ? uint8_t{kPad} : kAllHelp)});
+    // A frame of which the last sector was not written, or the seal.
+    ZeroLastSectors(files, 1);
+    seeds.push_back({closes ? "lost_seal" : "torn", InputOf(files, kPad)});
   }
   {
     MemoryFileSystem files;
