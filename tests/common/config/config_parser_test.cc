@@ -1,6 +1,8 @@
 #include "common/config/config_parser.h"
 
-#include "common/config/version.h"
+#include <algorithm>
+#include <cctype>
+
 #include "common/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
@@ -210,6 +212,22 @@ TEST_CASE("a bad file refuses to start with its place") {
   CHECK(Contains(refusal("nonsense\n"), file + ":1: "));
   CHECK(Contains(refusal("config = \"other.toml\"\n"), file + ":1: unknown key \"config\""));
   CHECK(Contains(Refusal({"--config=" + dir / "absent"}), dir / "absent: cannot open: No such file"));
+}
+
+TEST_CASE("an error takes one line, whatever was given") {
+  const TempDir dir;
+  const std::string file = dir / "demo.toml";
+  const auto refusal = [&](const std::string& contents) {
+    REQUIRE(WriteFileAtomically(file, contents, 0600).ok());
+    return Refusal({"--config=" + file});
+  };
+  for (const std::string& text : {refusal("shards=n\n"), refusal("\"a\\nb\" = 1"), refusal("listen = \"a\\nb\""),
+                                  Refusal({"--listen=a\nb\x1b[2J"}), Refusal({"a\nb"})}) {
+    INFO(text);
+    REQUIRE(text.back() == '\n');
+    CHECK(std::none_of(text.begin(), text.end() - 1, [](unsigned char c) { return std::iscntrl(c) != 0; }));
+  }
+  CHECK(Contains(refusal("listen = \"a\\nb\""), "listen=a\\nb (" + file + ":1)"));
 }
 
 TEST_CASE("the flag --help tells every setting with default, range and environment") {
