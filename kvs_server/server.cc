@@ -5,9 +5,11 @@
 #include <grpcpp/create_channel.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -28,6 +30,7 @@
 #include "kvs_server/expirer.h"
 #include "kvs_server/journal/journal.h"
 #include "kvs_server/journal/ledger_link.h"
+#include "kvs_server/store/parallel_apply.h"
 #include "kvs_server/store/store.h"
 
 namespace kvs::server {
@@ -44,6 +47,11 @@ constexpr int kKeepaliveMillis = 5000;
 
 // How often a drain looks whether the ledger has all changes.
 constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
+
+// More would wait for the one that reads what the ledger sends.
+constexpr size_t kMaxReplayThreads = 4;
+
+size_t ReplayThreads() { return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, kMaxReplayThreads); }
 
 std::string WriterName() {
   char host[256] = "";
@@ -82,7 +90,8 @@ class KvsServer::Parts {
         start_time_(absl::Now()),
         store_(config.shards, {{config.max_memory_bytes, config.max_keys, config.memory_policy},
                                {config.max_scan_bytes, config.scan_idle_timeout},
-                               {config.request_window_count, absl::ToInt64Microseconds(config.request_window_age)}}) {}
+                               {config.request_window_count, absl::ToInt64Microseconds(config.request_window_age)}}),
+        replay_(&store_, ReplayThreads()) {}
   ~Parts() {
     if (is_running_) Drain();
   }
@@ -110,6 +119,7 @@ class KvsServer::Parts {
   std::unique_ptr<ReloadingCredentials> credentials_;
   std::unique_ptr<rpc::Server> server_;
   Store store_;
+  ParallelApply replay_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Expirer> expirer_;
@@ -218,7 +228,7 @@ void KvsServer::Parts::ConnectLedger() {
     return grpc::CreateCustomChannel(config_.ledger.ToString(), credentials(), LedgerChannelArguments());
   };
   LedgerLinkEvents events;
-  events.apply = [this](absl::Span<const Transaction> transactions) { return store_.Apply(transactions); };
+  events.apply = [this](ParallelApply::Read read) { return replay_.Apply(read); };
   events.remember = [this](const RememberedRequest& request) { store_.requests().Add(request); };
   events.clear = [this] { store_.Clear(); };
   events.replayed = [this] { OnReplayed(); };

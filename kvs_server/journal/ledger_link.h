@@ -13,7 +13,6 @@
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 #include <absl/time/time.h>
-#include <absl/types/span.h>
 #include <grpcpp/channel.h>
 
 #include <cstdint>
@@ -53,8 +52,10 @@ using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
 
 // What the link tells its owner, on the loop's thread.
 struct LedgerLinkEvents {
-  // Changes the state by some transactions, in their order; an error ends the attempts.
-  absl::AnyInvocable<absl::Status(absl::Span<const Transaction>)> apply;
+  // Changes the state by the transactions that `read` puts into an empty vector, in their order, until it puts none
+  // there. An error, which may be that of `read`, ends the attempts.
+  using ReadTransactions = absl::FunctionRef<absl::Status(std::vector<Transaction>& transactions)>;
+  absl::AnyInvocable<absl::Status(ReadTransactions read)> apply;
   // Remembers a request that a snapshot has.
   absl::AnyInvocable<void(const RememberedRequest&)> remember;
   // Forgets the state: the replay begins anew.

@@ -129,14 +129,19 @@ absl::Status Store::Apply(const Transaction& transaction) {
   return owner.Apply(transaction, hash);
 }
 
-absl::Status Store::Apply(absl::Span<const Transaction> transactions) {
+absl::Status Store::Apply(absl::Span<const HashedTransaction> transactions) {
   absl::InlinedVector<KeyPlace, kKeysFetchedTogether> keys;
-  for (const Transaction& transaction : transactions) keys.push_back({transaction.type, HashKey(transaction.key)});
-  Prefetch(keys);
-  for (size_t i = 0; i < transactions.size(); ++i) {
-    Shard& owner = shard(keys[i].hash);
-    MutexLock lock(&owner.mutex());
-    if (absl::Status status = owner.Apply(transactions[i], keys[i].hash); !status.ok()) return status;
+  while (!transactions.empty()) {
+    const auto some = transactions.first(std::min(transactions.size(), kKeysFetchedTogether));
+    transactions.remove_prefix(some.size());
+    keys.clear();
+    for (const HashedTransaction& item : some) keys.push_back({item.transaction->type, item.hash});
+    Prefetch(keys);
+    for (const HashedTransaction& item : some) {
+      Shard& owner = shard(item.hash);
+      MutexLock lock(&owner.mutex());
+      if (absl::Status status = owner.Apply(*item.transaction, item.hash); !status.ok()) return status;
+    }
   }
   return absl::OkStatus();
 }

@@ -156,6 +156,12 @@ struct KeyPlace {
   size_t hash;
 };
 
+// A transaction, which is borrowed, and the hash of its key.
+struct HashedTransaction {
+  const Transaction* transaction;
+  size_t hash;
+};
+
 // What a store may hold.
 struct StoreBounds {
   UsageLimits usage;
@@ -175,8 +181,8 @@ class Store {
 
   // Applies one transaction of a replay; see Shard::Apply.
   absl::Status Apply(const Transaction& transaction);
-  // Applies some in their order; at most kKeysFetchedTogether at a time, so that they wait for memory together.
-  absl::Status Apply(absl::Span<const Transaction> transactions);
+  // Applies some in their order. The memory of up to kKeysFetchedTogether is waited for together.
+  absl::Status Apply(absl::Span<const HashedTransaction> transactions);
 
   // Fetches the memory of keys that are looked up soon, for all of them together. More than kKeysFetchedTogether might
   // drive each other out before they are used.

@@ -15,6 +15,7 @@
 #include "common/sync.h"
 #include "kvs_server/journal/journal.h"
 #include "kvs_server/journal/ledger_link.h"
+#include "kvs_server/store/parallel_apply.h"
 #include "kvs_server/store/store.h"
 #include "tests/kvs_server/support/scripted_ledger.h"
 #include "tests/support/catch.h"
@@ -46,10 +47,13 @@ class LinkFixture {
 
   void Start() {
     LedgerLinkEvents events;
-    events.apply = [this](absl::Span<const Transaction> transactions) {
-      MutexLock lock(&mutex_);
-      for (const Transaction& transaction : transactions) applied_.push_back(transaction.revision);
-      return store_.Apply(transactions);
+    events.apply = [this](ParallelApply::Read read) {
+      return apply_.Apply([&](std::vector<Transaction>& transactions) {
+        const absl::Status status = read(transactions);
+        MutexLock lock(&mutex_);
+        for (const Transaction& transaction : transactions) applied_.push_back(transaction.revision);
+        return status;
+      });
     };
     events.remember = [this](const RememberedRequest& request) { store_.requests().Add(request); };
     events.clear = [this] {
@@ -203,6 +207,7 @@ class LinkFixture {
   std::shared_ptr<grpc::Channel> channel_ = ledger_.Connect();
   LedgerLinkOptions options_;
   Store store_{2};  // what is replayed
+  ParallelApply apply_{&store_, 2};
   Journal journal_;
   rpc::EventLoop loop_{std::make_unique<grpc::CompletionQueue>()};
   std::unique_ptr<LedgerLink> link_;

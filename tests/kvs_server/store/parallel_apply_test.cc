@@ -1,0 +1,178 @@
+#include "kvs_server/store/parallel_apply.h"
+
+#include <absl/strings/str_cat.h>
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/catch.h"
+#include "tests/support/test_size.h"
+
+namespace kvs::server {
+namespace {
+
+constexpr size_t kKeys = 500;
+
+// A history of strings that grow, are removed and come back, so that its order shows in every value.
+class History {
+ public:
+  explicit History(size_t transactions) {
+    std::mt19937_64 random(TestSeed());
+    for (size_t i = 0; i < kKeys; ++i) keys_.push_back(absl::StrCat("key-", i));
+    std::vector<uint64_t> revisions(kKeys);
+    for (uint64_t revision = 1; revision <= transactions; ++revision) {
+      texts_.push_back(absl::StrCat("<", revision, ">"));
+      const size_t key = random() % kKeys;
+      const bool removes = revisions[key] != 0 && random() % 10 == 0;
+      history_.push_back({revision, key, revisions[key], removes});
+      revisions[key] = removes ? 0 : revision;
+    }
+  }
+
+  std::vector<Transaction> Transactions() const {
+    std::vector<Transaction> transactions;
+    for (const Change& change : history_) {
+      Transaction& transaction = transactions.emplace_back();
+      transaction.revision = change.revision;
+      transaction.previous_revision = change.previous_revision;
+      transaction.type = ValueType::kString;
+      transaction.key = keys_[change.key];
+      transaction.operation = operation::Append{texts_[change.revision - 1]};
+      if (change.removes) transaction.operation = operation::Delete();
+    }
+    return transactions;
+  }
+
+  // Every key with its revision and value.
+  std::vector<std::string> StateOf(Store& store) const {
+    std::vector<std::string> state;
+    for (const std::string& key : keys_) {
+      const size_t hash = HashKey(key);
+      Shard& shard = store.shard(hash);
+      MutexLock lock(&shard.mutex());
+      const auto* entry = shard.table<StringValue>().Find(key, hash);
+      if (entry) state.push_back(absl::StrCat(key, " ", entry->revision, " ", entry->value.view()));
+    }
+    return state;
+  }
+
+ private:
+  struct Change {
+    uint64_t revision;
+    size_t key;
+    uint64_t previous_revision;
+    bool removes;
+  };
+  std::vector<std::string> keys_;
+  std::vector<std::string> texts_;
+  std::vector<Change> history_;
+};
+
+// Gives transactions, so many at a time, and then an error or the end.
+class Batches {
+ public:
+  Batches(std::vector<Transaction> transactions, size_t size, absl::Status end = absl::OkStatus())
+      : transactions_(std::move(transactions)), size_(size), end_(std::move(end)) {}
+
+  absl::Status Read(std::vector<Transaction>& batch) {
+    CHECK(batch.empty());
+    if (next_ == transactions_.size()) return end_;
+    const size_t count = std::min(size_, transactions_.size() - next_);
+    batch.assign(transactions_.begin() + static_cast<std::ptrdiff_t>(next_),
+                 transactions_.begin() + static_cast<std::ptrdiff_t>(next_ + count));
+    next_ += count;
+    return absl::OkStatus();
+  }
+
+  size_t read() const { return next_; }
+
+ private:
+  const std::vector<Transaction> transactions_;
+  const size_t size_;
+  const absl::Status end_;
+  size_t next_ = 0;
+};
+
+absl::Status ApplyAll(ParallelApply& apply, Batches& batches) {
+  return apply.Apply([&batches](std::vector<Transaction>& batch) { return batches.Read(batch); });
+}
+
+TEST_CASE("what several threads apply is what one would, with any sizes of batches and numbers of shards") {
+  INFO("KVS_SEED=" << TestSeed());
+  const History history(20'000);
+  Store one(8);
+  for (const Transaction& transaction : history.Transactions()) REQUIRE(one.Apply(transaction).ok());
+  const auto expected = history.StateOf(one);
+  REQUIRE(expected.size() > kKeys / 2);
+  const size_t threads = GENERATE(1, 2, 5);
+  const size_t shards = GENERATE(1, 3, 64);
+  const size_t size = GENERATE(1, 300, 2048, 20'000);
+  INFO(threads << " threads, " << shards << " shards, " << size << " at a time");
+  Store store(shards);
+  ParallelApply apply(&store, threads);
+  Batches batches(history.Transactions(), size);
+  REQUIRE(ApplyAll(apply, batches) == absl::OkStatus());
+  CHECK(history.StateOf(store) == expected);
+  CHECK(store.CountKeys().keys == one.CountKeys().keys);
+  CHECK(store.CountKeys().newest_revision == one.CountKeys().newest_revision);
+  CHECK(store.usage().total() == one.usage().total());
+}
+
+TEST_CASE("a hole in the history is told, and nothing is read or applied behind the batches that were under way") {
+  const History history(20'000);
+  std::vector<Transaction> transactions = history.Transactions();
+  const size_t hole = GENERATE(0, 5000, 19'999);
+  transactions[hole].previous_revision = 1'000'000;
+  Store store(64);
+  ParallelApply apply(&store, 3);
+  Batches batches(transactions, 500);
+  const absl::Status status = ApplyAll(apply, batches);
+  CHECK(absl::IsDataLoss(status));
+  CHECK_THAT(std::string(status.message()), ContainsText("the key's change before should be 1000000 but is"));
+  CHECK(batches.read() <= hole + 1000);
+  // Goes on with what is right.
+  store.Clear();
+  Batches good(history.Transactions(), 500);
+  CHECK(ApplyAll(apply, good) == absl::OkStatus());
+}
+
+TEST_CASE("when reading fails, that is told after all that was read was applied") {
+  const History history(3000);
+  Store store(64);
+  ParallelApply apply(&store, 3);
+  Batches batches(history.Transactions(), 1000, absl::DataLossError("no more of it"));
+  CHECK(ApplyAll(apply, batches) == absl::DataLossError("no more of it"));
+  Store one(64);
+  for (const Transaction& transaction : history.Transactions()) REQUIRE(one.Apply(transaction).ok());
+  CHECK(history.StateOf(store) == history.StateOf(one));
+}
+
+TEST_CASE("nothing to apply is applied") {
+  Store store(2);
+  ParallelApply apply(&store, 2);
+  Batches batches({}, 1);
+  CHECK(ApplyAll(apply, batches) == absl::OkStatus());
+}
+
+TEST_CASE("others may use the store while transactions are applied") {
+  const History history(20'000);
+  Store store(16);
+  ParallelApply apply(&store, 3);
+  std::atomic<bool> done = false;
+  size_t most = 0;
+  std::thread reader([&] {
+    while (!done) most = std::max(most, history.StateOf(store).size());
+  });
+  Batches batches(history.Transactions(), 1000);
+  CHECK(ApplyAll(apply, batches) == absl::OkStatus());
+  done = true;
+  reader.join();
+  CHECK(most <= kKeys);
+}
+
+}  // namespace
+}  // namespace kvs::server
