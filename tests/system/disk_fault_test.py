@@ -1,5 +1,5 @@
-"""Every system call by which txn_server writes, syncs, names, cuts and removes the files of its ledger fails, or is where the process is
-killed, while it works for a kvs_server and its clients. What was acknowledged is there after a start without faults, and nothing
+"""Every system call by which txn_server writes, syncs, names, cuts and removes the files of its ledger fails, writes a part only, or is
+where the process is killed, while it works for a kvs_server and its clients. What was acknowledged is there after a start without faults, and nothing
 else is; and after a sync that failed nothing counts as durable before it was written and synced again.
 
 A first run finds out which calls there are: those of the start on an empty directory, of group commits, of the next segment, of a
@@ -26,14 +26,15 @@ from writers import await_acknowledged, check_history, check_values, file_histor
 
 from kvs.v1 import string_store_pb2, string_store_pb2_grpc  # noqa: E402
 
-EFFECTS = ("error=EIO", "error=ENOSPC", "error=EINTR", "signal=SIGKILL")
+# As strace writes them, and those that short_writes.cc has.
+EFFECTS = ("error=EIO", "error=ENOSPC", "error=EINTR", "signal=SIGKILL", "short", "short,SIGKILL")
 SAMPLE = 24
 SHORT_WRITES = 20 if LONG else 2
 AT_ONCE = 4
 PATIENCE_SECONDS = 3
 SETTINGS = ["--compaction-min-size=64KiB", "--compaction-percent=10", "--ballast-size=1MiB"]
-# LeakSanitizer cannot look at a process that strace looks at.
-UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}
+# LeakSanitizer cannot look at a process that strace looks at; AddressSanitizer wants to be loaded before everything else.
+UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0:verify_asan_link_order=0"}
 # How many a writer makes before and after it rests.
 CALLS = 6
 # More than --compaction-min-size, so that the log goes on to the next segment and makes a snapshot when nothing more comes.
@@ -224,6 +225,19 @@ def make_past(directory):
         shutil.copytree(pair.data, directory)
 
 
+def is_short(effect):
+    return effect.startswith("short")
+
+
+def short_write(pair, place, effect, mark):
+    """Runs a program so that this write ends after a part, as short_writes.cc makes it."""
+    variables = {"LD_PRELOAD": BIN / "short_writes.so", "KVS_SHORT_WRITE_MARK": mark}
+    variables |= {"KVS_SHORT_WRITE_PATH": pair.data / place.name, "KVS_SHORT_WRITE_NUMBER": place.number}
+    if effect.endswith("SIGKILL"):
+        variables["KVS_SHORT_WRITE_KILL"] = "yes"
+    return ["env", *(f"{name}={value}" for name, value in variables.items())]
+
+
 def run_fault(past, place, effect):
     """Whether the fault was met."""
     with Pair(txn_args=SETTINGS, txn_variables=UNDER_STRACE) as pair:
@@ -231,12 +245,13 @@ def run_fault(past, place, effect):
             shutil.copytree(past, pair.data)
         life = Life(pair, patience=PATIENCE_SECONDS)
         trace = pair.directory / "trace"
+        mark = pair.directory / "short"
         try:
-            life.run(strace.fault(trace, pair.data, place, effect))
+            life.run(short_write(pair, place, effect, mark) if is_short(effect) else strace.fault(trace, pair.data, place, effect))
             how = life.end()
             check(how in ENDS, f"txn_server ended with {how}")
-            hit = how == -signal.SIGKILL or "(INJECTED)" in trace.read_text()
-            if hit and effect == "error=EINTR" and place.call in ("pwritev", "fallocate"):
+            hit = how == -signal.SIGKILL or (mark.exists() if is_short(effect) else "(INJECTED)" in trace.read_text())
+            if hit and (effect == "short" or (effect == "error=EINTR" and place.call in ("pwritev", "fallocate"))):
                 check_equal(how, 0)  # tried again, and nobody noticed
             failed_sync = hit and place.call == "fdatasync" and place.name.endswith(".log") and effect.startswith("error")
             if failed_sync:
@@ -320,7 +335,8 @@ def main():
         if "KVS_CASE" in os.environ:
             check(run_fault(*named_case(os.environ["KVS_CASE"], past)), "the fault was not met")
             return
-        cases = [(begin, place, effect) for begin in (None, past) for place in record(begin) for effect in EFFECTS]
+        every = [(begin, place, effect) for begin in (None, past) for place in record(begin) for effect in EFFECTS]
+        cases = [case for case in every if not is_short(case[2]) or case[1].call == "pwritev"]
         chosen = sample(cases, chance)
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
             short = [pool.submit(run_short_write, random.Random(chance.random()), i % 2 == 0) for i in range(SHORT_WRITES)]
