@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "common/config/version.h"
 #include "common/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
