@@ -59,7 +59,13 @@ absl::Status ParallelApply::Finish() {
     while (lanes_left_ > 0) changed_.Wait(&mutex_);
   }
   absl::Status status;
-  for (Lane& lane : lanes_) status.Update(std::exchange(lane.status, absl::OkStatus()));
+  const Transaction* failed = nullptr;
+  for (Lane& lane : lanes_) {
+    const auto left = std::exchange(lane.left, {});
+    if (left.empty() || (failed != nullptr && failed < left.front().transaction)) continue;
+    failed = left.front().transaction;
+    status = lane.status;
+  }
   return status;
 }
 
@@ -71,7 +77,8 @@ void ParallelApply::ApplyLanes() {
       if (next_lane_ == lanes_.size()) return;
       lane = &lanes_[next_lane_++];
     }
-    lane->status = store_->Apply(lane->transactions);
+    lane->left = lane->transactions;
+    lane->status = store_->Apply(&lane->left);
     MutexLock lock(&mutex_);
     if (--lanes_left_ == 0) changed_.SignalAll();
   }

@@ -7,6 +7,7 @@
 #include <absl/base/thread_annotations.h>
 #include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
+#include <absl/types/span.h>
 
 #include <cstddef>
 #include <thread>
@@ -31,15 +32,16 @@ class ParallelApply {
   // while to share them, and fit into the cache of a processor. What they borrow stays until Apply returns.
   using Read = absl::FunctionRef<absl::Status(std::vector<Transaction>& transactions)>;
 
-  // Applies what `read` gives, and reads on meanwhile; returns when all is applied. DataLoss where a transaction does
-  // not follow from the state, which is undefined then; of several any is told. Otherwise the error of `read`.
+  // Applies what `read` gives, and reads on meanwhile; returns when all is applied. DataLoss for the first transaction
+  // that does not follow from the state, which is undefined then; otherwise the error of `read`.
   absl::Status Apply(Read read);
 
  private:
   // The transactions of some shards, in their order.
   struct Lane {
     std::vector<HashedTransaction> transactions;
-    absl::Status status;
+    absl::Span<const HashedTransaction> left;  // that were not applied
+    absl::Status status;                       // of the first of these
   };
 
   // Lets the threads begin with transactions, which stay until Finish.

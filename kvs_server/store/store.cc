@@ -129,18 +129,18 @@ absl::Status Store::Apply(const Transaction& transaction) {
   return owner.Apply(transaction, hash);
 }
 
-absl::Status Store::Apply(absl::Span<const HashedTransaction> transactions) {
+absl::Status Store::Apply(absl::Span<const HashedTransaction>* transactions) {
   absl::InlinedVector<KeyPlace, kKeysFetchedTogether> keys;
-  while (!transactions.empty()) {
-    const auto some = transactions.first(std::min(transactions.size(), kKeysFetchedTogether));
-    transactions.remove_prefix(some.size());
+  while (!transactions->empty()) {
     keys.clear();
+    const auto some = transactions->first(std::min(transactions->size(), kKeysFetchedTogether));
     for (const HashedTransaction& item : some) keys.push_back({item.transaction->type, item.hash});
     Prefetch(keys);
     for (const HashedTransaction& item : some) {
       Shard& owner = shard(item.hash);
       MutexLock lock(&owner.mutex());
       if (absl::Status status = owner.Apply(*item.transaction, item.hash); !status.ok()) return status;
+      transactions->remove_prefix(1);
     }
   }
   return absl::OkStatus();

@@ -181,8 +181,9 @@ class Store {
 
   // Applies one transaction of a replay; see Shard::Apply.
   absl::Status Apply(const Transaction& transaction);
-  // Applies some in their order. The memory of up to kKeysFetchedTogether is waited for together.
-  absl::Status Apply(absl::Span<const HashedTransaction> transactions);
+  // Applies some in their order, and takes away those that were applied: after an error the first one left is that
+  // which does not follow. The memory of up to kKeysFetchedTogether is waited for together.
+  absl::Status Apply(absl::Span<const HashedTransaction>* transactions);
 
   // Fetches the memory of keys that are looked up soon, for all of them together. More than kKeysFetchedTogether might
   // drive each other out before they are used.
