@@ -50,15 +50,14 @@ absl::Status WriteSegment(File& file, const SegmentHeader& header) {
   return file.Sync();
 }
 
-absl::Status OnlyMarkIsLeft(const std::string& directory) {
-  const std::string mark = ClosedMarkPath(directory);
+absl::Status SegmentsAreMissing(const std::string& directory, const std::string& left) {
   return Error(
       errors::kDamagedLog,
-      absl::StrCat("the segments of the ledger in ", directory, " (*", kSegmentSuffix, ") are missing: ", mark,
+      absl::StrCat("the segments of the ledger in ", directory, " (*", kSegmentSuffix, ") are missing: ", left,
                    " says that there was one. Nothing was changed. Put them back or restore a backup; to begin "
                    "with an empty ledger, remove ",
-                   mark),
-      {{"file", mark}});
+                   left),
+      {{"file", left}});
 }
 
 // Without links, dots and slashes at the end, as far as that can be told.
@@ -142,7 +141,11 @@ absl::Status CheckFinished(const DirectoryListing& listing, const std::string& d
 
 absl::Status CheckHasSegments(const DirectoryListing& listing, const std::string& directory) {
   if (!listing.segment_ids.empty()) return absl::OkStatus();
-  if (listing.snapshot_ids.empty()) return listing.has_closed_mark ? OnlyMarkIsLeft(directory) : absl::OkStatus();
+  if (listing.snapshot_ids.empty()) {
+    if (listing.has_closed_mark) return SegmentsAreMissing(directory, ClosedMarkPath(directory));
+    if (listing.has_ballast) return SegmentsAreMissing(directory, BallastPath(directory));
+    return absl::OkStatus();
+  }
   const std::string newest = SnapshotPath(directory, listing.snapshot_ids.back());
   return Error(errors::kDamagedLog,
                absl::StrCat("the segments of the ledger in ", directory, " (*", kSegmentSuffix,

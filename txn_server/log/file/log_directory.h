@@ -62,8 +62,8 @@ absl::StatusOr<DirectoryListing> ListDirectory(FileSystem& file_system, const st
 // kUnusableDirectory if the directory is being filled, or was when that was interrupted.
 absl::Status CheckFinished(const DirectoryListing& listing, const std::string& directory);
 
-// kDamagedLog if there are snapshots, or the mark of a closed log, and no segments: a ledger always has one, so that
-// they were removed.
+// kDamagedLog if there are snapshots, the mark of a closed log or a ballast, and no segments: a ledger always has one,
+// and had it before these, so that they were removed.
 absl::Status CheckHasSegments(const DirectoryListing& listing, const std::string& directory);
 
 // kUnusableDirectory if `target` is `source` or inside of it, by whatever name.

@@ -475,6 +475,24 @@ TEST_CASE("a ledger whose segments were all removed is refused, and nothing is s
   CHECK(ledger.Snapshot() == left);
 }
 
+TEST_CASE("a ledger that was killed and lost its segments is not begun anew as long as its ballast is there") {
+  FileLedger ledger;
+  ledger.options().compaction.ballast_bytes = 64 * kKiB;
+  ledger.Start();
+  ledger.Write();
+  ledger.Kill();
+  for (const auto& [path, bytes] : ledger.Snapshot()) {
+    if (absl::EndsWith(path, ".log")) ledger.files().Delete(path);
+  }
+  const auto left = ledger.Snapshot();
+  const absl::Status status = ledger.Open();
+  REQUIRE(Is(status, errors::kDamagedLog));
+  CHECK_THAT(std::string(status.message()), ContainsText("to begin with an empty ledger, remove /log/BALLAST"));
+  CHECK(ledger.Snapshot() == left);
+  ledger.files().Delete(BallastPath("/log"));
+  CHECK(ledger.Open() == absl::OkStatus());
+}
+
 TEST_CASE("a missing parent is refused with what to do") {
   TempDir temp;
   const absl::Status status = OpenFileTxnLog(OnDisk(temp / "no/data")).status();
