@@ -189,7 +189,9 @@ absl::Status Explained(const LogReport& report) {
                     ", the file goes on with revision ", report.next_after_damage->first_revision);
   }
   return Error(errors::kDamagedLog,
-               absl::StrCat(message, "; keep the folder as it is, and look for a copy of this file"));
+               absl::StrCat(message,
+                            "; keep the folder as it is, and restore a backup; without one \"kvs log salvage\" makes a "
+                            "ledger of what can be read"));
 }
 
 // A backup is compared with its list, as a restore does it.
