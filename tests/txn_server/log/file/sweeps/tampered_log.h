@@ -137,7 +137,7 @@ class TamperedLog {
     const SweptLog::SegmentAt& last = log_.segments().back();
     const bool is_second_spare = last.id > log_.newest_in_use().id + 1 && path == FileLedger::Path(last.id);
     if (!bytes) return is_second_spare ? Outcome::kNoDamage : Outcome::kRefused;
-    if (IsCutWhereFramesEnd(path, *bytes) || IsFirstSpareAsMade(path, *bytes)) return Outcome::kNoDamage;
+    if (IsCutWhereFramesEnd(path, *bytes) || IsSpareAsMade(path, *bytes)) return Outcome::kNoDamage;
     if (path != FileLedger::Path(frame_.segment_id) || bytes->size() != log_.disk().at(path).size()) {
       return Outcome::kRefused;
     }
@@ -154,13 +154,16 @@ class TamperedLog {
     return false;
   }
 
-  // The spare as it was before the log was sealed, which was the last that was written: it takes nothing with it.
-  bool IsFirstSpareAsMade(const std::string& path, const std::string& bytes) const {
-    const uint64_t id = log_.newest_in_use().id + 1;
-    if (path != FileLedger::Path(id)) return false;
+  // The first spare as it was before the log was sealed, which was the last that was written: it takes nothing with it.
+  // Or the one that the log would have made next.
+  bool IsSpareAsMade(const std::string& path, const std::string& bytes) const {
+    const uint64_t first = log_.newest_in_use().id + 1;
+    const uint64_t next = log_.segments().back().id + 1;
+    if (path != FileLedger::Path(first) && path != FileLedger::Path(next)) return false;
     SegmentHeader header;
-    REQUIRE(DecodeSegmentHeader(log_.Bytes(id), &header).empty());
-    return bytes == SpareHeader(header) + log_.Bytes(id).substr(kSegmentHeaderBytes);
+    REQUIRE(DecodeSegmentHeader(log_.Bytes(first), &header).empty());
+    header.segment_id = path == FileLedger::Path(first) ? first : next;
+    return bytes == SpareHeader(header) + std::string(FileLedger::kSmallSegment - kSegmentHeaderBytes, '\0');
   }
 
   // Of the segment with the last frame.
