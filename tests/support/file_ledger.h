@@ -167,6 +167,11 @@ class FileLedger {
   void Truncate(uint64_t segment_id, uint64_t size) {
     Change(segment_id, [=](std::string& bytes) { bytes.resize(size); });
   }
+  void DeleteSegments() {
+    for (const auto& [path, bytes] : Snapshot()) {
+      if (absl::EndsWith(path, ".log")) files_.Delete(path);
+    }
+  }
   template <class F>
   void Change(uint64_t segment_id, F change) {
     std::string bytes = files_.Contents(Path(segment_id));

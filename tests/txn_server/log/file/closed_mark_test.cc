@@ -137,9 +137,7 @@ TEST_CASE("a log that was closed and lost all its segments is refused, and not b
   ledger.Start();
   ledger.Write();
   ledger.Stop();
-  for (const auto& [path, bytes] : ledger.Snapshot()) {
-    if (absl::EndsWith(path, ".log")) ledger.files().Delete(path);
-  }
+  ledger.DeleteSegments();
   const auto left = ledger.Snapshot();
   const absl::Status status = ledger.Open();
   REQUIRE(Is(status, errors::kDamagedLog));

@@ -102,7 +102,17 @@ void WriteAndKill(FileLedger& ledger, uint32_t sealed_frames, uint32_t more_fram
   ledger.Kill();
 }
 
-TEST_CASE("a sealed log that lost its end is refused, with what it lost, and salvaged if somebody wants that") {
+// It is sealed when it is idle, with this as the newest revision, and stays so after kill -9.
+void CheckSealsAt(FileLedger& ledger, uint64_t revision) {
+  REQUIRE(ledger.log().Idle() == absl::OkStatus());
+  ledger.Kill();
+  const auto report = InspectLog("/log", nullptr, ledger.files());
+  REQUIRE(report.ok());
+  CHECK(report->scan.is_sealed);
+  CHECK(report->scan.tip.last_revision == revision);
+}
+
+TEST_CASE("a sealed log that lost its end is refused, with what it lost") {
   FileLedger ledger;
   WriteAndKill(ledger, 3, 0);
   const auto whole = ledger.Snapshot();
@@ -125,7 +135,7 @@ TEST_CASE("a sealed log that lost its end is refused, with what it lost, and sal
   }
 }
 
-TEST_CASE("a log that goes on after it was sealed loses no more than its last frame unnoticed") {
+TEST_CASE("a log that goes on after it was sealed loses nothing unnoticed of what it had then") {
   FileLedger ledger;
   WriteAndKill(ledger, 2, 2);
   const auto whole = ledger.Snapshot();
@@ -171,12 +181,7 @@ TEST_CASE("a log that has no room to say where it was sealed is not sealed, and 
   CHECK(Is(ledger.log().Idle(), errors::kNoSpace));
   ledger.files().SetFaults(nullptr);
   ledger.Write();
-  REQUIRE(ledger.log().Idle() == absl::OkStatus());
-  ledger.Kill();
-  const auto report = InspectLog("/log", nullptr, ledger.files());
-  REQUIRE(report.ok());
-  CHECK(report->scan.is_sealed);
-  CHECK(report->scan.tip.last_revision == 2);
+  CheckSealsAt(ledger, 2);
 }
 
 TEST_CASE("a log that fails to say where it was sealed has ended") {
@@ -206,12 +211,7 @@ TEST_CASE("where a larger spare was made for a frame that then had no room, the 
   });
   CHECK(Is(ledger.Append(MakeFrame(3, 1, std::string(3 * FileLedger::kSmallSegment, 'x'))), errors::kNoSpace));
   REQUIRE(ledger.files().Contents(FileLedger::Path(3)).size() > FileLedger::kSmallSegment);
-  REQUIRE(ledger.log().Idle() == absl::OkStatus());
-  ledger.Kill();
-  const auto report = InspectLog("/log", nullptr, ledger.files());
-  REQUIRE(report.ok());
-  CHECK(report->scan.is_sealed);
-  CHECK(report->scan.tip.last_revision == 2);
+  CheckSealsAt(ledger, 2);
 }
 
 TEST_CASE("segments follow each other, and finished ones are cut behind their last frame") {
@@ -460,9 +460,7 @@ TEST_CASE("a ledger whose segments were all removed is refused, and nothing is s
   ledger.Start();
   while (ledger.reports().empty()) ledger.Write(1, std::string(600, 'x'));
   ledger.Stop();
-  for (const auto& [path, bytes] : ledger.Snapshot()) {
-    if (absl::EndsWith(path, ".log")) ledger.files().Delete(path);
-  }
+  ledger.DeleteSegments();
   const auto left = ledger.Snapshot();
   REQUIRE_FALSE(left.empty());
   const std::string snapshot = ledger.reports().back().snapshot.path;
@@ -481,9 +479,7 @@ TEST_CASE("a ledger that was killed and lost its segments is not begun anew as l
   ledger.Start();
   ledger.Write();
   ledger.Kill();
-  for (const auto& [path, bytes] : ledger.Snapshot()) {
-    if (absl::EndsWith(path, ".log")) ledger.files().Delete(path);
-  }
+  ledger.DeleteSegments();
   const auto left = ledger.Snapshot();
   const absl::Status status = ledger.Open();
   REQUIRE(Is(status, errors::kDamagedLog));
