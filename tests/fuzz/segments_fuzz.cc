@@ -187,12 +187,12 @@ std::unique_ptr<TxnLog> OpenForSeed(MemoryFileSystem& files) {
   return *std::move(log);
 }
 
-// Of the first segment, the last sectors with anything in them.
-void ZeroLastSectors(MemoryFileSystem& files, size_t count) {
+// Of the first segment, the last sector with anything in it.
+void ZeroLastSector(MemoryFileSystem& files) {
   const std::string path = SegmentPath(kDirectory, 1);
   std::string bytes = files.Contents(path);
   const size_t last = bytes.find_last_not_of('\0') / kSectorBytes;
-  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>((last + 1 - count) * kSectorBytes), bytes.end(), '\0');
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(last * kSectorBytes), bytes.end(), '\0');
   files.SetContents(path, bytes);
 }
 
@@ -208,7 +208,7 @@ std::vector<Seed> MakeSeeds() {
     log.reset();
     seeds.push_back({closes ? "sealed" : "unsealed", InputOf(files, closes ? uint8_t{kPad} : kAllHelp)});
     // A frame of which the last sector was not written, or the seal.
-    ZeroLastSectors(files, 1);
+    ZeroLastSector(files);
     seeds.push_back({closes ? "lost_seal" : "torn", InputOf(files, kPad)});
   }
   {

@@ -200,28 +200,34 @@ TEST_CASE("what container platforms inject, and what is empty, is not ours") {
   CHECK(program.settings.shards == 16);
 }
 
+struct SettingsFile {
+  // What the program says when it refuses to start with these contents.
+  std::string Refused(const std::string& contents) const {
+    REQUIRE(WriteFileAtomically(path, contents, 0600).ok());
+    return Refusal({"--config=" + path});
+  }
+
+  TempDir dir;
+  const std::string path = dir / "demo.toml";
+};
+
 TEST_CASE("a bad file refuses to start with its place") {
-  const TempDir dir;
-  const std::string file = dir / "demo.toml";
-  const auto refusal = [&](const std::string& contents) {
-    REQUIRE(WriteFileAtomically(file, contents, 0600).ok());
-    return Refusal({"--config=" + file});
-  };
+  const SettingsFile settings_file;
+  const std::string& file = settings_file.path;
+  const auto refusal = [&](const std::string& contents) { return settings_file.Refused(contents); };
   CHECK(Contains(refusal("\nshard = 1\n"), file + ":2: unknown key \"shard\""));
   CHECK(Contains(refusal("shards = 0\n"), "shards=0 (" + file + ":1): must be 1 to 4096"));
   CHECK(Contains(refusal("drain-timeout = 5\n"), "drain-timeout=5 (" + file + ":1): expected a duration"));
   CHECK(Contains(refusal("nonsense\n"), file + ":1: "));
   CHECK(Contains(refusal("config = \"other.toml\"\n"), file + ":1: unknown key \"config\""));
-  CHECK(Contains(Refusal({"--config=" + dir / "absent"}), dir / "absent: cannot open: No such file"));
+  CHECK(Contains(Refusal({"--config=" + settings_file.dir / "absent"}),
+                 settings_file.dir / "absent: cannot open: No such file"));
 }
 
 TEST_CASE("an error takes one line, whatever was given") {
-  const TempDir dir;
-  const std::string file = dir / "demo.toml";
-  const auto refusal = [&](const std::string& contents) {
-    REQUIRE(WriteFileAtomically(file, contents, 0600).ok());
-    return Refusal({"--config=" + file});
-  };
+  const SettingsFile settings_file;
+  const std::string& file = settings_file.path;
+  const auto refusal = [&](const std::string& contents) { return settings_file.Refused(contents); };
   for (const std::string& text : {refusal("shards=n\n"), refusal("\"a\\nb\" = 1"), refusal("listen = \"a\\nb\""),
                                   Refusal({"--listen=a\nb\x1b[2J"}), Refusal({"a\nb"})}) {
     INFO(text);
