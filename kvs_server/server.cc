@@ -91,7 +91,7 @@ class KvsServer::Parts {
         store_(config.shards, {{config.max_memory_bytes, config.max_keys, config.memory_policy},
                                {config.max_scan_bytes, config.scan_idle_timeout},
                                {config.request_window_count, absl::ToInt64Microseconds(config.request_window_age)}}),
-        replay_(&store_, ReplayThreads()) {}
+        replay_(std::make_unique<ParallelApply>(&store_, ReplayThreads())) {}
   ~Parts() {
     if (is_running_) Drain();
   }
@@ -119,7 +119,7 @@ class KvsServer::Parts {
   std::unique_ptr<ReloadingCredentials> credentials_;
   std::unique_ptr<rpc::Server> server_;
   Store store_;
-  ParallelApply replay_;
+  std::unique_ptr<ParallelApply> replay_;  // until it is over
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Expirer> expirer_;
@@ -228,7 +228,10 @@ void KvsServer::Parts::ConnectLedger() {
     return grpc::CreateCustomChannel(config_.ledger.ToString(), credentials(), LedgerChannelArguments());
   };
   LedgerLinkEvents events;
-  events.apply = [this](ParallelApply::Read read) { return replay_.Apply(read); };
+  events.apply = [this](const std::shared_ptr<const void>& message, ParallelApply::Read read) {
+    return replay_->Apply(message, read);
+  };
+  events.finish_apply = [this] { return replay_->Finish(); };
   events.remember = [this](const RememberedRequest& request) { store_.requests().Add(request); };
   events.clear = [this] { store_.Clear(); };
   events.replayed = [this] { OnReplayed(); };
@@ -246,6 +249,7 @@ void KvsServer::Parts::ServeWithoutLedger() {
 }
 
 void KvsServer::Parts::OnReplayed() {
+  replay_.reset();
   LogInfo("serving", {{"revision", journal_->durable_revision()}, {"after", absl::Now() - start_time_}});
   WarnIfOverLimits();
   if (responder_->draining()) return;

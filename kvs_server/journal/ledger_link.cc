@@ -88,11 +88,15 @@ class LedgerLink::ReplayCall {
   }
 
  private:
-  void Read() { reader_->Read(&message_, &read_); }
+  // Into a message of its own, since the one before may still be borrowed from.
+  void Read() {
+    message_ = std::make_shared<::txn::v1::ReplayResponse>();
+    reader_->Read(message_.get(), &read_);
+  }
   void Finish() { reader_->Finish(&status_, &finished_); }
   void OnRead(bool ok) {
     if (!ok) return Finish();
-    link_->OnReplayMessage(message_);
+    link_->OnReplayMessage(std::move(message_));
     Read();
   }
   void OnFinished() {
@@ -106,7 +110,7 @@ class LedgerLink::ReplayCall {
 
   LedgerLink* const link_;
   grpc::ClientContext context_;
-  ::txn::v1::ReplayResponse message_;
+  std::shared_ptr<::txn::v1::ReplayResponse> message_;
   grpc::Status status_;
   std::unique_ptr<grpc::ClientAsyncReader<::txn::v1::ReplayResponse>> reader_;
   rpc::CallbackTag started_;
@@ -312,17 +316,19 @@ void LedgerLink::ReplayAnew() {
   Replay();
 }
 
-void LedgerLink::OnReplayMessage(const ::txn::v1::ReplayResponse& message) {
+void LedgerLink::OnReplayMessage(std::shared_ptr<const ::txn::v1::ReplayResponse> message) {
   replay_heard_ = absl::Now();
   if (stopping_ || ended_) return;
-  const absl::Status status = ApplyReplayMessage(message);
+  replay_message_ = std::move(message);
+  const absl::Status status = ApplyReplayMessage();
   if (status.ok()) return;
   ended_ = true;
   events_.fatal(status);
 }
 
-absl::Status LedgerLink::ApplyReplayMessage(const ::txn::v1::ReplayResponse& message) {
+absl::Status LedgerLink::ApplyReplayMessage() {
   using Response = ::txn::v1::ReplayResponse;
+  const Response& message = *replay_message_;
   if (replay_complete_) return absl::DataLossError("the ledger went on with a replay that it had ended");
   switch (message.message_case()) {
     case Response::kSnapshot:
@@ -383,7 +389,7 @@ absl::Status LedgerLink::ApplyPart(const ::txn::v1::SnapshotPart& part) {
 
 absl::Status LedgerLink::ApplyAll(TransactionListReader* list, absl::FunctionRef<std::string()> what,
                                   absl::FunctionRef<absl::Status(const Transaction&)> check) {
-  return events_.apply([&](std::vector<Transaction>& some) -> absl::Status {
+  return events_.apply(replay_message_, [&](std::vector<Transaction>& some) -> absl::Status {
     while (some.size() < kApplyAtOnce) {
       const auto item = list->Next();
       if (!item.ok()) {
@@ -451,9 +457,11 @@ absl::Status LedgerLink::CheckReplayEnd(const ::txn::v1::ReplayEnd& end) const {
 void LedgerLink::OnReplayClosed(const grpc::Status& grpc_status) {
   replay_under_way_ = false;
   progress_.End();
+  replay_message_.reset();
+  const absl::Status applied = events_.finish_apply();
   if (stopping_ || ended_) return;
-  if (replay_complete_) return OnReplayed();
-  absl::Status status = rpc::FromGrpc(grpc_status);
+  if (applied.ok() && replay_complete_) return OnReplayed();
+  absl::Status status = applied.ok() ? rpc::FromGrpc(grpc_status) : applied;
   if (absl::IsOutOfRange(status) && !Is(status, errors::kCompacted) && applied_revision_ > 0) {
     status = absl::DataLossError(
         absl::StrCat("the ledger held revision ", applied_revision_, " and lost it: ", status.message()));

@@ -53,9 +53,13 @@ using ChannelSource = std::function<std::shared_ptr<grpc::Channel>()>;
 // What the link tells its owner, on the loop's thread.
 struct LedgerLinkEvents {
   // Changes the state by the transactions that `read` puts into an empty vector, in their order, until it puts none
-  // there. An error, which may be that of `read`, ends the attempts.
+  // there. They borrow from `message`, and the last of them may be applied later. An error, which may be that of `read`
+  // or of transactions before, ends the attempts.
   using ReadTransactions = absl::FunctionRef<absl::Status(std::vector<Transaction>& transactions)>;
-  absl::AnyInvocable<absl::Status(ReadTransactions read)> apply;
+  absl::AnyInvocable<absl::Status(std::shared_ptr<const ::txn::v1::ReplayResponse> message, ReadTransactions read)>
+      apply;
+  // Waits until all is applied; comes before `clear` and `replayed`. Errors as those of `apply`.
+  absl::AnyInvocable<absl::Status()> finish_apply;
   // Remembers a request that a snapshot has.
   absl::AnyInvocable<void(const RememberedRequest&)> remember;
   // Forgets the state: the replay begins anew.
@@ -95,10 +99,10 @@ class LedgerLink final : private AppendStream::Owner {
   void Replay();
   void ReplayRest();
   void ReplayAnew();
-  void OnReplayMessage(const ::txn::v1::ReplayResponse& message);
+  void OnReplayMessage(std::shared_ptr<const ::txn::v1::ReplayResponse> message);
   void OnReplayClosed(const grpc::Status& status);
   void OnReplayed();
-  absl::Status ApplyReplayMessage(const ::txn::v1::ReplayResponse& message);
+  absl::Status ApplyReplayMessage();
   absl::Status BeginSnapshot(const ::txn::v1::SnapshotBegin& begin);
   absl::Status ApplyPart(const ::txn::v1::SnapshotPart& part);
   absl::Status WrongCountInSnapshot() const;
@@ -163,6 +167,7 @@ class LedgerLink final : private AppendStream::Owner {
   absl::BitGen random_;
 
   // The replay under way.
+  std::shared_ptr<const ::txn::v1::ReplayResponse> replay_message_;  // the one that came last
   uint64_t applied_revision_ = 0;
   absl::Time replay_heard_;
   uint64_t replay_count_ = 0;

@@ -1,20 +1,22 @@
 #include "kvs_server/store/parallel_apply.h"
 
+#include <absl/types/span.h>
+
+#include <tuple>
 #include <utility>
 
 namespace kvs::server {
 namespace {
-
-// For each thread, so that none waits long for another that has more to do, or loses its processor.
-constexpr size_t kLanesPerThread = 4;
 
 // Waking a thread takes as long as applying some ten transactions.
 constexpr size_t kLeastShared = 256;
 
 }  // namespace
 
+// One thread applies at once what it has read, while the processor's cache has it.
 ParallelApply::ParallelApply(Store* store, size_t threads)
-    : store_(store), lanes_(kLanesPerThread * threads), next_lane_(lanes_.size()) {
+    : store_(store), batches_(threads > 1 ? kBatches : 1), applied_(store->shards().size()) {
+  for (Batch& batch : batches_) batch.of_shard.resize(store->shards().size());
   for (size_t i = 1; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -22,77 +24,96 @@ ParallelApply::~ParallelApply() {
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
-    changed_.SignalAll();
+    work_.SignalAll();
   }
   for (std::thread& thread : threads_) thread.join();
 }
 
-absl::Status ParallelApply::Apply(Read read) {
-  std::vector<Transaction> applied;
-  std::vector<Transaction> next;
+absl::Status ParallelApply::Apply(const std::shared_ptr<const void>& borrowed, Read read) {
   while (true) {
-    next.clear();
-    const absl::Status status = read(next);
-    if (absl::Status finished = Finish(); !finished.ok()) return finished;
-    if (!status.ok() || next.empty()) return status;
-    applied.swap(next);
-    Start(applied);
+    Batch* next = AwaitRoom();
+    if (!next) return Finish();
+    next->transactions.clear();
+    if (absl::Status status = read(next->transactions); !status.ok()) {
+      const absl::Status applied = Finish();
+      return applied.ok() ? status : applied;
+    }
+    if (next->transactions.empty()) return absl::OkStatus();
+    next->borrowed = borrowed;
+    Share(*next);
+    Start(*next);
   }
 }
 
-void ParallelApply::Start(const std::vector<Transaction>& transactions) {
-  for (Lane& lane : lanes_) lane.transactions.clear();
-  for (const Transaction& transaction : transactions) {
-    const size_t hash = HashKey(transaction.key);
-    lanes_[store_->shard_index(hash) % lanes_.size()].transactions.push_back({&transaction, hash});
-  }
+ParallelApply::Batch* ParallelApply::AwaitRoom() {
   MutexLock lock(&mutex_);
-  next_lane_ = 0;
-  lanes_left_ = lanes_.size();
-  if (transactions.size() >= kLeastShared) changed_.SignalAll();
+  while (read_ - applying_ == batches_.size()) Help();
+  return hole_ ? nullptr : &batch(read_);
+}
+
+void ParallelApply::Share(Batch& batch) const {
+  for (auto& transactions : batch.of_shard) transactions.clear();
+  for (const Transaction& transaction : batch.transactions) {
+    const size_t hash = HashKey(transaction.key);
+    batch.of_shard[store_->shard_index(hash)].push_back({&transaction, hash});
+  }
+}
+
+void ParallelApply::Start(Batch& batch) {
+  MutexLock lock(&mutex_);
+  batch.begin = 0;
+  batch.end = batch.left = batch.of_shard.size();
+  ++read_;
+  if (batch.transactions.size() >= kLeastShared) work_.SignalAll();
 }
 
 absl::Status ParallelApply::Finish() {
-  ApplyLanes();
-  {
-    MutexLock lock(&mutex_);
-    while (lanes_left_ > 0) changed_.Wait(&mutex_);
-  }
-  absl::Status status;
-  const Transaction* failed = nullptr;
-  for (Lane& lane : lanes_) {
-    const auto left = std::exchange(lane.left, {});
-    if (left.empty() || (failed != nullptr && failed < left.front().transaction)) continue;
-    failed = left.front().transaction;
-    status = lane.status;
-  }
+  MutexLock lock(&mutex_);
+  while (applying_ < read_) Help();
+  if (!hole_) return absl::OkStatus();
+  absl::Status status = std::move(hole_->status);
+  hole_.reset();
   return status;
 }
 
-void ParallelApply::ApplyLanes() {
-  while (true) {
-    Lane* lane = nullptr;
-    {
-      MutexLock lock(&mutex_);
-      if (next_lane_ == lanes_.size()) return;
-      lane = &lanes_[next_lane_++];
-    }
-    lane->left = lane->transactions;
-    lane->status = store_->Apply(&lane->left);
-    MutexLock lock(&mutex_);
-    if (--lanes_left_ == 0) changed_.SignalAll();
-  }
+// From the other end than the threads, so that each mostly has the same shards, and their memory in its cache.
+void ParallelApply::Help() {
+  if (taking_ == read_) return progress_.Wait(&mutex_);
+  TakeShard(--batch(taking_).end);
 }
 
 void ParallelApply::Run() {
+  MutexLock lock(&mutex_);
   while (true) {
-    {
-      MutexLock lock(&mutex_);
-      while (next_lane_ == lanes_.size() && !stopping_) changed_.Wait(&mutex_);
-      if (stopping_) return;
-    }
-    ApplyLanes();
+    while (taking_ == read_ && !stopping_) work_.Wait(&mutex_);
+    if (stopping_) return;
+    TakeShard(batch(taking_).begin++);
   }
+}
+
+void ParallelApply::TakeShard(size_t shard) {
+  const uint64_t number = taking_;
+  Batch& taken = batch(number);
+  if (taken.begin == taken.end) ++taking_;
+  while (applied_[shard] < number) progress_.Wait(&mutex_);
+  absl::Span<const HashedTransaction> left = taken.of_shard[shard];
+  if (!left.empty()) {
+    mutex_.Unlock();
+    absl::Status status = store_->Apply(shard, &left);
+    mutex_.Lock();
+    if (!status.ok()) NoteHole({number, left.front().transaction, std::move(status)});
+  }
+  applied_[shard] = number + 1;
+  if (--taken.left == 0) {
+    taken.borrowed.reset();
+    ++applying_;
+  }
+  progress_.SignalAll();
+}
+
+void ParallelApply::NoteHole(Hole hole) {
+  if (hole_ && std::tie(hole_->batch, hole_->transaction) < std::tie(hole.batch, hole.transaction)) return;
+  hole_ = std::move(hole);
 }
 
 }  // namespace kvs::server

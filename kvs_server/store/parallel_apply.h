@@ -1,15 +1,18 @@
 // ParallelApply: applies the transactions of a replay with several threads.
 //
 // Keys do not depend on each other, and a shard has all changes of its keys. So the transactions of a shard are applied
-// in their order, by one thread at a time, and those of other shards at the same time.
+// in their order, by one thread at a time, and those of other shards at the same time. Some batches are under way
+// together, so that nobody waits at the end of one, nor while the next is received.
 #pragma once
 
 #include <absl/base/thread_annotations.h>
 #include <absl/functional/function_ref.h>
 #include <absl/status/status.h>
-#include <absl/types/span.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -19,7 +22,7 @@
 
 namespace kvs::server {
 
-// Thread-safety: Apply is called by one thread at a time. Others may use the store meanwhile.
+// Thread-safety: Apply and Finish are called by one thread at a time. Others may use the store meanwhile.
 class ParallelApply {
  public:
   // With so many threads, from 1, that of the caller included. `store` is borrowed.
@@ -29,37 +32,64 @@ class ParallelApply {
   ParallelApply& operator=(const ParallelApply&) = delete;
 
   // Puts the next transactions into a vector that is empty, none at the end. A few thousand at a time make it worth
-  // while to share them, and fit into the cache of a processor. What they borrow stays until Apply returns.
+  // while to share them, and fit into the cache of a processor.
   using Read = absl::FunctionRef<absl::Status(std::vector<Transaction>& transactions)>;
 
-  // Applies what `read` gives, and reads on meanwhile; returns when all is applied. DataLoss for the first transaction
-  // that does not follow from the state, which is undefined then; otherwise the error of `read`.
-  absl::Status Apply(Read read);
+  // Applies what `read` gives, and reads on meanwhile. Returns when all is read; the last of it is applied beside what
+  // the caller does next. `borrowed` is what the transactions borrow from, and is kept as long as they are. DataLoss
+  // for the first transaction that does not follow from the state, which is undefined then, and may be of a call
+  // before; otherwise the error of `read`. After an error nothing is under way.
+  absl::Status Apply(const std::shared_ptr<const void>& borrowed, Read read) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // Waits until all is applied. DataLoss as above.
+  absl::Status Finish() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // How many batches may be under way where there are several threads.
+  static constexpr size_t kBatches = 4;
 
  private:
-  // The transactions of some shards, in their order.
-  struct Lane {
-    std::vector<HashedTransaction> transactions;
-    absl::Span<const HashedTransaction> left;  // that were not applied
-    absl::Status status;                       // of the first of these
+  struct Batch {
+    std::vector<Transaction> transactions;
+    std::vector<std::vector<HashedTransaction>> of_shard;
+    std::shared_ptr<const void> borrowed;
+    // Of the shards, those from begin to end that nobody has taken, and how many are not applied.
+    size_t begin = 0, end = 0, left = 0;
+  };
+  // The first transaction that did not follow, by the number of its batch and its place there.
+  struct Hole {
+    uint64_t batch;
+    const Transaction* transaction;
+    absl::Status status;
   };
 
-  // Lets the threads begin with transactions, which stay until Finish.
-  void Start(const std::vector<Transaction>& transactions) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Applies what is left, and waits until all is.
-  absl::Status Finish() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Applies lanes as long as there is one that nobody has taken.
-  void ApplyLanes() ABSL_LOCKS_EXCLUDED(mutex_);
+  Batch& batch(uint64_t number) { return batches_[number % batches_.size()]; }
+  // Helps until there is room for another batch; null if there is a hole, after which none is read.
+  Batch* AwaitRoom() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Gives each transaction to its shard.
+  void Share(Batch& batch) const;
+  // Lets the threads have the batch that was read.
+  void Start(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Applies what nobody has taken of one shard, or waits until somebody has applied something.
+  void Help() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Applies what a shard has in the batch that is being taken, when what it had before is applied.
+  void TakeShard(size_t shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteHole(Hole hole) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
 
   Store* const store_;
-  // A lane belongs to the caller of Apply, and to whoever took it until that has applied it.
-  std::vector<Lane> lanes_;
+  // By their numbers, modulo how many there are. One that is not under way is the caller's, its transactions belong to
+  // whoever took their shard.
+  std::vector<Batch> batches_;
 
   Mutex mutex_;
-  CondVar changed_;
-  size_t next_lane_ ABSL_GUARDED_BY(mutex_);       // that nobody has taken
-  size_t lanes_left_ ABSL_GUARDED_BY(mutex_) = 0;  // that are not applied
+  CondVar work_;      // there is another batch
+  CondVar progress_;  // something was applied
+  // Numbers of batches: the next one that is read, the first of which something is not taken, and not applied.
+  uint64_t read_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t taking_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t applying_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<uint64_t> applied_ ABSL_GUARDED_BY(mutex_);  // of each shard, how many batches
+  std::optional<Hole> hole_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::vector<std::thread> threads_;

@@ -1,11 +1,11 @@
 #include "kvs_server/store/store.h"
 
-#include <absl/container/inlined_vector.h>
 #include <absl/strings/str_cat.h>
 
 #include <algorithm>
 
 #include "common/model/fold.h"
+#include "common/prefetch.h"
 #include "kvs_server/store/footprint.h"
 
 namespace kvs::server {
@@ -25,7 +25,7 @@ Size SizeOfEntry(const Entry<T>* entry) {
 }  // namespace
 
 template <class T>
-absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, size_t hash) {
+absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, size_t hash, Size& growth) {
   Entry<T>* entry = table.Find(transaction.key, hash);
   const uint64_t revision = entry ? entry->revision : 0;
   const Size before = SizeOfEntry(entry);
@@ -39,7 +39,7 @@ absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, siz
     const bool expired = entry->expires();
     table.Erase(entry, hash);
     if (expired) NoteNextExpiry();
-    usage_->Add(kTypeOf<T>, Size() - before);
+    growth += Size() - before;
     newest_delete_ = transaction.revision;
     return absl::OkStatus();
   }
@@ -53,7 +53,7 @@ absl::Status Shard::ApplyTo(Table<T>& table, const Transaction& transaction, siz
     table.SetExpiry(entry, transaction.expires_at_micros);
     NoteNextExpiry();
   }
-  usage_->Add(kTypeOf<T>, SizeOfEntry(entry) - before);
+  growth += SizeOfEntry(entry) - before;
   return absl::OkStatus();
 }
 
@@ -93,25 +93,52 @@ Size Shard::SizeOf(size_t hash, int64_t now_micros) const {
   return size;
 }
 
-absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
+absl::Status Shard::ApplyUncounted(const Transaction& transaction, size_t hash, Size& growth) {
   // The keys of a snapshot are not in the order of their revisions.
   newest_revision_ = std::max(newest_revision_, transaction.revision);
   if (const auto request = RequestOf(transaction)) requests_->Add(*request);
   switch (transaction.type) {
     case ValueType::kInt:
-      return ApplyTo(table<int64_t>(), transaction, hash);
+      return ApplyTo(table<int64_t>(), transaction, hash, growth);
     case ValueType::kUint:
-      return ApplyTo(table<uint64_t>(), transaction, hash);
+      return ApplyTo(table<uint64_t>(), transaction, hash, growth);
     case ValueType::kFloat:
-      return ApplyTo(table<double>(), transaction, hash);
+      return ApplyTo(table<double>(), transaction, hash, growth);
     case ValueType::kString:
-      return ApplyTo(table<StringValue>(), transaction, hash);
+      return ApplyTo(table<StringValue>(), transaction, hash, growth);
     case ValueType::kSet:
-      return ApplyTo(table<SetValue>(), transaction, hash);
+      return ApplyTo(table<SetValue>(), transaction, hash, growth);
     case ValueType::kMap:
-      return ApplyTo(table<MapValue>(), transaction, hash);
+      return ApplyTo(table<MapValue>(), transaction, hash, growth);
   }
   return DoesNotFollow(transaction, "the type is not known");
+}
+
+absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
+  Size growth;
+  const absl::Status status = ApplyUncounted(transaction, hash, growth);
+  usage_->Add(transaction.type, growth);
+  return status;
+}
+
+absl::Status Shard::Apply(absl::Span<const HashedTransaction>* transactions) {
+  // What another thread has read is in its processor's cache.
+  for (const HashedTransaction& item : *transactions) PrefetchAll(*item.transaction);
+  for (const HashedTransaction& item : *transactions) {
+    Prefetch(item.transaction->key.data());
+    PrefetchSlot(item.transaction->type, item.hash);
+  }
+  for (const HashedTransaction& item : *transactions) PrefetchEntry(item.transaction->type, item.hash);
+  // All threads count in the same places, which would go from one processor's cache to the other's each time.
+  std::array<Size, kValueTypeCount> growth{};
+  absl::Status status;
+  while (status.ok() && !transactions->empty()) {
+    const HashedTransaction& item = transactions->front();
+    status = ApplyUncounted(*item.transaction, item.hash, growth[static_cast<size_t>(item.transaction->type)]);
+    if (status.ok()) transactions->remove_prefix(1);
+  }
+  for (const ValueType type : kValueTypes) usage_->Add(type, growth[static_cast<size_t>(type)]);
+  return status;
 }
 
 Store::Store(size_t shard_count, const StoreBounds& bounds)
@@ -129,19 +156,15 @@ absl::Status Store::Apply(const Transaction& transaction) {
   return owner.Apply(transaction, hash);
 }
 
-absl::Status Store::Apply(absl::Span<const HashedTransaction>* transactions) {
-  absl::InlinedVector<KeyPlace, kKeysFetchedTogether> keys;
+absl::Status Store::Apply(size_t shard, absl::Span<const HashedTransaction>* transactions) {
+  Shard& owner = shards_[shard];
+  MutexLock lock(&owner.mutex());
   while (!transactions->empty()) {
-    keys.clear();
-    const auto some = transactions->first(std::min(transactions->size(), kKeysFetchedTogether));
-    for (const HashedTransaction& item : some) keys.push_back({item.transaction->type, item.hash});
-    Prefetch(keys);
-    for (const HashedTransaction& item : some) {
-      Shard& owner = shard(item.hash);
-      MutexLock lock(&owner.mutex());
-      if (absl::Status status = owner.Apply(*item.transaction, item.hash); !status.ok()) return status;
-      transactions->remove_prefix(1);
-    }
+    auto some = transactions->first(std::min(transactions->size(), kKeysFetchedTogether));
+    const size_t count = some.size();
+    const absl::Status status = owner.Apply(&some);
+    transactions->remove_prefix(count - some.size());
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }

@@ -35,6 +35,12 @@ namespace kvs::server {
 
 inline size_t HashKey(absl::string_view key) { return absl::Hash<absl::string_view>{}(key); }
 
+// A transaction, which is borrowed, and the hash of its key.
+struct HashedTransaction {
+  const Transaction* transaction;
+  size_t hash;
+};
+
 class Shard {
  public:
   Mutex& mutex() const ABSL_LOCK_RETURNED(mutex_) { return mutex_; }
@@ -98,6 +104,10 @@ class Shard {
   // state is then undefined. `hash` is that of the transaction's key.
   absl::Status Apply(const Transaction& transaction, size_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // Applies some in their order, and takes away those that were applied: after an error the first one left is that
+  // which does not follow. Their memory is waited for together.
+  absl::Status Apply(absl::Span<const HashedTransaction>* transactions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
  private:
   friend class Store;
 
@@ -110,8 +120,11 @@ class Shard {
     std::apply([&call](auto&... table) { (call(table), ...); }, tables_);
   }
 
+  // Without counting it: `growth` gets what it changes.
+  absl::Status ApplyUncounted(const Transaction& transaction, size_t hash, Size& growth)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <class T>
-  absl::Status ApplyTo(Table<T>& table, const Transaction& transaction, size_t hash)
+  absl::Status ApplyTo(Table<T>& table, const Transaction& transaction, size_t hash, Size& growth)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // In the order of ValueType.
@@ -156,12 +169,6 @@ struct KeyPlace {
   size_t hash;
 };
 
-// A transaction, which is borrowed, and the hash of its key.
-struct HashedTransaction {
-  const Transaction* transaction;
-  size_t hash;
-};
-
 // What a store may hold.
 struct StoreBounds {
   UsageLimits usage;
@@ -181,9 +188,8 @@ class Store {
 
   // Applies one transaction of a replay; see Shard::Apply.
   absl::Status Apply(const Transaction& transaction);
-  // Applies some in their order, and takes away those that were applied: after an error the first one left is that
-  // which does not follow. The memory of up to kKeysFetchedTogether is waited for together.
-  absl::Status Apply(absl::Span<const HashedTransaction>* transactions);
+  // Applies some of one shard, by its index; see Shard::Apply.
+  absl::Status Apply(size_t shard, absl::Span<const HashedTransaction>* transactions);
 
   // Fetches the memory of keys that are looked up soon, for all of them together. More than kKeysFetchedTogether might
   // drive each other out before they are used.

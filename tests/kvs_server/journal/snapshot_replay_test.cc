@@ -312,6 +312,19 @@ TEST_CASE_METHOD(SnapshotLink, "link: the parts of a collection in another order
       "0");
 }
 
+TEST_CASE_METHOD(SnapshotLink, "link: a transaction that does not follow is data loss, though nothing comes after it") {
+  CheckDataLoss(
+      [](ReplayCall& call) {
+        call.SendBytes(absl::StrCat(PutInt("a", 1, 1), PutInt("a", 2, 2)));
+        ::txn::v1::ReplayEnd end = call.RightEnd();
+        end.set_last_revision(2);
+        end.set_count(2);
+        call.End(end);
+        return absl::OkStatus();
+      },
+      "the ledger is not the history of this state: at revision 2 (int), the key's change before should be 0 but is 1");
+}
+
 TEST_CASE_METHOD(SnapshotLink, "link: a part that came twice is data loss") {
   CheckDataLoss(
       [](ReplayCall& call) {

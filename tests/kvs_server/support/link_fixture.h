@@ -47,14 +47,15 @@ class LinkFixture {
 
   void Start() {
     LedgerLinkEvents events;
-    events.apply = [this](ParallelApply::Read read) {
-      return apply_.Apply([&](std::vector<Transaction>& transactions) {
+    events.apply = [this](const std::shared_ptr<const void>& message, ParallelApply::Read read) {
+      return apply_.Apply(message, [&](std::vector<Transaction>& transactions) {
         const absl::Status status = read(transactions);
         MutexLock lock(&mutex_);
         for (const Transaction& transaction : transactions) applied_.push_back(transaction.revision);
         return status;
       });
     };
+    events.finish_apply = [this] { return apply_.Finish(); };
     events.remember = [this](const RememberedRequest& request) { store_.requests().Add(request); };
     events.clear = [this] {
       MutexLock lock(&mutex_);
