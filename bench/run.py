@@ -38,7 +38,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", metavar="NAME", help="a row, or all rows whose names contain this; may be repeated")
     parser.add_argument("--rounds", type=positive(int), default=5, help="how often everything is measured (%(default)s)")
-    parser.add_argument("--seconds", type=positive(float), default=1, help="how long each measurement takes (%(default)s)")
+    parser.add_argument("--seconds", type=positive(float), default=0.75, help="how long each measurement takes (%(default)s)")
     parser.add_argument("--keys", type=positive(int), default=1_000_000, help="how many keys there are (%(default)s)")
     parser.add_argument("--start-keys", type=positive(int), default=5_000_000, help="of the rows about starts (%(default)s)")
     parser.add_argument("--many-keys", type=positive(int), default=10_000_000, help="of scale_keys (%(default)s)")

@@ -18,7 +18,7 @@ FRAME_BYTES = 65536
 SETTLE_SECONDS = 30
 # Durable batches are measured for so many times as long as the rest, so that snapshots of a million keys are made in that time, and
 # Redis writes its log anew.
-LONG = 4
+LONG = 5
 SEGMENTS_BYTES = 48 << 20  # within the segments that a ledger has preallocated
 
 
@@ -114,9 +114,9 @@ class Bench:
         deadline = time.monotonic() + SETTLE_SECONDS
         before = self._cpu_seconds()
         while time.monotonic() < deadline:
-            time.sleep(0.2)
+            time.sleep(0.1)
             now = self._cpu_seconds()
-            if now - before < 0.03:
+            if now - before < 0.015:
                 return
             before = now
         print(f"  after {SETTLE_SECONDS} s the servers still work in the background at what was before", flush=True)
