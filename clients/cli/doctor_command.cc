@@ -5,6 +5,7 @@
 #include "clients/cli/doctor/doctor.h"
 #include "clients/cli/exit_status.h"
 #include "clients/cli/json.h"
+#include "common/control_characters.h"
 
 namespace kvs::cli {
 namespace {

@@ -57,17 +57,8 @@ class Output {
 // "1 key", "2 keys".
 std::string Counted(uint64_t count, absl::string_view thing);
 
-// How many bytes the control character has that the text begins with; 0 if it begins with none.
-size_t ControlBytes(absl::string_view text);
-
-// Adds each byte as "\x1b".
-void AppendHex(absl::string_view bytes, std::string* out);
-
 // A key, member or field as part of a line: control characters and backslashes are escaped, so that the line ends where
 // it seems to and a terminal obeys nothing that somebody stored.
 std::string OnOneLine(absl::string_view text);
-
-// The same for a text of our own that repeats somebody's words, as messages do: backslashes are as they were.
-std::string WithoutControls(absl::string_view text);
 
 }  // namespace kvs::cli

@@ -18,6 +18,7 @@
 #include "clients/cli/output.h"
 #include "common/config/toml_file.h"
 #include "common/config/values.h"
+#include "common/control_characters.h"
 
 namespace kvs::cli {
 namespace {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "clients/cli/output.h"
+#include "common/control_characters.h"
 
 namespace kvs::cli {
 

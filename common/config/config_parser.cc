@@ -1,13 +1,11 @@
 #include "common/config/config_parser.h"
 
 #include <absl/strings/ascii.h>
-#include <absl/strings/escaping.h>
 #include <absl/strings/match.h>
 #include <absl/strings/str_replace.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -16,6 +14,7 @@
 #include "common/config/toml_file.h"
 #include "common/config/values.h"
 #include "common/config/version.h"
+#include "common/control_characters.h"
 
 namespace kvs {
 namespace {
@@ -51,16 +50,6 @@ std::vector<std::string> ForCli11(const std::vector<std::string>& arguments) {
     }
   }
   return result;
-}
-
-// An error quotes what it was given, and may be shown on a terminal or in a log of lines.
-std::string OnOneLine(absl::string_view message) {
-  std::string line;
-  for (const char c : message) {
-    absl::ascii_iscntrl(static_cast<unsigned char>(c)) ? absl::StrAppend(&line, absl::CEscape({&c, 1}))
-                                                       : line.push_back(c);
-  }
-  return line;
 }
 
 // The setter of a setting whose text `parse` reads and whose value must be within `range`, described as `allowed`.
@@ -314,7 +303,7 @@ ConfigParser::Result ConfigParser::Parse(const std::vector<std::string>& argumen
   }
   if (status.ok()) return {.proceed = true};
   return {.exit_code = kExitBadSettings,
-          .text = absl::StrCat(program_, ": ", OnOneLine(status.message()), "; see ", program_, " --help\n")};
+          .text = absl::StrCat(program_, ": ", WithoutControls(status.message()), "; see ", program_, " --help\n")};
 }
 
 std::optional<int> ConfigParser::ParseMain(int argc, const char* const* argv) {

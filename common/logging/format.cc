@@ -7,6 +7,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "common/control_characters.h"
 #include "common/utf8.h"
 
 namespace kvs {
@@ -19,25 +20,16 @@ std::string Timestamp(absl::Time time) { return absl::FormatTime("%Y-%m-%d%ET%H:
 // Quotes and backslashes are kept as they are outside of quotes.
 enum class Quoting { kNone, kQuoted };
 
-void AppendCharacter(std::string& out, char c, Quoting quoting) {
-  const auto byte = static_cast<unsigned char>(c);
-  if (c == '\n') {
+void AppendControl(std::string& out, absl::string_view control) {
+  if (control == "\n") {
     out += "\\n";
-  } else if (c == '\r') {
+  } else if (control == "\r") {
     out += "\\r";
-  } else if (c == '\t') {
+  } else if (control == "\t") {
     out += "\\t";
-  } else if (byte < 0x20 || byte == 0x7F) {
-    absl::StrAppendFormat(&out, "\\u%04x", byte);
   } else {
-    if (quoting == Quoting::kQuoted && (c == '"' || c == '\\')) out += '\\';
-    out += c;
+    absl::StrAppendFormat(&out, "\\u%04x", static_cast<unsigned char>(control.back()));
   }
-}
-
-// U+0080 to U+009F, which some terminals obey like escape sequences.
-bool IsControl(absl::string_view sequence) {
-  return sequence.size() == 2 && sequence[0] == '\xC2' && static_cast<unsigned char>(sequence[1]) < 0xA0;
 }
 
 // What is quoted this way is the inside of a JSON string; text uses the same escapes.
@@ -47,11 +39,10 @@ void AppendEscaped(std::string& out, absl::string_view text, Quoting quoting) {
     const absl::string_view sequence = text.substr(0, length);
     if (length == 0) {
       absl::StrAppend(&out, kReplacement);
-    } else if (length == 1) {
-      AppendCharacter(out, text[0], quoting);
-    } else if (IsControl(sequence)) {
-      absl::StrAppendFormat(&out, "\\u%04x", static_cast<unsigned char>(sequence[1]));
+    } else if (ControlBytes(sequence) > 0) {
+      AppendControl(out, sequence);
     } else {
+      if (quoting == Quoting::kQuoted && (sequence == "\"" || sequence == "\\")) out += '\\';
       absl::StrAppend(&out, sequence);
     }
     text.remove_prefix(length == 0 ? 1 : length);

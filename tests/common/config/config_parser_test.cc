@@ -1,9 +1,7 @@
 #include "common/config/config_parser.h"
 
-#include <algorithm>
-#include <cctype>
-
 #include "common/config/version.h"
+#include "common/control_characters.h"
 #include "common/files.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
@@ -228,11 +226,12 @@ TEST_CASE("an error takes one line, whatever was given") {
   const SettingsFile settings_file;
   const std::string& file = settings_file.path;
   const auto refusal = [&](const std::string& contents) { return settings_file.Refused(contents); };
-  for (const std::string& text : {refusal("shards=n\n"), refusal("\"a\\nb\" = 1"), refusal("listen = \"a\\nb\""),
-                                  Refusal({"--listen=a\nb\x1b[2J"}), Refusal({"a\nb"})}) {
+  for (const std::string& text :
+       {refusal("shards=n\n"), refusal("\"a\\nb\" = 1"), refusal("listen = \"a\\nb\""),
+        Refusal({"--listen=a\nb\x1b[2J"}), Refusal({"a\nb"}), refusal("listen = \"a\\u009b2J\"")}) {
     INFO(text);
     REQUIRE(text.back() == '\n');
-    CHECK(std::none_of(text.begin(), text.end() - 1, [](unsigned char c) { return std::iscntrl(c) != 0; }));
+    CHECK(WithoutControls(text) == text.substr(0, text.size() - 1) + "\\n");
   }
   CHECK(Contains(refusal("listen = \"a\\nb\""), "listen=a\\nb (" + file + ":1)"));
 }
