@@ -88,17 +88,24 @@ class Process:
         return code
 
 
+_given_ports = set()
+
+
 def free_port():
-    """A port that nobody listens at, also not a while later: no connection is given one below 32768 by the system."""
+    """A port that nobody listens at, also not a while later: no connection is given one below 32768 by the system, and nobody
+    else in this test."""
     while True:
         port = random.randrange(10_000, 32_000)
+        if port in _given_ports:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
-                pass  # taken
+                continue  # taken
+        _given_ports.add(port)
+        return port
 
 
 class Pair:
