@@ -17,6 +17,7 @@ void PrefetchAll(const T& object) {
   constexpr size_t kCacheLine = 64;
   const char* const begin = reinterpret_cast<const char*>(&object);
   for (size_t at = 0; at < sizeof(T); at += kCacheLine) Prefetch(begin + at);
+  Prefetch(begin + sizeof(T) - 1);
 }
 
 }  // namespace kvs

@@ -90,8 +90,7 @@ class KvsServer::Parts {
         start_time_(absl::Now()),
         store_(config.shards, {{config.max_memory_bytes, config.max_keys, config.memory_policy},
                                {config.max_scan_bytes, config.scan_idle_timeout},
-                               {config.request_window_count, absl::ToInt64Microseconds(config.request_window_age)}}),
-        replay_(std::make_unique<ParallelApply>(&store_, ReplayThreads())) {}
+                               {config.request_window_count, absl::ToInt64Microseconds(config.request_window_age)}}) {}
   ~Parts() {
     if (is_running_) Drain();
   }
@@ -119,7 +118,7 @@ class KvsServer::Parts {
   std::unique_ptr<ReloadingCredentials> credentials_;
   std::unique_ptr<rpc::Server> server_;
   Store store_;
-  std::unique_ptr<ParallelApply> replay_;  // until it is over
+  std::unique_ptr<ParallelApply> replay_;  // as long as there is one
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Expirer> expirer_;
@@ -227,6 +226,7 @@ void KvsServer::Parts::ConnectLedger() {
   ChannelSource channel = [this, credentials = std::move(credentials)] {
     return grpc::CreateCustomChannel(config_.ledger.ToString(), credentials(), LedgerChannelArguments());
   };
+  replay_ = std::make_unique<ParallelApply>(&store_, ReplayThreads());
   LedgerLinkEvents events;
   events.apply = [this](const std::shared_ptr<const void>& message, ParallelApply::Read read) {
     return replay_->Apply(message, read);

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "clients/cli/output.h"
 #include "common/control_characters.h"
 
 namespace kvs::cli {

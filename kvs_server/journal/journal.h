@@ -123,9 +123,9 @@ class Journal {
 
   void SetState(LedgerState state, absl::string_view detail) ABSL_LOCKS_EXCLUDED(mutex_);
   void SetLedger(absl::string_view log_id, uint64_t epoch, uint64_t durable_revision) ABSL_LOCKS_EXCLUDED(mutex_);
-  // During a replay: this revision has been applied.
+  // During a replay: this revision has been read.
   void Replayed(uint64_t revision, int64_t time_micros) ABSL_LOCKS_EXCLUDED(mutex_);
-  // So much of a snapshot was applied, as a share of its revision.
+  // So much of a snapshot was read, as a share of its revision.
   void ReplayedPart(uint64_t revision) ABSL_LOCKS_EXCLUDED(mutex_);
   // The replay is over, mutations follow.
   void ReplayEnded() ABSL_LOCKS_EXCLUDED(mutex_);

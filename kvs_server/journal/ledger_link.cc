@@ -323,7 +323,9 @@ void LedgerLink::OnReplayMessage(std::shared_ptr<const ::txn::v1::ReplayResponse
   const absl::Status status = ApplyReplayMessage();
   if (status.ok()) return;
   ended_ = true;
-  events_.fatal(status);
+  // What came before comes first, though it is found later.
+  const absl::Status applied = events_.finish_apply();
+  events_.fatal(applied.ok() ? status : applied);
 }
 
 absl::Status LedgerLink::ApplyReplayMessage() {
@@ -460,8 +462,13 @@ void LedgerLink::OnReplayClosed(const grpc::Status& grpc_status) {
   replay_message_.reset();
   const absl::Status applied = events_.finish_apply();
   if (stopping_ || ended_) return;
-  if (applied.ok() && replay_complete_) return OnReplayed();
-  absl::Status status = applied.ok() ? rpc::FromGrpc(grpc_status) : applied;
+  if (!applied.ok()) {
+    ended_ = true;
+    events_.fatal(applied);
+    return;
+  }
+  if (replay_complete_) return OnReplayed();
+  absl::Status status = rpc::FromGrpc(grpc_status);
   if (absl::IsOutOfRange(status) && !Is(status, errors::kCompacted) && applied_revision_ > 0) {
     status = absl::DataLossError(
         absl::StrCat("the ledger held revision ", applied_revision_, " and lost it: ", status.message()));

@@ -58,7 +58,8 @@ struct LedgerLinkEvents {
   using ReadTransactions = absl::FunctionRef<absl::Status(std::vector<Transaction>& transactions)>;
   absl::AnyInvocable<absl::Status(std::shared_ptr<const ::txn::v1::ReplayResponse> message, ReadTransactions read)>
       apply;
-  // Waits until all is applied; comes before `clear` and `replayed`. Errors as those of `apply`.
+  // Waits until all is applied; comes before `clear`, `replayed` and `fatal`, and before the link stops. Errors as
+  // those of `apply`.
   absl::AnyInvocable<absl::Status()> finish_apply;
   // Remembers a request that a snapshot has.
   absl::AnyInvocable<void(const RememberedRequest&)> remember;
@@ -168,7 +169,7 @@ class LedgerLink final : private AppendStream::Owner {
 
   // The replay under way.
   std::shared_ptr<const ::txn::v1::ReplayResponse> replay_message_;  // the one that came last
-  uint64_t applied_revision_ = 0;
+  uint64_t applied_revision_ = 0;                                    // applied, or on its way there
   absl::Time replay_heard_;
   uint64_t replay_count_ = 0;
   uint32_t replay_crc_ = 0;
@@ -176,7 +177,7 @@ class LedgerLink final : private AppendStream::Owner {
   uint64_t replayed_before_ = 0;  // what had been applied when it began
   bool replay_complete_ = false;
   std::optional<::txn::v1::SnapshotBegin> snapshot_;  // while its parts come
-  uint64_t snapshot_count_ = 0;                       // of its transactions that were applied
+  uint64_t snapshot_count_ = 0;                       // of its transactions that were read
   ReplayProgress progress_;
 };
 

@@ -2,21 +2,25 @@
 
 #include <absl/types/span.h>
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
 namespace kvs::server {
 namespace {
 
-// Waking a thread takes as long as applying some ten transactions.
+// More would only be emptier where there are many shards.
+constexpr size_t kMaxLanes = 64;
+
+// It takes some time to wake a thread: fewer transactions than this wait for more.
 constexpr size_t kLeastShared = 256;
 
 }  // namespace
 
 // One thread applies at once what it has read, while the processor's cache has it.
 ParallelApply::ParallelApply(Store* store, size_t threads)
-    : store_(store), batches_(threads > 1 ? kBatches : 1), applied_(store->shards().size()) {
-  for (Batch& batch : batches_) batch.of_shard.resize(store->shards().size());
+    : store_(store), batches_(threads > 1 ? kBatches : 1), applied_(std::min(store->shards().size(), kMaxLanes)) {
+  for (Batch& batch : batches_) batch.lanes.resize(applied_.size());
   for (size_t i = 1; i < threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -52,19 +56,20 @@ ParallelApply::Batch* ParallelApply::AwaitRoom() {
 }
 
 void ParallelApply::Share(Batch& batch) const {
-  for (auto& transactions : batch.of_shard) transactions.clear();
+  for (auto& lane : batch.lanes) lane.clear();
   for (const Transaction& transaction : batch.transactions) {
-    const size_t hash = HashKey(transaction.key);
-    batch.of_shard[store_->shard_index(hash)].push_back({&transaction, hash});
+    const HashedTransaction hashed = store_->Hashed(transaction);
+    batch.lanes[hashed.shard % batch.lanes.size()].push_back(hashed);
   }
 }
 
 void ParallelApply::Start(Batch& batch) {
   MutexLock lock(&mutex_);
   batch.begin = 0;
-  batch.end = batch.left = batch.of_shard.size();
+  batch.end = batch.left = batch.lanes.size();
   ++read_;
-  if (batch.transactions.size() >= kLeastShared) work_.SignalAll();
+  // A batch of few may be one of large values, which soon are several.
+  if (batch.transactions.size() >= kLeastShared || read_ - taking_ > 1) work_.SignalAll();
 }
 
 absl::Status ParallelApply::Finish() {
@@ -76,10 +81,10 @@ absl::Status ParallelApply::Finish() {
   return status;
 }
 
-// From the other end than the threads, so that each mostly has the same shards, and their memory in its cache.
+// From the other end than the threads, so that of two each mostly has the same shards, and their memory in its cache.
 void ParallelApply::Help() {
   if (taking_ == read_) return progress_.Wait(&mutex_);
-  TakeShard(--batch(taking_).end);
+  ApplyLane(--batch(taking_).end);
 }
 
 void ParallelApply::Run() {
@@ -87,23 +92,23 @@ void ParallelApply::Run() {
   while (true) {
     while (taking_ == read_ && !stopping_) work_.Wait(&mutex_);
     if (stopping_) return;
-    TakeShard(batch(taking_).begin++);
+    ApplyLane(batch(taking_).begin++);
   }
 }
 
-void ParallelApply::TakeShard(size_t shard) {
+void ParallelApply::ApplyLane(size_t lane) {
   const uint64_t number = taking_;
   Batch& taken = batch(number);
   if (taken.begin == taken.end) ++taking_;
-  while (applied_[shard] < number) progress_.Wait(&mutex_);
-  absl::Span<const HashedTransaction> left = taken.of_shard[shard];
+  while (applied_[lane] < number) progress_.Wait(&mutex_);
+  absl::Span<const HashedTransaction> left = taken.lanes[lane];
   if (!left.empty()) {
     mutex_.Unlock();
-    absl::Status status = store_->Apply(shard, &left);
+    absl::Status status = store_->Apply(&left);
     mutex_.Lock();
     if (!status.ok()) NoteHole({number, left.front().transaction, std::move(status)});
   }
-  applied_[shard] = number + 1;
+  applied_[lane] = number + 1;
   if (--taken.left == 0) {
     taken.borrowed.reset();
     ++applying_;

@@ -1,8 +1,8 @@
 // ParallelApply: applies the transactions of a replay with several threads.
 //
 // Keys do not depend on each other, and a shard has all changes of its keys. So the transactions of a shard are applied
-// in their order, by one thread at a time, and those of other shards at the same time. Some batches are under way
-// together, so that nobody waits at the end of one, nor while the next is received.
+// in their order, by one thread at a time, and those of other shards at the same time. A lane has those of some shards.
+// Some batches are under way together, so that nobody waits at the end of one, nor while the next is received.
 #pragma once
 
 #include <absl/base/thread_annotations.h>
@@ -36,9 +36,10 @@ class ParallelApply {
   using Read = absl::FunctionRef<absl::Status(std::vector<Transaction>& transactions)>;
 
   // Applies what `read` gives, and reads on meanwhile. Returns when all is read; the last of it is applied beside what
-  // the caller does next. `borrowed` is what the transactions borrow from, and is kept as long as they are. DataLoss
-  // for the first transaction that does not follow from the state, which is undefined then, and may be of a call
-  // before; otherwise the error of `read`. After an error nothing is under way.
+  // the caller does next, or in its next call. `borrowed` is what the transactions borrow from, and is kept as long as
+  // they are. DataLoss for the first transaction that does not follow
+  // from the state, which is undefined then, and may be of a call before; otherwise the error of `read`. After an error
+  // nothing is under way.
   absl::Status Apply(const std::shared_ptr<const void>& borrowed, Read read) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Waits until all is applied. DataLoss as above.
@@ -50,9 +51,9 @@ class ParallelApply {
  private:
   struct Batch {
     std::vector<Transaction> transactions;
-    std::vector<std::vector<HashedTransaction>> of_shard;
+    std::vector<std::vector<HashedTransaction>> lanes;
     std::shared_ptr<const void> borrowed;
-    // Of the shards, those from begin to end that nobody has taken, and how many are not applied.
+    // Of the lanes, those from begin to end that nobody has taken, and how many are not applied.
     size_t begin = 0, end = 0, left = 0;
   };
   // The first transaction that did not follow, by the number of its batch and its place there.
@@ -65,30 +66,30 @@ class ParallelApply {
   Batch& batch(uint64_t number) { return batches_[number % batches_.size()]; }
   // Helps until there is room for another batch; null if there is a hole, after which none is read.
   Batch* AwaitRoom() ABSL_LOCKS_EXCLUDED(mutex_);
-  // Gives each transaction to its shard.
+  // Gives each transaction to its lane.
   void Share(Batch& batch) const;
   // Lets the threads have the batch that was read.
   void Start(Batch& batch) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Applies what nobody has taken of one shard, or waits until somebody has applied something.
+  // Applies a lane that nobody has taken, or waits until somebody has applied one.
   void Help() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Applies what a shard has in the batch that is being taken, when what it had before is applied.
-  void TakeShard(size_t shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Applies a lane of the batch that is being taken, when what the lane had before is applied.
+  void ApplyLane(size_t lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteHole(Hole hole) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
 
   Store* const store_;
-  // By their numbers, modulo how many there are. One that is not under way is the caller's, its transactions belong to
-  // whoever took their shard.
+  // By their numbers, modulo how many there are. One that is not under way is the caller's, a lane belongs to whoever
+  // took it.
   std::vector<Batch> batches_;
 
   Mutex mutex_;
   CondVar work_;      // there is another batch
-  CondVar progress_;  // something was applied
+  CondVar progress_;  // a lane was applied
   // Numbers of batches: the next one that is read, the first of which something is not taken, and not applied.
   uint64_t read_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t taking_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t applying_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<uint64_t> applied_ ABSL_GUARDED_BY(mutex_);  // of each shard, how many batches
+  std::vector<uint64_t> applied_ ABSL_GUARDED_BY(mutex_);  // of each lane, in how many batches
   std::optional<Hole> hole_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 

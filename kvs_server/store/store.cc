@@ -121,21 +121,25 @@ absl::Status Shard::Apply(const Transaction& transaction, size_t hash) {
   return status;
 }
 
-absl::Status Shard::Apply(absl::Span<const HashedTransaction>* transactions) {
-  // What another thread has read is in its processor's cache.
-  for (const HashedTransaction& item : *transactions) PrefetchAll(*item.transaction);
-  for (const HashedTransaction& item : *transactions) {
-    Prefetch(item.transaction->key.data());
-    PrefetchSlot(item.transaction->type, item.hash);
-  }
-  for (const HashedTransaction& item : *transactions) PrefetchEntry(item.transaction->type, item.hash);
+void Shard::PrefetchSlots(Run run) {
+  MutexLock lock(&mutex_);
+  for (const HashedTransaction& item : run) PrefetchSlot(item.transaction->type, item.hash);
+}
+
+void Shard::PrefetchEntries(Run run) {
+  MutexLock lock(&mutex_);
+  for (const HashedTransaction& item : run) PrefetchEntry(item.transaction->type, item.hash);
+}
+
+absl::Status Shard::ApplyRun(Run run, size_t& applied) {
+  MutexLock lock(&mutex_);
   // All threads count in the same places, which would go from one processor's cache to the other's each time.
   std::array<Size, kValueTypeCount> growth{};
   absl::Status status;
-  while (status.ok() && !transactions->empty()) {
-    const HashedTransaction& item = transactions->front();
+  for (const HashedTransaction& item : run) {
     status = ApplyUncounted(*item.transaction, item.hash, growth[static_cast<size_t>(item.transaction->type)]);
-    if (status.ok()) transactions->remove_prefix(1);
+    if (!status.ok()) break;
+    ++applied;
   }
   for (const ValueType type : kValueTypes) usage_->Add(type, growth[static_cast<size_t>(type)]);
   return status;
@@ -156,14 +160,31 @@ absl::Status Store::Apply(const Transaction& transaction) {
   return owner.Apply(transaction, hash);
 }
 
-absl::Status Store::Apply(size_t shard, absl::Span<const HashedTransaction>* transactions) {
-  Shard& owner = shards_[shard];
-  MutexLock lock(&owner.mutex());
+template <class Fn>
+void Store::ForEachRun(absl::Span<const HashedTransaction> transactions, Fn fn) {
+  while (!transactions.empty()) {
+    const size_t shard = transactions.front().shard;
+    size_t count = 1;
+    while (count < transactions.size() && transactions[count].shard == shard) ++count;
+    fn(shards_[shard], transactions.first(count));
+    transactions.remove_prefix(count);
+  }
+}
+
+absl::Status Store::Apply(absl::Span<const HashedTransaction>* transactions) {
   while (!transactions->empty()) {
-    auto some = transactions->first(std::min(transactions->size(), kKeysFetchedTogether));
-    const size_t count = some.size();
-    const absl::Status status = owner.Apply(&some);
-    transactions->remove_prefix(count - some.size());
+    const auto some = transactions->first(std::min(transactions->size(), kKeysFetchedTogether));
+    // What another thread has read is in its processor's cache.
+    for (const HashedTransaction& item : some) PrefetchAll(*item.transaction);
+    for (const HashedTransaction& item : some) kvs::Prefetch(item.transaction->key.data());
+    ForEachRun(some, [](Shard& shard, Shard::Run run) { shard.PrefetchSlots(run); });
+    ForEachRun(some, [](Shard& shard, Shard::Run run) { shard.PrefetchEntries(run); });
+    size_t applied = 0;
+    absl::Status status;
+    ForEachRun(some, [&](Shard& shard, Shard::Run run) {
+      if (status.ok()) status = shard.ApplyRun(run, applied);
+    });
+    transactions->remove_prefix(applied);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

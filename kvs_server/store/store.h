@@ -35,10 +35,11 @@ namespace kvs::server {
 
 inline size_t HashKey(absl::string_view key) { return absl::Hash<absl::string_view>{}(key); }
 
-// A transaction, which is borrowed, and the hash of its key.
+// A transaction, which is borrowed, with the hash and the shard of its key.
 struct HashedTransaction {
   const Transaction* transaction;
   size_t hash;
+  size_t shard;
 };
 
 class Shard {
@@ -104,10 +105,6 @@ class Shard {
   // state is then undefined. `hash` is that of the transaction's key.
   absl::Status Apply(const Transaction& transaction, size_t hash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Applies some in their order, and takes away those that were applied: after an error the first one left is that
-  // which does not follow. Their memory is waited for together.
-  absl::Status Apply(absl::Span<const HashedTransaction>* transactions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
  private:
   friend class Store;
 
@@ -119,6 +116,13 @@ class Shard {
     };
     std::apply([&call](auto&... table) { (call(table), ...); }, tables_);
   }
+
+  // Transactions of this shard; what the store does with those that stand together.
+  using Run = absl::Span<const HashedTransaction>;
+  void PrefetchSlots(Run run) ABSL_LOCKS_EXCLUDED(mutex_);
+  void PrefetchEntries(Run run) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Applies them in their order; `applied` counts how many.
+  absl::Status ApplyRun(Run run, size_t& applied) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Without counting it: `growth` gets what it changes.
   absl::Status ApplyUncounted(const Transaction& transaction, size_t hash, Size& growth)
@@ -188,8 +192,14 @@ class Store {
 
   // Applies one transaction of a replay; see Shard::Apply.
   absl::Status Apply(const Transaction& transaction);
-  // Applies some of one shard, by its index; see Shard::Apply.
-  absl::Status Apply(size_t shard, absl::Span<const HashedTransaction>* transactions);
+  // Applies some in their order, and takes away those that were applied: after an error the first one left is that
+  // which does not follow. The memory of up to kKeysFetchedTogether is waited for together, and those of a shard that
+  // stand together take its lock together.
+  absl::Status Apply(absl::Span<const HashedTransaction>* transactions);
+  HashedTransaction Hashed(const Transaction& transaction) const {
+    const size_t hash = HashKey(transaction.key);
+    return {&transaction, hash, shard_index(hash)};
+  }
 
   // Fetches the memory of keys that are looked up soon, for all of them together. More than kKeysFetchedTogether might
   // drive each other out before they are used.
@@ -222,6 +232,10 @@ class Store {
   Usage& usage() { return usage_; }
 
  private:
+  // Calls fn(Shard&, Shard::Run) for those that stand together and are of one shard.
+  template <class Fn>
+  void ForEachRun(absl::Span<const HashedTransaction> transactions, Fn fn);
+
   Usage usage_;
   Requests requests_;
   std::vector<Shard> shards_;

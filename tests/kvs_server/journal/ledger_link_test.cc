@@ -39,6 +39,24 @@ TEST_CASE_METHOD(LinkFixture, "link: opens, replays, and makes durable what is e
   CHECK(journal_.status().log_id == "log-id-of-16-byt");
 }
 
+TEST_CASE_METHOD(LinkFixture, "link: a replay of many transactions goes on where it was cut, or begins anew") {
+  const bool anew = GENERATE(false, true);
+  const auto cut = [anew](ReplayCall& call) {
+    call.Send(1, 5000);
+    call.Send(5001, 9000);
+    call.Send(9001, 9100);
+    return anew ? Error(errors::kCompacted, "gone") : Away();
+  };
+  ledger_.OnReplay({cut, [](ReplayCall& call) {
+                      call.SendAll(20'000);
+                      return absl::OkStatus();
+                    }});
+  StartAndConnect();
+  CHECK(ClearedCount() == (anew ? 1 : 0));
+  CHECK(store_.CountKeys().keys[static_cast<size_t>(ValueType::kInt)] == 20'000);
+  CHECK(store_.CountKeys().newest_revision == 20'000);
+}
+
 TEST_CASE_METHOD(LinkFixture, "link: waits for a ledger that does not answer, and says so when the reason changes") {
   const auto fail = [](absl::string_view why) {
     return [why](const ::txn::v1::OpenRequest&, ::txn::v1::OpenResponse*) { return Away(why); };

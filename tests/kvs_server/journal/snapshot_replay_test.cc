@@ -325,6 +325,16 @@ TEST_CASE_METHOD(SnapshotLink, "link: a transaction that does not follow is data
       "the ledger is not the history of this state: at revision 2 (int), the key's change before should be 0 but is 1");
 }
 
+TEST_CASE_METHOD(SnapshotLink, "link: of two kinds of data loss the first one in the history is told") {
+  CheckDataLoss(
+      [](ReplayCall& call) {
+        call.SendBytes(absl::StrCat(PutInt("a", 1, 1), PutInt("a", 2, 2)));
+        call.End(call.RightEnd());
+        return absl::OkStatus();
+      },
+      "the ledger is not the history of this state: at revision 2 (int), the key's change before should be 0 but is 1");
+}
+
 TEST_CASE_METHOD(SnapshotLink, "link: a part that came twice is data loss") {
   CheckDataLoss(
       [](ReplayCall& call) {

@@ -19,7 +19,8 @@ namespace {
 
 constexpr size_t kKeys = 500;
 
-// A history of strings that grow, are removed and come back, so that its order shows in every value.
+// A history of strings that grow, are removed and come back, so that its order shows in every value, by requests that
+// are remembered.
 class History {
  public:
   explicit History(size_t transactions) {
@@ -28,6 +29,7 @@ class History {
     std::vector<uint64_t> revisions(kKeys);
     for (uint64_t revision = 1; revision <= transactions; ++revision) {
       texts_.push_back(absl::StrCat("<", revision, ">"));
+      requests_.push_back(absl::StrCat("request-", revision));
       const size_t key = random() % kKeys;
       const bool removes = revisions[key] != 0 && random() % 10 == 0;
       history_.push_back({revision, key, revisions[key], removes});
@@ -44,12 +46,13 @@ class History {
       transaction.type = ValueType::kString;
       transaction.key = keys_[change.key];
       transaction.operation = operation::Append{texts_[change.revision - 1]};
+      transaction.request = {requests_[change.revision - 1], Answer{change.revision, 1, texts_[change.revision - 1]}};
       if (change.removes) transaction.operation = operation::Delete();
     }
     return transactions;
   }
 
-  // Every key with its revision and value.
+  // Every key with its revision and value, the requests that are remembered, and the newest delete.
   std::vector<std::string> StateOf(Store& store) const {
     std::vector<std::string> state;
     for (const std::string& key : keys_) {
@@ -59,6 +62,15 @@ class History {
       const auto* entry = shard.table<StringValue>().Find(key, hash);
       if (entry) state.push_back(absl::StrCat(key, " ", entry->revision, " ", entry->value.view()));
     }
+    store.requests().ForEach([&state](const RememberedRequest& request) {
+      state.push_back(absl::StrCat(request.id, " ", request.revision, " ", request.answer.response));
+    });
+    uint64_t newest_delete = 0;
+    for (Shard& shard : store.shards()) {
+      MutexLock lock(&shard.mutex());
+      newest_delete = std::max(newest_delete, shard.newest_delete());
+    }
+    state.push_back(absl::StrCat("deleted at ", newest_delete));
     return state;
   }
 
@@ -71,10 +83,11 @@ class History {
   };
   std::vector<std::string> keys_;
   std::vector<std::string> texts_;
+  std::vector<std::string> requests_;
   std::vector<Change> history_;
 };
 
-// Gives transactions, so many at a time, and then an error or the end. Each Message of several batches ends as well.
+// Gives transactions, so many at a time, in messages of some batches, and then an error or the end.
 class Batches {
  public:
   static constexpr size_t kInMessage = 3;
@@ -118,15 +131,18 @@ absl::Status ApplyAll(ParallelApply& apply, Batches& batches) {
 TEST_CASE("what several threads apply is what one would, with any sizes of batches and numbers of shards") {
   INFO("KVS_SEED=" << TestSeed());
   const History history(20'000);
-  Store one(8);
+  // Few enough for some to be forgotten.
+  StoreBounds bounds;
+  bounds.requests.count = 3000;
+  Store one(8, bounds);
   for (const Transaction& transaction : history.Transactions()) REQUIRE(one.Apply(transaction).ok());
   const auto expected = history.StateOf(one);
   REQUIRE(expected.size() > kKeys / 2);
   const size_t threads = GENERATE(1, 2, 5);
-  const size_t shards = GENERATE(1, 3, 64);
+  const size_t shards = GENERATE(1, 3, 64, 1000);
   const size_t size = GENERATE(1, 300, 2048, 20'000);
   INFO(threads << " threads, " << shards << " shards, " << size << " at a time");
-  Store store(shards);
+  Store store(shards, bounds);
   ParallelApply apply(&store, threads);
   Batches batches(history.Transactions(), size);
   REQUIRE(ApplyAll(apply, batches) == absl::OkStatus());
@@ -136,8 +152,7 @@ TEST_CASE("what several threads apply is what one would, with any sizes of batch
   CHECK(store.usage().total() == one.usage().total());
 }
 
-TEST_CASE(
-    "the first hole in the history is told, and nothing is read or applied behind the batches that were under way") {
+TEST_CASE("the first hole in the history is told, and nothing is read behind the batches that were under way") {
   const History history(20'000);
   std::vector<Transaction> transactions = history.Transactions();
   const size_t hole = GENERATE(0, 5000, 19'900);
@@ -150,7 +165,7 @@ TEST_CASE(
   CHECK(absl::IsDataLoss(status));
   CHECK_THAT(std::string(status.message()),
              ContainsText(absl::StrCat("the key's change before should be ", 1'000'000 + hole, " but is")));
-  CHECK(batches.read() <= hole + 500 * (1 + ParallelApply::kBatches));
+  CHECK(batches.read() <= hole + 500 * ParallelApply::kBatches);
   // Goes on with what is right.
   store.Clear();
   Batches good(history.Transactions(), 500);
@@ -176,25 +191,26 @@ TEST_CASE("nothing to apply is applied") {
 }
 
 TEST_CASE("what transactions borrow from is kept until they are applied, and no longer") {
-  const History history(1000);
+  constexpr size_t kInMessage = 500;
+  const History history(40 * kInMessage);
   Store store(16);
   ParallelApply apply(&store, 3);
   const std::vector<Transaction> transactions = history.Transactions();
   std::vector<std::weak_ptr<std::vector<std::string>>> borrowed;
-  for (size_t begin = 0; begin < transactions.size(); begin += 100) {
+  for (size_t begin = 0; begin < transactions.size(); begin += kInMessage) {
     const auto keys = std::make_shared<std::vector<std::string>>();
     bool read = false;
     borrowed.push_back(keys);
     REQUIRE(apply.Apply(keys, [&](std::vector<Transaction>& batch) {
       if (std::exchange(read, true)) return absl::OkStatus();
-      for (size_t i = begin; i < begin + 100; ++i) keys->emplace_back(transactions[i].key);
-      for (size_t i = begin; i < begin + 100; ++i) {
+      for (size_t i = begin; i < begin + kInMessage; ++i) keys->emplace_back(transactions[i].key);
+      for (size_t i = begin; i < begin + kInMessage; ++i) {
         batch.push_back(transactions[i]);
         batch.back().key = (*keys)[i - begin];
       }
       return absl::OkStatus();
     }) == absl::OkStatus());
-    for (size_t i = 0; i + ParallelApply::kBatches < borrowed.size(); ++i) CHECK(borrowed[i].expired());
+    for (size_t i = 0; i + ParallelApply::kBatches <= borrowed.size(); ++i) CHECK(borrowed[i].expired());
   }
   REQUIRE(apply.Finish() == absl::OkStatus());
   for (const auto& keys : borrowed) CHECK(keys.expired());
@@ -208,15 +224,41 @@ TEST_CASE("others may use the store while transactions are applied") {
   Store store(16);
   ParallelApply apply(&store, 3);
   std::atomic<bool> done = false;
-  size_t most = 0;
+  uint64_t newest = 0;
+  bool goes_back = false;
   std::thread reader([&] {
-    while (!done) most = std::max(most, history.StateOf(store).size());
+    while (!done) {
+      history.StateOf(store);
+      const uint64_t revision = store.CountKeys().newest_revision;
+      goes_back = goes_back || revision < newest;
+      newest = revision;
+    }
   });
   Batches batches(history.Transactions(), 1000);
   CHECK(ApplyAll(apply, batches) == absl::OkStatus());
   done = true;
   reader.join();
-  CHECK(most <= kKeys);
+  CHECK_FALSE(goes_back);
+  Store one(16);
+  for (const Transaction& transaction : history.Transactions()) REQUIRE(one.Apply(transaction).ok());
+  CHECK(history.StateOf(store) == history.StateOf(one));
+}
+
+TEST_CASE("what is under way when it is destroyed is left, and nobody waits for more") {
+  const History history(20'000);
+  const std::vector<Transaction> transactions = history.Transactions();
+  for (size_t rounds = 0; rounds < 50; ++rounds) {
+    Store store(16);
+    const auto borrowed = std::make_shared<int>(0);
+    {
+      ParallelApply apply(&store, 4);
+      Batches batches(transactions, 2048);
+      batches.BeginMessage();
+      const auto read = [&batches](std::vector<Transaction>& batch) { return batches.Read(batch); };
+      REQUIRE(apply.Apply(borrowed, read) == absl::OkStatus());
+    }
+    CHECK(borrowed.use_count() == 1);
+  }
 }
 
 }  // namespace
