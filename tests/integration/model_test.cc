@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "tests/integration/support/random_operations.h"
 #include "tests/support/memory_file_system.h"
 #include "tests/support/reference_model.h"
+#include "tests/support/test_size.h"
 #include "txn_server/log/file/file_txn_log.h"
 
 namespace kvs {
@@ -240,6 +242,8 @@ class Comparison {
 
 TEST_CASE("random commands are answered as the model says, and leave what it says, through restarts and compaction") {
   const LogCapture log;
+  INFO("KVS_SEED=" << TestSeed());
+  setenv("RC_PARAMS", absl::StrCat("seed=", TestSeed()).c_str(), 0);
   uint64_t operations = 0;
   CHECK(rc::check([&operations] {
     const auto retention = *rc::gen::element(txn::Retention::kOnDelete, txn::Retention::kFull);

@@ -188,7 +188,8 @@ struct Counter {
 TEST_CASE("a ledger that restarts under load loses nothing and does nothing twice") {
   const int event_loops = GENERATE(1, 3);
   const uint64_t seed = TestSeed();
-  CAPTURE(seed, event_loops);
+  INFO("KVS_SEED=" << seed);
+  CAPTURE(event_loops);
   std::mt19937 random(seed);
   Pair pair;
   pair.kvs_config().event_loops = event_loops;

@@ -18,7 +18,7 @@ from writers import await_acknowledged, check_values, start_writers
 from kvs.v1 import int_store_pb2, int_store_pb2_grpc, string_store_pb2, string_store_pb2_grpc  # noqa: E402
 
 KILL, STOP, STOP_AND_KILL = "kill", "stop", "stop and kill"
-MANNERS = (KILL, STOP_AND_KILL, STOP)
+MANNERS = (KILL, STOP_AND_KILL, STOP)  # those that kill first
 # Longer than either server waits for a word of the other one.
 LONG_PAUSE_SECONDS = 6
 # A log whose replay takes a while.
@@ -172,12 +172,17 @@ def survive(pair, strikes, moments, chance):
 
 
 def choose_strikes(programs, moments, count, chance):
-    """So many of all combinations, each as often as the others."""
-    all_of_them = list(itertools.product(programs, MANNERS, moments))
+    """So many of all combinations, each as often as the others: of any number two thirds kill, or more."""
+    combinations = list(itertools.product(programs, moments))
+    of_manner = {}
+    for manner in MANNERS:
+        chance.shuffle(combinations)
+        of_manner[manner] = itertools.cycle(list(combinations))
     chosen = []
-    while len(chosen) < count:
-        chance.shuffle(all_of_them)
-        chosen += all_of_them[: count - len(chosen)]
+    for manner in itertools.islice(itertools.cycle(MANNERS), count):
+        program, moment = next(of_manner[manner])
+        chosen.append((program, manner, moment))
+    chance.shuffle(chosen)
     return chosen
 
 
