@@ -205,6 +205,11 @@ void LedgerLink::Retry(void (LedgerLink::*attempt)()) {
   });
 }
 
+void LedgerLink::GiveUp(const absl::Status& status) {
+  ended_ = true;
+  events_.fatal(status);
+}
+
 // The states below end the attempts: they do not get better by themselves.
 
 void LedgerLink::Fail(LedgerState state, const absl::Status& status) {
@@ -254,9 +259,7 @@ void LedgerLink::OnOpened(const grpc::Status& grpc_status, const ::txn::v1::Open
   if (stopping_) return;
   const absl::Status status = EndOf(grpc_status, options_.call_timeout);
   if (Is(status, errors::kWriterActive) || absl::IsPermissionDenied(status)) {
-    ended_ = true;
-    events_.fatal(status);
-    return;
+    return GiveUp(status);
   }
   if (!status.ok()) {
     Tell(LogLevel::kWarn, "waiting for the ledger", status);
@@ -322,10 +325,9 @@ void LedgerLink::OnReplayMessage(std::shared_ptr<const ::txn::v1::ReplayResponse
   replay_message_ = std::move(message);
   const absl::Status status = ApplyReplayMessage();
   if (status.ok()) return;
-  ended_ = true;
   // What came before comes first, though it is found later.
   const absl::Status applied = events_.finish_apply();
-  events_.fatal(applied.ok() ? status : applied);
+  GiveUp(applied.ok() ? status : applied);
 }
 
 absl::Status LedgerLink::ApplyReplayMessage() {
@@ -462,11 +464,7 @@ void LedgerLink::OnReplayClosed(const grpc::Status& grpc_status) {
   replay_message_.reset();
   const absl::Status applied = events_.finish_apply();
   if (stopping_ || ended_) return;
-  if (!applied.ok()) {
-    ended_ = true;
-    events_.fatal(applied);
-    return;
-  }
+  if (!applied.ok()) return GiveUp(applied);
   if (replay_complete_) return OnReplayed();
   absl::Status status = rpc::FromGrpc(grpc_status);
   if (absl::IsOutOfRange(status) && !Is(status, errors::kCompacted) && applied_revision_ > 0) {
@@ -474,9 +472,7 @@ void LedgerLink::OnReplayClosed(const grpc::Status& grpc_status) {
         absl::StrCat("the ledger held revision ", applied_revision_, " and lost it: ", status.message()));
   }
   if (absl::IsDataLoss(status)) {
-    ended_ = true;
-    events_.fatal(status);
-    return;
+    return GiveUp(status);
   }
   if (applied_revision_ > replayed_before_) {
     failed_attempts_ = 0;

@@ -126,6 +126,9 @@ class LedgerLink final : private AppendStream::Owner {
   void Connected();
   void OpenBreaker(const absl::Status& status);
   void Tell(LogLevel level, absl::string_view message, const absl::Status& status);
+  // Ends the attempts before there is a state to serve.
+  void GiveUp(const absl::Status& status);
+  // Ends them in a state in which reads go on.
   void Fail(LedgerState state, const absl::Status& status);
   bool FailIfPermanent(const absl::Status& status);
   void LoseData(absl::string_view detail);

@@ -37,9 +37,8 @@ class ParallelApply {
 
   // Applies what `read` gives, and reads on meanwhile. Returns when all is read; the last of it is applied beside what
   // the caller does next, or in its next call. `borrowed` is what the transactions borrow from, and is kept as long as
-  // they are. DataLoss for the first transaction that does not follow
-  // from the state, which is undefined then, and may be of a call before; otherwise the error of `read`. After an error
-  // nothing is under way.
+  // they are. DataLoss for the first transaction that does not follow from the state, which is undefined then, and may
+  // be of a call before; otherwise the error of `read`. After an error nothing is under way.
   absl::Status Apply(const std::shared_ptr<const void>& borrowed, Read read) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Waits until all is applied. DataLoss as above.
