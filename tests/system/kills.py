@@ -174,13 +174,10 @@ def survive(pair, strikes, moments, chance):
 def choose_strikes(programs, moments, count, chance):
     """So many of all combinations, each as often as the others: of any number two thirds kill, or more."""
     combinations = list(itertools.product(programs, moments))
-    of_manner = {}
-    for manner in MANNERS:
-        chance.shuffle(combinations)
-        of_manner[manner] = itertools.cycle(list(combinations))
+    in_turn = {manner: itertools.cycle(chance.sample(combinations, len(combinations))) for manner in MANNERS}
     chosen = []
     for manner in itertools.islice(itertools.cycle(MANNERS), count):
-        program, moment = next(of_manner[manner])
+        program, moment = next(in_turn[manner])
         chosen.append((program, manner, moment))
     chance.shuffle(chosen)
     return chosen
