@@ -15,8 +15,8 @@ std::string Describe(const TornTail& torn) {
           ? absl::StrCat("nobody knows which revisions it held, they began at ", torn.first_revision)
           : absl::StrCat("it held revisions ", torn.first_revision, " to ", torn.first_revision + torn.count - 1);
   return absl::StrCat("cut a torn frame off ", torn.path, " at offset ", torn.offset, " (", torn.end - torn.offset,
-                      " bytes; ", torn.why, "): a crash leaves so what it interrupted, before it was acknowledged; ",
-                      revisions);
+                      " bytes; ", torn.why,
+                      "): it looks as after a crash while it was written, before it was acknowledged; ", revisions);
 }
 
 // Where the last thing that was written to a segment begins: its last frame, or its header.
